@@ -1,0 +1,112 @@
+/** From a YAML or JSON file and `--set a.b=1` to a complete Config, or one error that says where. */
+import { readFileSync } from 'node:fs';
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { parse } from 'yaml';
+import type { z } from 'zod';
+
+import { SparringError } from '../errors.js';
+import { configSchema, type Config } from './schema.js';
+import { nearest } from './suggest.js';
+
+type Tree = Record<string, unknown>;
+
+/** Keys whose relative paths are meant from the folder of the config file. */
+const pathKeys = [['data', 'root'], ['teacher', 'weights'], ['generator', 'weights']];
+
+/** Reads a config file. Relative paths in it start at its own folder. */
+export function readConfigFile(path: string): Tree {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new SparringError('config', `${path}: cannot be read (${(error as NodeJS.ErrnoException).code}).`, 'Check the path given to --config.', { cause: error });
+  }
+  let tree: unknown;
+  try {
+    tree = parse(text) ?? {};
+  } catch (error) {
+    throw new SparringError('config', `${path}: not valid YAML or JSON: ${(error as Error).message.split('\n')[0]}`, 'Correct that line.', { cause: error });
+  }
+  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {
+    throw new SparringError('config', `${path}: expected keys and values, found ${Array.isArray(tree) ? 'a list' : typeof tree}.`);
+  }
+  for (const [section, key] of pathKeys) {
+    const values = (tree as Tree)[section] as Tree | undefined;
+    const value = values?.[key];
+    if (typeof value === 'string' && !isAbsolute(value)) values![key] = resolve(dirname(path), value);
+  }
+  return tree as Tree;
+}
+
+/** Applies overrides such as `rounds.count=3`; values are YAML, so `true`, `1e-3` and `[1, 2]` mean what they say. */
+export function applyOverrides(tree: Tree, overrides: readonly string[]): Tree {
+  const result = structuredClone(tree);
+  for (const override of overrides) {
+    const equals = override.indexOf('=');
+    const path = override.slice(0, equals).split('.');
+    if (equals < 1 || path.some((key) => key === '' || key === '__proto__')) {
+      throw new SparringError('usage', `--set ${override}: expected path.to.key=value.`, 'For example --set rounds.count=3');
+    }
+    let node = result;
+    for (const key of path.slice(0, -1)) {
+      const next = node[key] ?? {};
+      if (typeof next !== 'object' || Array.isArray(next)) throw new SparringError('usage', `--set ${override}: ${key} is not a section.`);
+      node = (node[key] = next) as Tree;
+    }
+    node[path.at(-1)!] = parse(override.slice(equals + 1));
+  }
+  return result;
+}
+
+/** Fills in defaults and checks every value. Throws SparringError 'config' naming path, expected and found. */
+export function resolveConfig(tree: unknown, source = 'config'): Config {
+  const result = configSchema.safeParse(tree);
+  if (result.success) {
+    checkTogether(result.data, source);
+    return result.data;
+  }
+  const problems = result.error.issues.map((issue) => describe(issue, tree));
+  throw new SparringError('config', `${source}: ${problems[0].message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, problems[0].hint);
+}
+
+/** What no single field can know. */
+function checkTogether({ data, generator, rounds }: Config, source: string): void {
+  const fail = (message: string, hint: string): never => {
+    throw new SparringError('config', `${source}: ${message}`, hint);
+  };
+  if (generator.attention.length !== generator.blockChannels.length) {
+    fail(`generator.attention: expected ${generator.blockChannels.length} entries, one per level, found ${generator.attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
+  }
+  for (const channels of generator.blockChannels) {
+    if (channels % generator.normGroups !== 0) fail(`generator.normGroups: ${generator.normGroups} does not divide ${channels} channels.`, 'Choose a divisor of every level.');
+    if (channels > generator.headDim && channels % generator.headDim !== 0) fail(`generator.headDim: ${generator.headDim} does not divide ${channels} channels.`, 'Choose a divisor of every level.');
+  }
+  const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
+  const factor = 2 ** (generator.blockChannels.length - 1);
+  if (size % factor !== 0) fail(`generator.blockChannels: ${generator.blockChannels.length} levels need an image size divisible by ${factor}, found ${size}.`, 'Use fewer levels or another data.imageSize.');
+  if (rounds.replay === 1) fail('rounds.replay: expected less than 1, found 1.', 'Some real images must stay in each batch.');
+}
+
+function describe(issue: z.core.$ZodIssue, tree: unknown): { message: string; hint?: string } {
+  const path = issue.path.join('.');
+  const found = JSON.stringify(issue.path.reduce<unknown>((node, key) => (node as Tree | undefined)?.[key as string], tree));
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0];
+    const guess = nearest(key, knownKeys(issue.path.map(String)));
+    return { message: `unknown key '${[...issue.path, key].join('.')}'.`, hint: guess ? `Did you mean '${guess}'?` : 'See docs/config.md for the keys.' };
+  }
+  if (issue.code === 'invalid_value') return { message: `${path}: expected one of ${issue.values.join(', ')}, found ${found}.` };
+  return { message: `${path}: ${issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '')}, found ${found}.`, hint: 'See docs/config.md for the keys and their units.' };
+}
+
+/** Keys that may stand below a path of the schema. */
+function knownKeys(path: string[]): string[] {
+  let node: unknown = configSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' });
+  for (const key of path) node = properties(node)[key];
+  return Object.keys(properties(node));
+}
+
+function properties(node: unknown): Tree {
+  const { properties: own = {}, anyOf = [], oneOf = [], allOf = [] } = (node ?? {}) as { properties?: Tree; anyOf?: unknown[]; oneOf?: unknown[]; allOf?: unknown[] };
+  return Object.assign({}, ...[...anyOf, ...oneOf, ...allOf].map(properties), own);
+}

@@ -1,0 +1,66 @@
+import { availableParallelism } from 'node:os';
+import sharp from 'sharp';
+import { SparringError } from '../errors.js';
+
+/**
+ * Decodes one JPEG, PNG or WebP as the networks see it: upright (EXIF orientation applied), scaled to cover a square
+ * and cropped to its centre, sRGB without alpha. The work is done outside the event loop.
+ * @param source a path, or the file's bytes
+ * @param name what an error calls it
+ * @returns uint8, [imageSize, imageSize, 3]
+ * @throws SparringError 'data' for a damaged or truncated image
+ */
+export async function decodeImage(source: string | Uint8Array, imageSize: number, name = String(source)): Promise<Uint8Array> {
+  try {
+    const { data, info } = await sharp(source, { failOn: 'error' })
+      .autoOrient()
+      .resize(imageSize, imageSize, { fit: 'cover', position: 'centre' })
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
+    return data;
+  } catch (error) {
+    const reason = (error as Error).message.trim().replaceAll(/\s*\n\s*/g, '; ');
+    throw new SparringError(
+      'data',
+      `${name}: expected a whole JPEG, PNG or WebP image, found one that cannot be decoded (${reason})`,
+      'Replace or remove it. findUnreadableImages(root) lists every such file of a dataset folder.',
+      { cause: error },
+    );
+  }
+}
+
+/** Runs `work` for 0..count-1, a few at a time; the first failure is thrown once those under way have ended. */
+export async function inParallel(count: number, work: (item: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const failures: unknown[] = [];
+  const worker = async (): Promise<void> => {
+    while (next < count && failures.length === 0) await work(next++).catch((error) => failures.push(error));
+  };
+  await Promise.all(Array.from({ length: Math.min(count, availableParallelism()) }, worker));
+  if (failures.length > 0) throw failures[0];
+}
+
+/**
+ * Decoded images up to a number of bytes. Those that came first stay: an epoch visits every image once, so replacing
+ * older entries would only throw away what the next epoch needs.
+ */
+export class ImageCache<Key> {
+  readonly #images = new Map<Key, Uint8Array>();
+  #bytes = 0;
+
+  constructor(readonly maximumBytes: number) {}
+
+  async get(key: Key, decode: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const known = this.#images.get(key);
+    if (known) return known;
+    const image = await decode();
+    if (!this.#images.has(key) && this.#bytes + image.length <= this.maximumBytes) {
+      this.#images.set(key, image);
+      this.#bytes += image.length;
+    }
+    return image;
+  }
+}

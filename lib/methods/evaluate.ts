@@ -1,0 +1,23 @@
+import type { Dataset } from '../data/types.js';
+import { groupMetrics, type GroupMetrics } from '../metrics/groups.js';
+import { argmax } from '../metrics/softmax.js';
+import type { Cancellable } from '../native/engine.js';
+import type { Classifier } from '../native/models.js';
+
+const batchSize = 256;
+
+/** Predicted class of every image of a dataset, [length]. */
+export async function predictAll(classifier: Classifier, dataset: Dataset, options: Cancellable = {}): Promise<Int32Array> {
+  const predictions = new Int32Array(dataset.length);
+  for (let begin = 0; begin < dataset.length; begin += batchSize) {
+    const indices = Array.from({ length: Math.min(batchSize, dataset.length - begin) }, (_, i) => begin + i);
+    const logits = await classifier.logits(await dataset.read(indices), options);
+    predictions.set(argmax(logits, classifier.classes.length), begin);
+  }
+  return predictions;
+}
+
+/** Accuracy by group. */
+export async function evaluate(classifier: Classifier, dataset: Dataset, options: Cancellable = {}): Promise<GroupMetrics> {
+  return groupMetrics(dataset, await predictAll(classifier, dataset, options));
+}

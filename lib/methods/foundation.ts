@@ -1,0 +1,94 @@
+/**
+ * The foundation of a run: a robust teacher and a class-conditional generator. They stand for what is bought in from
+ * the wide world (CLIP, Stable Diffusion), so they may see groups that the student's training data lack. Loaded from
+ * files, or trained here on the broad or balanced split.
+ */
+import { join } from 'node:path';
+
+import type { TrainingConfig } from '../config/schema.js';
+import { trainingSplit } from '../data/open.js';
+import { batchIndices } from '../data/order.js';
+import type { Dataset } from '../data/types.js';
+import { SparringError } from '../errors.js';
+import type { ModelHandle } from '../native/contract.js';
+import { Classifier, Generator } from '../native/models.js';
+import { trainLoop } from '../training/loop.js';
+import type { Stage } from '../training/stage.js';
+import { Trainer } from '../training/trainer.js';
+import { labelsOf, openStage, type RunContext } from './context.js';
+
+/** Files that a trained foundation consists of, in its folder. */
+export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
+
+export async function obtainTeacher(context: RunContext): Promise<Classifier> {
+  const { config, engine, data } = context;
+  const { weights, architecture, mean, std, trainOn, training } = config.teacher;
+  const spec = { architecture, numClasses: data.train.classes.length, imageSize: data.train.imageSize, mean, std };
+  if (weights) return checkClasses(await loadTeacher(context, weights), data.train, weights);
+
+  const stage = openStage(context, 'foundation/teacher');
+  const file = join(stage.folder, foundationFiles.teacher);
+  if (!stage.finished()) {
+    const initial = await Classifier.create(engine, spec, data.train.classes, config.seed);
+    using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed });
+    await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
+    await new Classifier(engine, trainer.result(), spec, data.train.classes).save(file);
+    await stage.finish({ seconds: stage.seconds, steps: training.steps });
+  }
+  return Classifier.load(engine, file);
+}
+
+export async function obtainGenerator(context: RunContext): Promise<Generator> {
+  const { config, engine, data } = context;
+  const { weights, blockChannels, attention, layersPerBlock, normGroups, headDim, labelDropout, trainOn, training } = config.generator;
+  if (weights) return checkClasses(await Generator.load(engine, weights), data.train, weights);
+
+  const spec = { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: data.train.classes.length, imageSize: data.train.imageSize };
+  const stage = openStage(context, 'foundation/generator');
+  const file = join(stage.folder, foundationFiles.generator);
+  if (!stage.finished()) {
+    const initial = await Generator.create(engine, spec, data.train.classes, config.seed);
+    using trainer = await Trainer.generator(initial, training, { seed: config.seed, labelDropout });
+    await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'generator.trainOn'), training);
+    await new Generator(engine, trainer.result(), spec, data.train.classes).save(file);
+    await stage.finish({ seconds: stage.seconds, steps: training.steps });
+  }
+  return Generator.load(engine, file);
+}
+
+/** Trains to the end of its schedule, from the last checkpoint if there is one. */
+async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, stage: Stage, dataset: Dataset, training: TrainingConfig): Promise<void> {
+  const { config, reporter, signal } = context;
+  await trainLoop({
+    trainer,
+    stage,
+    training,
+    from: await stage.resume(trainer),
+    to: training.steps,
+    total: training.steps,
+    batch: async (step) => {
+      const indices = batchIndices(dataset.length, training.batchSize, step, config.seed);
+      return { images: await dataset.read(indices), labels: labelsOf(dataset, indices) };
+    },
+    reporter,
+    ...(signal && { signal }),
+  });
+}
+
+/** A file that sparring wrote describes itself; one of torchvision or timm takes the architecture of the config. */
+async function loadTeacher({ config, engine, data }: RunContext, path: string): Promise<Classifier> {
+  const { architecture, mean, std } = config.teacher;
+  const { metadata } = await engine.run((core) => core.inspectWeights(path));
+  if (metadata['sparring.kind']) return Classifier.load(engine, path);
+  const { classes, imageSize } = data.train;
+  return Classifier.load(engine, path, { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] });
+}
+
+function checkClasses<Model extends Classifier | Generator>(model: Model, dataset: Dataset, path: string): Model {
+  const [expected, found] = [dataset.classes.join(', '), model.classes.join(', ')];
+  if (expected !== found) throw new SparringError('weights', `${path}: expected the classes ${expected}, found ${found}.`, 'Use weights for this dataset; order matters.');
+  if (model.spec.imageSize !== dataset.imageSize) {
+    throw new SparringError('weights', `${path}: expected ${dataset.imageSize} px images, found ${model.spec.imageSize} px.`, 'Set data.imageSize to the size that the weights were made for.');
+  }
+  return model;
+}

@@ -1,0 +1,217 @@
+/**
+ * The native core, typed completely; nothing else in lib/ knows more about it. Handles are opaque: tensors stay
+ * native. Images cross as uint8 RGB, [B, size, size, 3]; options arrive complete, with every default filled in.
+ */
+
+declare const kind: unique symbol;
+export type ClassifierHandle = { readonly [kind]: 'classifier' };
+export type DenoiserHandle = { readonly [kind]: 'denoiser' };
+export type TrainerHandle<Model> = { readonly [kind]: 'trainer'; readonly model: Model };
+export type CancelToken = { readonly [kind]: 'token' };
+export type ModelHandle = ClassifierHandle | DenoiserHandle;
+
+/** bf16: 16-bit convolutions and matrix products, fp32 weights, statistics, losses and sampler state. */
+export type Precision = 'fp32' | 'bf16';
+export type StorageType = 'fp32' | 'fp16' | 'bf16';
+
+export interface JobControl {
+  token?: CancelToken;
+  onProgress?: (done: number, total: number) => void;
+}
+
+export type Architecture =
+  | { family: 'cnn'; width: number; stages: number }
+  | { family: 'resnet'; layers: readonly number[]; width: number; bottleneck: boolean; stem: 'imagenet' | 'cifar' };
+
+export interface ClassifierSpec {
+  architecture: Architecture;
+  numClasses: number;
+  /** Side of the input in pixels. */
+  imageSize: number;
+  /** Per channel, of pixels in 0..1. */
+  mean: readonly [number, number, number];
+  std: readonly [number, number, number];
+}
+
+export interface DenoiserSpec {
+  /** Channels per level; each level halves the resolution. */
+  blockChannels: readonly number[];
+  /** Self-attention per level, 0 or 1. */
+  attention: readonly (0 | 1)[];
+  layersPerBlock: number;
+  normGroups: number;
+  /** Channels per attention head. */
+  headDim: number;
+  numClasses: number;
+  imageSize: number;
+}
+
+export interface Placement {
+  device: string;
+  seed: number;
+}
+
+export interface OptimizerOptions {
+  kind: 'adamw' | 'sgd';
+  beta1: number;
+  beta2: number;
+  momentum: number;
+  weightDecay: number;
+}
+
+export interface AugmentOptions {
+  flip: boolean;
+  /** Reflect-padded shift of up to this many pixels. */
+  cropPadding: number;
+  /** Ranges of the jitter factors, 0 = off. */
+  brightness: number;
+  contrast: number;
+  saturation: number;
+}
+
+export interface TrainerOptions {
+  optimizer: OptimizerOptions;
+  clipNorm: number;
+  emaDecay: number;
+  precision: Precision;
+  seed: number;
+  augment: AugmentOptions;
+}
+
+export interface StepResult {
+  loss: number;
+  gradientNorm: number;
+  /** Predictions that equal the given labels, before the update. */
+  correct: number;
+}
+
+export interface ObjectiveOptions {
+  form: 'difference' | 'power_max' | 'power_min' | 'log';
+  gamma: number;
+}
+
+export type Guidance =
+  | { kind: 'none' }
+  | {
+      kind: 'step';
+      objective: ObjectiveOptions;
+      scale: number;
+      /** Guided while until <= t <= from, t = fraction of the noise schedule (1 = pure noise). */
+      from: number;
+      until: number;
+      schedule: 'constant' | 'linear';
+    }
+  | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
+
+export interface SamplingOptions {
+  /** DDIM steps. */
+  steps: number;
+  /** Classifier-free guidance; 1 = off. */
+  guidanceScale: number;
+  precision: Precision;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  classes: ArrayLike<number>;
+  /** Seed of the initial noise of each image; with it an image is the same in any batch. */
+  seeds: ArrayLike<number>;
+  batchSize: number;
+  guidance: Guidance;
+}
+
+export interface Opponents {
+  teacher?: ClassifierHandle;
+  student?: ClassifierHandle;
+}
+
+export interface Generated {
+  /** [N, size, size, 3] */
+  images: Uint8Array;
+  /** [N, K] of the 8-bit image; null without a teacher. */
+  teacherProbabilities: Float32Array | null;
+  studentProbabilities: Float32Array | null;
+}
+
+export interface WeightsInfo {
+  metadata: Record<string, string>;
+  tensors: { name: string; shape: number[]; dtype: string }[];
+}
+
+export interface NativeInfo {
+  libtorch: string;
+  cuda: boolean;
+  cudaDevices: number;
+  /** The processor multiplies bf16 in hardware (AMX-BF16 or AVX512-BF16). */
+  cpuBf16: boolean;
+  threads: number;
+}
+
+type Fields<Names extends string> = Promise<Record<Names, Float32Array>>;
+
+export interface NativeCore {
+  info(): NativeInfo;
+  setThreads(threads: number): Promise<void>;
+  createToken(): CancelToken;
+  cancel(token: CancelToken): void;
+  dispose(handle: ModelHandle | TrainerHandle<ModelHandle>): void;
+
+  createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
+  createDenoiser(spec: DenoiserSpec & Placement): Promise<DenoiserHandle>;
+  cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
+  inspectWeights(path: string): Promise<WeightsInfo>;
+  loadWeights(model: ModelHandle, path: string): Promise<void>;
+  saveWeights(model: ModelHandle, path: string, metadata: Record<string, string>, dtype: StorageType): Promise<void>;
+  parameterCount(model: ModelHandle): Promise<number>;
+  /** Logits, [B, K]. */
+  predict(model: ClassifierHandle, images: Uint8Array, options: { precision: Precision }, control?: JobControl): Promise<Float32Array>;
+
+  createClassifierTrainer(
+    student: ClassifierHandle,
+    teacher: ClassifierHandle | null,
+    options: TrainerOptions & { temperature: number; labelWeight: number },
+  ): Promise<TrainerHandle<ClassifierHandle>>;
+  createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
+  trainStep(
+    trainer: TrainerHandle<ModelHandle>,
+    images: Uint8Array,
+    labels: Int32Array,
+    options: { learningRate: number; step: number },
+    control?: JobControl,
+  ): Promise<StepResult>;
+  /** The averaged model, or the trained one when there is no average. */
+  trainedModel<Model extends ModelHandle>(trainer: TrainerHandle<Model>): Model;
+  saveTrainer(trainer: TrainerHandle<ModelHandle>, path: string): Promise<void>;
+  loadTrainer(trainer: TrainerHandle<ModelHandle>, path: string): Promise<void>;
+
+  generate(denoiser: DenoiserHandle, opponents: Opponents, options: GenerateOptions, control?: JobControl): Promise<Generated>;
+
+  // Gradients and intermediate values, for tests and benchmarks. Tensors are flat, in NCHW order.
+  objectiveGradient(options: {
+    teacherLogits: Float32Array;
+    studentLogits: Float32Array;
+    classes: ArrayLike<number>;
+    objective: ObjectiveOptions;
+  }): Fields<'score' | 'teacherGradient' | 'studentGradient'>;
+  classifierGradient(model: ClassifierHandle, options: { x: Float32Array; direction: Float32Array; precision: Precision }): Fields<'logits' | 'gradient'>;
+  denoiserGradient(
+    model: DenoiserHandle,
+    options: { x: Float32Array; timesteps: ArrayLike<number>; classes: ArrayLike<number>; direction: Float32Array },
+  ): Fields<'output' | 'gradient'>;
+  guidanceGradient(
+    model: DenoiserHandle,
+    opponents: Opponents,
+    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; timestep: number; objective: ObjectiveOptions; repeat: number },
+  ): Fields<'gradient' | 'score' | 'x0'>;
+  chainGradient(
+    model: DenoiserHandle,
+    opponents: Opponents,
+    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; objective: ObjectiveOptions; segmentSteps: number },
+  ): Fields<'gradient' | 'score' | 'images'>;
+  noiseSchedule(options: { steps: number; spacing: 'trailing' | 'leading' }): Fields<'alphasCumprod' | 'timesteps'>;
+  ddimStep(options: { x: Float32Array; v: Float32Array; timestep: number; steps: number; clip: boolean }): Fields<'x'>;
+  optimiserTrajectory(
+    options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
+  ): Fields<'values'>;
+  augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
+  initialNoise(options: { seeds: ArrayLike<number>; size: number }): Fields<'noise'>;
+}

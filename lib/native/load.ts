@@ -1,0 +1,84 @@
+/** Finds the addon and a LibTorch, and opens them. The only place where a native library enters the process. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { SparringError } from '../errors.js';
+import type { LibTorch } from '../libtorch/index.js';
+import { findLibtorch, libtorchMissing } from '../libtorch/index.js';
+import type { NativeCore } from './contract.js';
+
+/** The thin addon, as native/loader/loader.cpp exports it. */
+interface Loader {
+  /** The LibTorch version it was compiled for, e.g. `2.13.0`. */
+  builtFor: string;
+  load(options: { libDir: string; core: string; cuda: boolean }): object;
+}
+
+/** The two halves of the addon on disk, and the thin one opened. */
+export interface Addon {
+  /** Path of `sparring.node`. */
+  path: string;
+  /** Path of the core library beside it. */
+  core: string;
+  loader: Loader;
+}
+
+// Two levels up from lib/native and from dist/native alike.
+const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
+const require = createRequire(import.meta.url);
+
+let loaded: { core: NativeCore; cuda: boolean; libtorch: LibTorch } | undefined;
+
+/**
+ * The native core. The first call opens LibTorch (0.3 to 1.5 s); later calls return the same object. CUDA libraries are
+ * opened only when `cuda` is true, and then it must be so on the first call of the process.
+ *
+ * Throws SparringError 'environment' when the addon or a LibTorch of its version is missing; the message lists every
+ * place that was looked at, the hint has the command that helps.
+ */
+export function loadNative({ cuda = false }: { cuda?: boolean } = {}): NativeCore {
+  return openNative({ cuda }).core;
+}
+
+/** As loadNative, and says which LibTorch it is. */
+export function openNative({ cuda = false }: { cuda?: boolean } = {}): { core: NativeCore; libtorch: LibTorch } {
+  if (loaded && (loaded.cuda || !cuda)) return loaded;
+  // Idle OpenMP threads that spin would take the cores from image decoding. libgomp reads this once, when it is opened.
+  process.env.OMP_WAIT_POLICY ??= 'passive';
+
+  const addon = findAddon();
+  const discovery = findLibtorch({ builtFor: addon.loader.builtFor, cuda });
+  const libtorch = discovery.found;
+  if (!libtorch) throw libtorchMissing(discovery, { cuda });
+  try {
+    const core = addon.loader.load({ libDir: libtorch.libDir, core: addon.core, cuda }) as NativeCore;
+    loaded = { core, cuda, libtorch };
+    return loaded;
+  } catch (error) {
+    const { sparringCode, message, hint } = error as Error & { sparringCode?: string; hint?: string };
+    if (sparringCode !== 'environment') throw error;
+    throw new SparringError('environment', `${message}\n(LibTorch from: ${libtorch.source})`, hint, { cause: error });
+  }
+}
+
+/** Finds and opens the thin addon, which needs no LibTorch. Throws SparringError 'environment'. */
+export function findAddon(): Addon {
+  const nodeGypBuild = require('node-gyp-build') as { resolve(root: string): string };
+  const hint = existsSync(join(packageRoot, 'native'))
+    ? 'Build it with `npm run build`.'
+    : 'Reinstall the package; it brings prebuilt addons for linux-x64 with glibc.';
+  let path: string;
+  let loader: Loader;
+  try {
+    path = nodeGypBuild.resolve(packageRoot);
+    loader = require(path) as Loader;
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    throw new SparringError('environment', `The native addon cannot be loaded: ${reason}`, hint, { cause: error });
+  }
+  const core = join(dirname(path), 'libsparring_core.so');
+  if (!existsSync(core)) throw new SparringError('environment', `The core library ${core} is missing.`, hint);
+  return { path, core, loader };
+}

@@ -1,0 +1,42 @@
+/** The rows of a run's result: what `--json` prints and the report shows. */
+
+export const methods = ['teacher', 'edrm', 'edrm-longer', 'unguided', 'unguided-selected', 'config'] as const;
+export type Method = (typeof methods)[number];
+
+/** One value per seed and their mean; null where the value is not defined. */
+export interface Summary<Value = number> {
+  mean: Value;
+  values: Value[];
+}
+
+export interface Row {
+  method: Method;
+  /** Accuracies in 0..1. */
+  worstGroupAccuracy: Summary;
+  meanGroupAccuracy: Summary;
+  /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */
+  gapClosed: Summary<number | null>;
+  /** Images generated, before any selection, of one seed. */
+  generated: number;
+  /** Of the student (or teacher), of one seed. */
+  trainingSteps: number;
+  /** Wall time of one seed, on average. */
+  seconds: number;
+}
+
+export const methodTitles: Record<Method, string> = {
+  teacher: 'Teacher',
+  edrm: 'Distillation (EDRM)',
+  'edrm-longer': 'EDRM, trained as long',
+  unguided: '+ unguided images',
+  'unguided-selected': '+ unguided, selected',
+  config: '+ ConfiG images',
+};
+
+/** The mean over seeds; null when a value is. */
+export function summarise<Value extends number | null>(values: readonly Value[]): Summary<Value> {
+  if (values.length === 0) throw new RangeError('summarise: expected at least one value');
+  const numbers = values.filter((value) => value !== null) as number[];
+  const mean = numbers.length === values.length ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null;
+  return { mean: mean as Value, values: [...values] };
+}

@@ -1,0 +1,57 @@
+import type { TrainingConfig } from '../config/schema.js';
+import { SparringError } from '../errors.js';
+import type { ModelHandle } from '../native/contract.js';
+import type { Reporter } from '../report/reporter.js';
+import { learningRateAt } from './schedule.js';
+import type { Stage } from './stage.js';
+import type { Batch, Trainer } from './trainer.js';
+
+export interface LoopOptions {
+  trainer: Trainer<ModelHandle>;
+  stage: Stage;
+  training: TrainingConfig;
+  /** Steps [from, to) are run. */
+  from: number;
+  to: number;
+  /** The batch of a step: a pure function of it, so that a resumed run sees the same ones. */
+  batch(step: number): Promise<Batch>;
+  /** Step on which the learning-rate schedule starts. Default 0. */
+  scheduleStart?: number;
+  /** Steps of the whole stage, for the progress bar. */
+  total: number;
+  reporter: Reporter;
+  signal?: AbortSignal;
+}
+
+const logEvery = 20; // steps; losses in between are averaged
+
+/** Runs training steps with logging, checkpoints and cancellation; a cancelled loop saves before it throws. */
+export async function trainLoop(options: LoopOptions): Promise<void> {
+  const { trainer, stage, training, from, to, scheduleStart = 0, total, reporter, signal } = options;
+  let upcoming = from < to ? options.batch(from) : undefined;
+  let loss = 0, correct = 0, images = 0, steps = 0;
+  for (let step = from; step < to; step++) {
+    const batch = await upcoming!;
+    // The next batch is decoded while the engine computes this one.
+    upcoming = step + 1 < to ? options.batch(step + 1) : undefined;
+    upcoming?.catch(() => {}); // reported when it is awaited
+    if (signal?.aborted) {
+      await stage.checkpoint(trainer, step);
+      throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`, 'Continue with --resume.');
+    }
+    const learningRate = learningRateAt(step - scheduleStart, training);
+    const result = await trainer.step(batch, learningRate, step);
+    loss += result.loss;
+    correct += result.correct;
+    images += batch.labels.length;
+    steps++;
+    const done = step + 1;
+    if (done % logEvery === 0 || done === to) {
+      const row = { 'train/loss': loss / steps, 'train/accuracy': correct / images, 'train/gradientNorm': result.gradientNorm, 'train/learningRate': learningRate };
+      await reporter.log({ stage: stage.name, step: done, ...row });
+      loss = correct = images = steps = 0;
+    }
+    reporter.progress(stage.name, done, total, { loss: result.loss });
+    if (done < to) await stage.maybeCheckpoint(trainer, done);
+  }
+}

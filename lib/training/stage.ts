@@ -1,0 +1,101 @@
+/**
+ * A stage is a part of a run with a folder of its own. It ends with `result.json`; until then `state.json` names the
+ * newest checkpoint. A killed run finds finished stages done and continues the others from their last checkpoint.
+ * All randomness is a function of seed and step, so the step is all the state that random numbers have.
+ */
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { SparringError } from '../errors.js';
+import type { ModelHandle } from '../native/contract.js';
+import { fileError, keepNewest, writeFileAtomic } from './files.js';
+import type { Trainer } from './trainer.js';
+
+interface StageState {
+  /** Steps done. */
+  step: number;
+  /** File of the trainer's state in the stage's folder. */
+  checkpoint: string;
+  /** Wall time spent so far, over all sessions. */
+  seconds: number;
+}
+
+export class Stage {
+  readonly folder: string;
+  #startedAt = performance.now();
+  #savedAt = performance.now();
+  #secondsBefore: number;
+  readonly #state: StageState | undefined;
+
+  /** @param name path of the stage within the run, e.g. `seed-0/config` */
+  constructor(
+    runFolder: string,
+    readonly name: string,
+    private readonly checkpoints: { everySeconds: number; keep: number },
+  ) {
+    this.folder = join(runFolder, name);
+    try {
+      mkdirSync(this.folder, { recursive: true });
+    } catch (error) {
+      throw fileError(error, 'create', this.folder);
+    }
+    this.#state = readJson<StageState>(join(this.folder, 'state.json'));
+    this.#secondsBefore = this.#state?.seconds ?? 0;
+  }
+
+  /** The result of a finished stage. */
+  finished<Result>(): Result | undefined {
+    return readJson<Result>(join(this.folder, 'result.json'));
+  }
+
+  async finish(result: object): Promise<void> {
+    await writeFileAtomic(join(this.folder, 'result.json'), `${JSON.stringify(result)}\n`);
+  }
+
+  /** Wall time of this stage in seconds, over all sessions. */
+  get seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#startedAt) / 1000;
+  }
+
+  /** Puts the trainer into the state of the last checkpoint; returns the steps done, 0 without one. */
+  async resume(trainer: Trainer<ModelHandle>): Promise<number> {
+    if (!this.#state) return 0;
+    await trainer.load(join(this.folder, this.#state.checkpoint));
+    return this.#state.step;
+  }
+
+  async checkpoint(trainer: Trainer<ModelHandle>, step: number): Promise<void> {
+    const checkpoint = `step-${step}.safetensors`;
+    await trainer.save(join(this.folder, checkpoint));
+    // The state names a file that is complete: a kill between the two leaves the older pair.
+    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds } satisfies StageState)}\n`);
+    await keepNewest(this.folder, /^step-(\d+)\.safetensors$/, this.checkpoints.keep);
+    this.#savedAt = performance.now();
+  }
+
+  /** Saves when the interval has passed. */
+  async maybeCheckpoint(trainer: Trainer<ModelHandle>, step: number): Promise<void> {
+    if (performance.now() - this.#savedAt >= this.checkpoints.everySeconds * 1000) await this.checkpoint(trainer, step);
+  }
+}
+
+/** Steps that a stage has behind it according to its files: Infinity when finished, 0 before its first checkpoint. */
+export function stepsDone(runFolder: string, stage: string): number {
+  const folder = join(runFolder, stage);
+  if (existsSync(join(folder, 'result.json'))) return Infinity;
+  return readJson<StageState>(join(folder, 'state.json'))?.step ?? 0;
+}
+
+/** Whether a folder holds a run, or anything at all. */
+export function isEmptyFolder(folder: string): boolean {
+  return !existsSync(folder) || readdirSync(folder).length === 0;
+}
+
+function readJson<T>(path: string): T | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as T;
+  } catch (error) {
+    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete its folder to run that stage again.', { cause: error });
+  }
+}

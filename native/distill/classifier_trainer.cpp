@@ -1,0 +1,54 @@
+#include "distill/classifier_trainer.h"
+
+#include "distill/losses.h"
+
+namespace sparring {
+
+ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher,
+                                     ClassifierTrainerOptions options)
+    : student_(std::move(student)),
+      teacher_(std::move(teacher)),
+      ema_(options.training.ema_decay > 0 ? student_->clone() : nullptr),
+      options_(options),
+      state_(student_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
+
+StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
+  const auto device = student_->device();
+  const auto& training = options_.training;
+  const auto pixels = augment(images, options_.augment, training.seed, step).to(device);  // [B, 3, H, W]
+  const auto target = labels.to(device);
+
+  at::Tensor teacher_logits;
+  if (teacher_) {
+    torch::NoGradGuard no_grad;
+    teacher_logits = teacher_->forward_frozen(pixels, training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
+  }
+
+  student_->module().train();
+  at::Tensor logits;
+  {
+    AutocastGuard autocast(device.type(), training.autocast_bf16);
+    logits = student_->forward(pixels);  // [B, K] fp32
+  }
+  at::Tensor loss;
+  if (teacher_) {
+    loss = distillation_loss(logits, teacher_logits, options_.temperature);
+    if (options_.label_weight > 0) loss = loss + options_.label_weight * at::cross_entropy_loss(logits, target);
+  } else {
+    loss = at::cross_entropy_loss(logits, target);
+  }
+
+  StepResult result;
+  result.correct = logits.detach().argmax(1).eq(target).sum().item<int64_t>();
+  result.loss = loss.item<double>();
+  result.gradient_norm = state_.apply(loss, learning_rate, step);
+  touch();
+  return result;
+}
+
+void ClassifierTrainer::touch() {
+  student_->touch();
+  if (ema_) ema_->touch();
+}
+
+}  // namespace sparring

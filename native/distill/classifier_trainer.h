@@ -1,0 +1,45 @@
+// Trains a classifier from labels, or distils a teacher into it.
+#pragma once
+
+#include <memory>
+
+#include "distill/augment.h"
+#include "distill/training_state.h"
+#include "models/classifier.h"
+
+namespace sparring {
+
+struct ClassifierTrainerOptions {
+  TrainingOptions training;
+  AugmentOptions augment;
+  double temperature = 1;   // of the soft labels
+  double label_weight = 0;  // weight of the hard-label term beside distillation
+};
+
+struct StepResult {
+  double loss = 0;
+  double gradient_norm = 0;
+  int64_t correct = 0;  // predictions equal to the given labels, before the update
+};
+
+class ClassifierTrainer {
+ public:
+  // Without a teacher: cross-entropy to the labels. With one: soft cross-entropy to its output on the same view.
+  ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher, ClassifierTrainerOptions options);
+
+  // images: [B, H, W, 3] uint8, labels: [B] int64
+  StepResult step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step);
+
+  TrainingState& state() { return state_; }
+  // The averaged classifier, or the trained one when there is no average.
+  const std::shared_ptr<Classifier>& result() const { return ema_ ? ema_ : student_; }
+  // After restore(): frozen copies made before it are stale.
+  void touch();
+
+ private:
+  std::shared_ptr<Classifier> student_, teacher_, ema_;
+  ClassifierTrainerOptions options_;
+  TrainingState state_;
+};
+
+}  // namespace sparring

@@ -1,0 +1,15 @@
+// Losses of classification and distillation; all take fp32 logits [B, K] and return the batch mean.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace sparring {
+
+// EDRM's risk: cross-entropy to the teacher's soft labels, -t(x)^T log f(x), both at temperature T, scaled by T^2
+// so that its gradient does not shrink with T (Hinton et al. 2015, arXiv 1503.02531).
+inline at::Tensor distillation_loss(const at::Tensor& student_logits, const at::Tensor& teacher_logits, double temperature) {
+  const auto target = at::softmax(teacher_logits / temperature, 1);
+  return -(target * at::log_softmax(student_logits / temperature, 1)).sum(1).mean() * (temperature * temperature);
+}
+
+}  // namespace sparring

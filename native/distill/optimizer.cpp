@@ -1,0 +1,65 @@
+#include "distill/optimizer.h"
+
+#include <cmath>
+
+namespace sparring {
+
+Optimizer::Optimizer(std::vector<std::pair<std::string, at::Tensor>> parameters, OptimizerOptions options)
+    : options_(options) {
+  for (auto& [name, parameter] : parameters) {
+    names_.push_back(name);
+    parameters_.push_back(parameter);
+    first_.push_back(at::zeros_like(parameter));
+    if (options_.kind == OptimizerOptions::Kind::adamw) second_.push_back(at::zeros_like(parameter));
+  }
+  step_count_ = at::zeros({}, parameters_.front().options().dtype(at::kFloat).requires_grad(false));
+}
+
+std::vector<at::Tensor> Optimizer::gradients() {
+  std::vector<at::Tensor> result;
+  for (auto& parameter : parameters_) {
+    auto gradient = parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter);
+    // The fused kernels walk raw memory: gradient and parameter must share their layout.
+    if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
+    result.push_back(gradient);
+  }
+  return result;
+}
+
+double Optimizer::clip_gradients(double max_norm) {
+  torch::NoGradGuard no_grad;
+  std::vector<at::Tensor> present;
+  for (auto& parameter : parameters_) {
+    if (parameter.grad().defined()) present.push_back(parameter.grad());
+  }
+  const auto norm = at::stack(at::_foreach_norm(present)).norm().item<double>();
+  if (max_norm > 0 && norm > max_norm) at::_foreach_mul_(present, max_norm / (norm + 1e-6));
+  return norm;
+}
+
+void Optimizer::step(double learning_rate) {
+  torch::NoGradGuard no_grad;
+  const auto grads = gradients();
+  step_count_ += 1;
+  if (options_.kind == OptimizerOptions::Kind::adamw) {
+    const std::vector<at::Tensor> steps(parameters_.size(), step_count_);
+    at::_fused_adamw_(parameters_, grads, first_, second_, {}, steps, learning_rate, options_.beta1, options_.beta2,
+                      options_.weight_decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false);
+  } else {
+    const bool first_step = step_count_.item<float>() == 1;
+    at::_fused_sgd_(parameters_, grads, first_, options_.weight_decay, options_.momentum, learning_rate,
+                    /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false, first_step);
+  }
+  for (auto& parameter : parameters_) parameter.mutable_grad() = at::Tensor();
+}
+
+NamedTensors Optimizer::state() const {
+  NamedTensors result{{"step", step_count_}};
+  for (size_t i = 0; i < names_.size(); ++i) {
+    result.emplace_back("first." + names_[i], first_[i]);
+    if (!second_.empty()) result.emplace_back("second." + names_[i], second_[i]);
+  }
+  return result;
+}
+
+}  // namespace sparring

@@ -1,0 +1,91 @@
+#include "distill/training_state.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <ATen/autocast_mode.h>
+
+#include "error.h"
+
+namespace sparring {
+namespace {
+
+std::vector<std::pair<std::string, at::Tensor>> trainable(torch::nn::Module& module) {
+  std::vector<std::pair<std::string, at::Tensor>> result;
+  for (auto& item : module.named_parameters()) result.emplace_back(item.key(), item.value());
+  return result;
+}
+
+void append(NamedTensors& all, const std::string& prefix, torch::nn::Module& module) {
+  for (auto& item : module.named_parameters()) all.emplace_back(prefix + item.key(), item.value());
+  for (auto& item : module.named_buffers()) all.emplace_back(prefix + item.key(), item.value());
+}
+
+void require_finite(double value, const char* what, uint64_t step) {
+  if (std::isfinite(value)) return;
+  throw Error("numeric", std::string("The ") + what + " at step " + std::to_string(step) + " is " + std::to_string(value) + ".",
+              "Lower the learning rate, set clipNorm, or train in fp32. The last checkpoint is untouched.");
+}
+
+}  // namespace
+
+AutocastGuard::AutocastGuard(at::DeviceType device, bool enabled)
+    : device_(device), previous_(at::autocast::is_autocast_enabled(device)) {
+  at::autocast::set_autocast_enabled(device_, enabled);
+  if (enabled) at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+}
+
+AutocastGuard::~AutocastGuard() {
+  at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(device_, previous_);
+}
+
+TrainingState::TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options)
+    : module_(module), ema_(ema), options_(options), optimizer_(trainable(module), options.optimizer) {}
+
+double TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step) {
+  require_finite(loss.item<double>(), "loss", step);
+  loss.backward();
+  const auto norm = optimizer_.clip_gradients(options_.clip_norm);
+  require_finite(norm, "gradient norm", step);
+  optimizer_.step(learning_rate);
+  if (ema_) update_ema(step);
+  return norm;
+}
+
+void TrainingState::update_ema(uint64_t step) {
+  torch::NoGradGuard no_grad;
+  // A short memory at first, so that the average forgets the random initial weights.
+  const auto n = static_cast<double>(step);
+  const auto decay = std::min(options_.ema_decay, (1 + n) / (10 + n));
+  std::vector<at::Tensor> average = ema_->parameters(), current = module_.parameters();
+  at::_foreach_lerp_(average, current, 1 - decay);
+  const auto average_buffers = ema_->buffers(), buffers = module_.buffers();
+  for (size_t i = 0; i < buffers.size(); ++i) average_buffers[i].copy_(buffers[i]);
+}
+
+NamedTensors TrainingState::tensors() const {
+  NamedTensors all;
+  append(all, "model.", module_);
+  if (ema_) append(all, "ema.", *ema_);
+  for (auto& [name, tensor] : optimizer_.state()) all.emplace_back("optimizer." + name, tensor);
+  return all;
+}
+
+void TrainingState::restore(const NamedTensors& saved, const std::string& path) {
+  torch::NoGradGuard no_grad;
+  std::map<std::string, at::Tensor> by_name(saved.begin(), saved.end());
+  const auto live = tensors();
+  // Check everything before anything is written, so that a bad file changes nothing.
+  for (auto& [name, tensor] : live) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end() || found->second.sizes() != tensor.sizes()) {
+      throw Error("weights", path + ": training state '" + name + "' is " + (found == by_name.end() ? "missing." : "of another shape."),
+                  "The checkpoint belongs to another model or optimizer; start a new run folder.");
+    }
+  }
+  for (auto& [name, tensor] : live) tensor.copy_(by_name.at(name));
+}
+
+}  // namespace sparring

@@ -1,0 +1,51 @@
+// What every trainer shares: module, optimizer, moving average of the weights, and how they are saved and resumed.
+#pragma once
+
+#include "distill/optimizer.h"
+
+namespace sparring {
+
+struct TrainingOptions {
+  OptimizerOptions optimizer;
+  double clip_norm = 0;      // global gradient norm; 0 = no clipping
+  double ema_decay = 0;      // of the weights' moving average; 0 = none
+  bool autocast_bf16 = false;
+  uint64_t seed = 0;
+};
+
+// bf16 autocast on the given device type for the current scope.
+class AutocastGuard {
+ public:
+  AutocastGuard(at::DeviceType device, bool enabled);
+  ~AutocastGuard();
+  AutocastGuard(const AutocastGuard&) = delete;
+
+ private:
+  at::DeviceType device_;
+  bool previous_;
+};
+
+class TrainingState {
+ public:
+  // `ema` has the same structure as `module`, or is null when there is no moving average.
+  TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options);
+
+  // Backward, clip, optimizer step, moving average. Returns the gradient norm before clipping.
+  // Throws Error "numeric" before any weight is changed when loss or gradient is not finite.
+  double apply(const at::Tensor& loss, double learning_rate, uint64_t step);
+
+  // Weights ("model."), moving average ("ema.") and optimizer ("optimizer.") by name, aliasing the live tensors.
+  NamedTensors tensors() const;
+  // Writes saved tensors into the live ones; every name and shape must match.
+  void restore(const NamedTensors& saved, const std::string& path);
+
+ private:
+  void update_ema(uint64_t step);
+
+  torch::nn::Module& module_;
+  torch::nn::Module* ema_;
+  TrainingOptions options_;
+  Optimizer optimizer_;
+};
+
+}  // namespace sparring

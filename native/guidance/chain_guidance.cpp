@@ -1,0 +1,109 @@
+#include "guidance/chain_guidance.h"
+
+#include <algorithm>
+
+namespace sparring {
+namespace {
+
+// Per-image L2 norm: [B, 3, H, W] -> [B, 1, 1, 1]
+at::Tensor norms(const at::Tensor& x) { return x.flatten(1).norm(2, 1).view({-1, 1, 1, 1}); }
+
+// Steps [begin, end) of the chain, differentiable with respect to x when gradients are on.
+at::Tensor run_steps(Denoiser& denoiser, at::Tensor x, const std::vector<int64_t>& timesteps, size_t begin, size_t end,
+                     const at::Tensor& classes, const SamplingOptions& sampling) {
+  const auto& schedule = denoiser.schedule();
+  for (auto i = begin; i < end; ++i) {
+    auto prediction = denoiser.predict(x, timesteps[i], classes, sampling.guidance_scale, sampling.dtype);
+    prediction.x0 = prediction.x0.clamp(-1, 1);
+    x = ddim_step(prediction, schedule.alpha_bar(schedule.next(timesteps[i], sampling.steps)));
+  }
+  return x;
+}
+
+// How many steps fit in memory at once; all of them when no checkpoint is needed.
+int64_t steps_per_segment(Denoiser& denoiser, const ChainGuidanceOptions& options, int64_t batch, const SamplingOptions& sampling) {
+  const auto halves = sampling.guidance_scale == 1 ? 1 : 2;  // both halves of classifier-free guidance
+  const auto per_step = batch * halves *
+      denoiser.module().activation_bytes(denoiser.options().image_size, static_cast<int64_t>(c10::elementSize(sampling.dtype)));
+  return std::clamp<int64_t>(options.memory_bytes / std::max<int64_t>(per_step, 1), 1, sampling.steps);
+}
+
+}  // namespace
+
+ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+                             const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
+                             int64_t segment_steps, const JobContext& job) {
+  const auto timesteps = denoiser.schedule().timesteps(sampling.steps, Spacing::trailing);
+  const auto steps = timesteps.size(), segment = static_cast<size_t>(segment_steps);
+
+  // Forward without a graph up to the last segment, keeping the input of each segment.
+  std::vector<at::Tensor> segment_inputs{z.detach()};
+  {
+    torch::NoGradGuard no_grad;
+    for (size_t begin = 0; begin + segment < steps; begin += segment) {
+      job.check();
+      segment_inputs.push_back(run_steps(denoiser, segment_inputs.back(), timesteps, begin, begin + segment, classes, sampling));
+    }
+  }
+
+  // Backward: the last segment carries the objective, each earlier one the gradient of its output.
+  torch::AutoGradMode grad(true);
+  ChainGradient result;
+  for (auto i = segment_inputs.size(); i-- > 0;) {
+    job.check();
+    const auto input = segment_inputs[i].detach().requires_grad_(true);
+    const auto begin = i * segment;
+    const auto output = run_steps(denoiser, input, timesteps, begin, std::min(begin + segment, steps), classes, sampling);
+    if (i + 1 == segment_inputs.size()) {
+      const auto score = disagreement(opponents, objective, output, classes, sampling.dtype);
+      result.images = output.detach();
+      result.score = score.detach();
+      result.gradient = torch::autograd::grad({score.sum()}, {input})[0];
+    } else {
+      result.gradient = torch::autograd::grad({output}, {input}, {result.gradient})[0];
+    }
+  }
+  return result;
+}
+
+at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const ChainGuidanceOptions& options,
+                          const at::Tensor& start, const at::Tensor& classes, const SamplingOptions& sampling,
+                          const JobContext& job) {
+  constexpr double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  const auto segment = steps_per_segment(denoiser, options, start.size(0), sampling);
+  const auto initial_norm = norms(start);
+  auto z = start.clone();
+  auto first = at::zeros_like(z), second = at::zeros_like(z);  // Adam's moments
+  at::Tensor best_images, best_score;
+
+  for (int64_t i = 0; i <= options.iterations; ++i) {
+    const bool last = i == options.iterations;
+    ChainGradient step;
+    if (last) {  // the final iterate needs its score, not its gradient
+      torch::NoGradGuard no_grad;
+      const auto timesteps = denoiser.schedule().timesteps(sampling.steps, Spacing::trailing);
+      step.images = run_steps(denoiser, z, timesteps, 0, timesteps.size(), classes, sampling);
+      step.score = disagreement(opponents, options.objective, step.images, classes, sampling.dtype);
+    } else {
+      step = chain_gradient(denoiser, opponents, options.objective, z, classes, sampling, segment, job);
+    }
+    if (best_images.defined()) {
+      const auto better = step.score > best_score;  // [B]
+      best_images = at::where(better.view({-1, 1, 1, 1}), step.images, best_images);
+      best_score = at::where(better, step.score, best_score);
+    } else {
+      best_images = step.images;
+      best_score = step.score;
+    }
+    if (last) break;
+    first = beta1 * first + (1 - beta1) * step.gradient;
+    second = beta2 * second + (1 - beta2) * step.gradient.square();
+    const auto corrected = first / (1 - std::pow(beta1, i + 1));
+    const auto scale = (second / (1 - std::pow(beta2, i + 1))).sqrt() + eps;
+    z = z + options.learning_rate * corrected / scale;  // ascent
+    z = z * (initial_norm / norms(z));
+  }
+  return best_images;
+}
+
+}  // namespace sparring

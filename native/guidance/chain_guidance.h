@@ -1,0 +1,43 @@
+// Guidance through the whole chain: the initial noise is optimised through the differentiable DDIM chain
+// (the procedure closest to ConfiG that is public is DiG-IN, arXiv 2311.17833).
+//
+//   maximise over z:  J(z) = objective(teacher(x0(z)), student(x0(z)), y),   x0(z) = DDIM chain from z
+//
+// Adam on z; after each step z is rescaled to its initial norm, because a Gaussian's norm is what the denoiser
+// has seen; the best iterate of each image is kept.
+#pragma once
+
+#include "guidance/step_guidance.h"
+#include "job.h"
+
+namespace sparring {
+
+struct ChainGuidanceOptions {
+  Objective objective;
+  int64_t iterations = 20;
+  double learning_rate = 0.05;
+  // Activations of at most this many bytes are kept; a longer chain is cut into segments that are recomputed
+  // in the backward pass (gradient checkpointing), which gives the same gradient.
+  int64_t memory_bytes = int64_t{4} << 30;
+};
+
+struct SamplingOptions {
+  int64_t steps = 20;
+  double guidance_scale = 1;  // of classifier-free guidance; 1 = off
+  at::ScalarType dtype = at::kFloat;
+};
+
+// x0 of the chain and dJ/dz: z [B, 3, H, W] -> images in -1..1 [B, 3, H, W], score [B], gradient [B, 3, H, W].
+struct ChainGradient {
+  at::Tensor images, score, gradient;
+};
+ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+                             const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
+                             int64_t segment_steps, const JobContext& job);
+
+// Images in -1..1 [B, 3, H, W] from the best noise found, starting at z.
+at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const ChainGuidanceOptions& options,
+                          const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
+                          const JobContext& job);
+
+}  // namespace sparring

@@ -1,0 +1,54 @@
+#include "guidance/generator.h"
+
+#include "ops/random.h"
+
+namespace sparring {
+namespace {
+
+at::Tensor to_uint8(const at::Tensor& images) {  // [B, 3, H, W] in -1..1 -> [B, H, W, 3] uint8
+  return ((images + 1) * 127.5).round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous().cpu();
+}
+
+at::Tensor probabilities(Classifier& classifier, const at::Tensor& images, at::ScalarType dtype) {
+  const auto pixels = images.to(classifier.device()).permute({0, 3, 1, 2}).to(at::kFloat) / 255;
+  return at::softmax(classifier.forward_frozen(pixels, dtype), 1).cpu();
+}
+
+at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const at::Tensor& noise,
+                  const at::Tensor& classes, const JobContext& job) {
+  const auto& sampling = options.sampling;
+  if (const auto* chain = std::get_if<ChainGuidanceOptions>(&options.guidance)) {
+    return optimise_chain(denoiser, opponents, *chain, noise, classes, sampling, job);
+  }
+  const auto* guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
+  auto x = noise;
+  for (const auto timestep : denoiser.schedule().timesteps(sampling.steps, Spacing::trailing)) {
+    job.check();
+    x = denoise_step(denoiser, opponents, guidance, x, timestep, sampling.steps, classes, sampling.guidance_scale, sampling.dtype);
+  }
+  return x;
+}
+
+}  // namespace
+
+Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job) {
+  const auto total = static_cast<int64_t>(options.classes.size());
+  const auto size = denoiser.options().image_size;
+  std::vector<at::Tensor> images, teacher, student;
+  for (int64_t begin = 0; begin < total; begin += options.batch_size) {
+    const auto count = std::min(options.batch_size, total - begin);
+    const auto noise = seeded_normal({options.seeds.data() + begin, static_cast<size_t>(count)}, {3, size, size},
+                                     Stream::initial_noise).to(denoiser.device());
+    const auto classes = at::tensor(at::ArrayRef<int64_t>(options.classes.data() + begin, count), at::kLong).to(denoiser.device());
+    images.push_back(to_uint8(sample(denoiser, opponents, options, noise, classes, job)));
+
+    torch::NoGradGuard no_grad;
+    const auto dtype = options.sampling.dtype;
+    if (opponents.teacher) teacher.push_back(probabilities(*opponents.teacher, images.back(), dtype));
+    if (opponents.student) student.push_back(probabilities(*opponents.student, images.back(), dtype));
+    job.progress(begin + count, total);
+  }
+  return {at::cat(images), teacher.empty() ? at::Tensor() : at::cat(teacher), student.empty() ? at::Tensor() : at::cat(student)};
+}
+
+}  // namespace sparring

@@ -1,0 +1,28 @@
+// Generation of a batch of images with soft labels, unguided or guided by the disagreement of two classifiers.
+#pragma once
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "guidance/chain_guidance.h"
+
+namespace sparring {
+
+struct GenerateOptions {
+  std::vector<int64_t> classes;  // class to draw, per image
+  std::vector<int64_t> seeds;    // seed of the initial noise, per image
+  SamplingOptions sampling;
+  std::variant<std::monostate, StepGuidanceOptions, ChainGuidanceOptions> guidance;
+  int64_t batch_size = 64;  // images at once; does not change the images
+};
+
+struct Generated {
+  at::Tensor images;                  // [N, H, W, 3] uint8
+  at::Tensor teacher_probabilities;   // [N, K] fp32, of the stored 8-bit image; undefined without a teacher
+  at::Tensor student_probabilities;   // [N, K] fp32, likewise
+};
+
+Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job);
+
+}  // namespace sparring

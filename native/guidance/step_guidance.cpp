@@ -1,0 +1,57 @@
+#include "guidance/step_guidance.h"
+
+namespace sparring {
+namespace {
+
+// Weight of the guidance at t (fraction of the training timesteps); 0 outside its interval.
+double schedule_weight(const StepGuidanceOptions& options, double t) {
+  if (t < options.until || t > options.from) return 0;
+  if (options.schedule == GuidanceSchedule::constant) return 1;
+  return (t - options.until) / std::max(options.from - options.until, 1e-9);
+}
+
+// Per-image root mean square: [B, 3, H, W] -> [B, 1, 1, 1]
+at::Tensor rms(const at::Tensor& x) { return x.square().mean(at::IntArrayRef{1, 2, 3}, true).sqrt(); }
+
+}  // namespace
+
+at::Tensor disagreement(const Opponents& opponents, const Objective& objective, const at::Tensor& images,
+                        const at::Tensor& classes, at::ScalarType dtype) {
+  const auto pixels = (images + 1) / 2;  // classifiers take 0..1
+  return objective(opponents.teacher->forward_frozen(pixels, dtype), opponents.student->forward_frozen(pixels, dtype), classes);
+}
+
+GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+                                   const at::Tensor& x_t, int64_t timestep, const at::Tensor& classes,
+                                   double guidance_scale, at::ScalarType dtype) {
+  torch::AutoGradMode grad(true);
+  const auto x = x_t.detach().requires_grad_(true);
+  const auto prediction = denoiser.predict(x, timestep, classes, guidance_scale, dtype);
+  const auto score = disagreement(opponents, objective, prediction.x0.clamp(-1, 1), classes, dtype);
+  const auto gradient = torch::autograd::grad({score.sum()}, {x})[0];
+  return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach()};
+}
+
+at::Tensor denoise_step(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
+                        const at::Tensor& x_t, int64_t timestep, int64_t steps, const at::Tensor& classes,
+                        double guidance_scale, at::ScalarType dtype) {
+  const auto& schedule = denoiser.schedule();
+  const auto t = static_cast<double>(timestep + 1) / static_cast<double>(schedule.num_train_timesteps());
+  const auto weight = guidance ? guidance->scale * schedule_weight(*guidance, t) : 0.0;
+
+  Prediction prediction;
+  if (weight != 0) {
+    auto guided = guidance_gradient(denoiser, opponents, guidance->objective, x_t, timestep, classes, guidance_scale, dtype);
+    // A gradient of zero (both classifiers saturated) leaves the image unguided instead of dividing by zero.
+    const auto direction = guided.gradient / rms(guided.gradient).clamp_min(1e-20);
+    prediction.epsilon = guided.prediction.epsilon - weight * direction;
+    prediction.x0 = x0_from_epsilon(x_t, prediction.epsilon, schedule.alpha_bar(timestep));
+  } else {
+    torch::NoGradGuard no_grad;
+    prediction = denoiser.predict(x_t, timestep, classes, guidance_scale, dtype);
+  }
+  prediction.x0 = prediction.x0.clamp(-1, 1);
+  return ddim_step(prediction, schedule.alpha_bar(schedule.next(timestep, steps)));
+}
+
+}  // namespace sparring

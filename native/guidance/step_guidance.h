@@ -1,0 +1,54 @@
+// Guidance per denoising step: the gradient of the confidence objective at the predicted x0, taken with respect
+// to x_t through the U-Net, changes the predicted noise before the DDIM step.
+//
+//   J(x_t)    = objective(teacher(x0(x_t)), student(x0(x_t)), y),   x0 clamped to -1..1
+//   epsilon'  = epsilon - scale * w(t) * g / rms(g),                 g = dJ/dx_t, rms per image
+//
+// The score is -epsilon / sigma, so a step along +g is a subtraction from epsilon. Normalising per image makes
+// `scale` independent of how saturated the two classifiers are.
+#pragma once
+
+#include "diffusion/denoiser.h"
+#include "guidance/objective.h"
+#include "models/classifier.h"
+
+namespace sparring {
+
+enum class GuidanceSchedule { constant, linear };  // w(t): 1, or falling linearly from 1 at `from` to 0 at `until`
+
+struct StepGuidanceOptions {
+  Objective objective;
+  double scale = 0.4;
+  // Guided while until <= t <= from, in fractions of the training timesteps (1 = pure noise).
+  double from = 1.0;
+  double until = 0.4;
+  GuidanceSchedule schedule = GuidanceSchedule::constant;
+};
+
+// The two classifiers between which disagreement is sought. Neither gets gradients or changes.
+struct Opponents {
+  std::shared_ptr<Classifier> teacher;
+  std::shared_ptr<Classifier> student;
+};
+
+// Objective at images in -1..1: [B, 3, H, W], [B] -> [B]
+at::Tensor disagreement(const Opponents& opponents, const Objective& objective, const at::Tensor& images,
+                        const at::Tensor& classes, at::ScalarType dtype);
+
+struct GuidedPrediction {
+  Prediction prediction;  // of the unguided model, detached
+  at::Tensor gradient;    // dJ/dx_t, [B, 3, H, W]
+  at::Tensor score;       // J, [B]
+};
+
+// Prediction and gradient with one U-Net forward and one backward to its input.
+GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+                                   const at::Tensor& x_t, int64_t timestep, const at::Tensor& classes,
+                                   double guidance_scale, at::ScalarType dtype);
+
+// One guided or unguided DDIM step from `timestep`: x_t [B, 3, H, W] -> x at the next timestep.
+at::Tensor denoise_step(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
+                        const at::Tensor& x_t, int64_t timestep, int64_t steps, const at::Tensor& classes,
+                        double guidance_scale, at::ScalarType dtype);
+
+}  // namespace sparring

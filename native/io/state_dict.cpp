@@ -1,0 +1,66 @@
+#include "io/state_dict.h"
+
+#include <map>
+
+#include "error.h"
+
+namespace sparring {
+namespace {
+
+std::string describe(const at::Tensor& tensor) {
+  return c10::str(c10::toString(tensor.scalar_type()), " ", tensor.sizes());
+}
+
+// Integers in place of weights are quantised weights, whose scale we would not apply. A scalar is a counter, which
+// torch::nn::Module::to(dtype) turns into a floating-point number with the rest.
+bool fits(const at::Tensor& target, const at::Tensor& source) {
+  return target.sizes() == source.sizes() &&
+         (target.dim() == 0 || target.is_floating_point() == source.is_floating_point());
+}
+
+void append(std::string& text, const char* title, const std::vector<std::string>& lines) {
+  if (lines.empty()) return;
+  text += c10::str("\n", title, " (", lines.size(), "):");
+  for (const auto& line : lines) text += "\n  " + line;
+}
+
+}  // namespace
+
+NamedTensors state_dict(const torch::nn::Module& module) {
+  NamedTensors tensors;
+  for (const auto& item : module.named_parameters()) tensors.emplace_back(item.key(), item.value().detach());
+  for (const auto& item : module.named_buffers()) tensors.emplace_back(item.key(), item.value().detach());
+  return tensors;
+}
+
+void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::string& prefix) {
+  std::map<std::string, at::Tensor> sources;
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name.starts_with(prefix)) sources.emplace(name.substr(prefix.size()), tensor);
+  }
+  std::vector<std::string> missing, misshapen, unexpected;
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // (target, source)
+  for (const auto& [name, target] : state_dict(module)) {
+    const auto source = sources.find(name);
+    if (source == sources.end()) {
+      if (!name.ends_with("num_batches_tracked")) missing.push_back(prefix + name);
+      continue;
+    }
+    if (fits(target, source->second)) copies.emplace_back(target, source->second);
+    else misshapen.push_back(prefix + name + ": expected " + describe(target) + ", found " + describe(source->second));
+    sources.erase(source);
+  }
+  for (const auto& [name, tensor] : sources) unexpected.push_back(prefix + name + ": " + describe(tensor));
+
+  if (!missing.empty() || !misshapen.empty() || !unexpected.empty()) {
+    std::string message = file.path + ": the weights do not fit the model.";
+    append(message, "missing", missing);
+    append(message, "of the wrong shape or type", misshapen);
+    append(message, "unexpected", unexpected);
+    throw Error("weights", message, "Choose the architecture, sizes and number of classes that the file was made for.");
+  }
+  const torch::NoGradGuard no_grad;
+  for (auto& [target, source] : copies) target.copy_(source);
+}
+
+}  // namespace sparring

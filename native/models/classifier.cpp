@@ -1,0 +1,93 @@
+#include "models/classifier.h"
+
+namespace sparring {
+namespace {
+
+torch::nn::AnyModule make_network(const ClassifierOptions& options) {
+  return std::visit(
+      [&](auto architecture) -> torch::nn::AnyModule {
+        architecture.num_classes(options.num_classes);
+        if constexpr (std::is_same_v<decltype(architecture), CnnOptions>) {
+          return torch::nn::AnyModule(Cnn(architecture));
+        } else {
+          return torch::nn::AnyModule(ResNet(architecture));
+        }
+      },
+      options.architecture);
+}
+
+at::Tensor channel_constant(const std::array<double, 3>& values, at::Device device) {
+  return at::tensor(at::ArrayRef<double>(values.data(), 3), at::kDouble).to(device, at::kFloat).view({1, 3, 1, 1});
+}
+
+}  // namespace
+
+void copy_weights(const torch::nn::Module& from, torch::nn::Module& to) {
+  torch::NoGradGuard no_grad;
+  const auto copy = [](const std::vector<at::Tensor>& source, const std::vector<at::Tensor>& target) {
+    for (size_t i = 0; i < source.size(); ++i) target[i].copy_(source[i]);
+  };
+  copy(from.parameters(), to.parameters());
+  copy(from.buffers(), to.buffers());
+}
+
+void to_channels_last(torch::nn::Module& module) {
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : module.parameters()) {
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
+void freeze(torch::nn::Module& module, at::ScalarType dtype) {
+  module.eval();
+  for (auto& child : module.modules()) {
+    // Running variances lose too much in 16 bits; batch norm takes fp32 statistics with 16-bit inputs.
+    if (child->as<torch::nn::BatchNorm2d>()) continue;
+    for (auto& parameter : child->parameters(/*recurse=*/false)) parameter.set_data(parameter.to(dtype));
+  }
+  to_channels_last(module);
+  for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
+}
+
+Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t seed)
+    : options_(std::move(options)), device_(device) {
+  torch::manual_seed(seed);  // initialisation is the only use of the global generator
+  net_ = make_network(options_);
+  module().to(device_);
+  to_channels_last(module());
+  mean_ = channel_constant(options_.mean, device_);
+  inverse_std_ = channel_constant(options_.std, device_).reciprocal();
+}
+
+at::Tensor Classifier::normalise(const at::Tensor& pixels) const { return (pixels - mean_) * inverse_std_; }
+
+at::Tensor Classifier::forward(const at::Tensor& pixels) {
+  return net_.forward(normalise(pixels).contiguous(at::MemoryFormat::ChannelsLast)).to(at::kFloat);
+}
+
+at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType dtype) {
+  if (!frozen_ || frozen_dtype_ != dtype) {
+    frozen_ = std::make_shared<torch::nn::AnyModule>(copy_network());
+    freeze(*frozen_->ptr(), dtype);
+    frozen_dtype_ = dtype;
+  }
+  auto x = normalise(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  return frozen_->forward(x).to(at::kFloat);
+}
+
+torch::nn::AnyModule Classifier::copy_network() const {
+  auto copy = make_network(options_);
+  copy.ptr()->to(device_);
+  to_channels_last(*copy.ptr());
+  copy_weights(module(), *copy.ptr());
+  return copy;
+}
+
+std::shared_ptr<Classifier> Classifier::clone() const {
+  auto copy = std::shared_ptr<Classifier>(new Classifier(*this));
+  copy->net_ = copy_network();
+  copy->frozen_.reset();
+  return copy;
+}
+
+}  // namespace sparring

@@ -1,0 +1,66 @@
+// A classifier with what belongs to it: its network, normalisation, classes and input size.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include <torch/torch.h>
+
+#include "models/cnn.h"
+#include "models/resnet.h"
+
+namespace sparring {
+
+struct ClassifierOptions {
+  std::variant<CnnOptions, ResNetOptions> architecture;
+  int64_t num_classes = 2;
+  int64_t image_size = 32;
+  std::array<double, 3> mean{0.5, 0.5, 0.5};  // per channel, of pixels in 0..1
+  std::array<double, 3> std{0.5, 0.5, 0.5};
+};
+
+class Classifier {
+ public:
+  Classifier(ClassifierOptions options, at::Device device, uint64_t seed);
+
+  // pixels: [B, 3, H, W] fp32 in 0..1 -> logits [B, num_classes] fp32.
+  // The trained module itself: gradients reach its weights, batch norm follows the module's mode.
+  at::Tensor forward(const at::Tensor& pixels);
+
+  // The frozen copy in evaluation mode, converted once to `dtype` and channels-last: gradients reach the pixels only.
+  // Remade after the weights have changed (see touch()).
+  at::Tensor forward_frozen(const at::Tensor& pixels, at::ScalarType dtype);
+
+  // To be called after every change of the weights.
+  void touch() { frozen_.reset(); }
+
+  // A second classifier of the same kind with its own copy of the weights.
+  std::shared_ptr<Classifier> clone() const;
+
+  torch::nn::Module& module() const { return *net_.ptr(); }
+  const ClassifierOptions& options() const { return options_; }
+  at::Device device() const { return device_; }
+
+ private:
+  Classifier(const Classifier&) = default;
+  at::Tensor normalise(const at::Tensor& pixels) const;
+  torch::nn::AnyModule copy_network() const;
+
+  ClassifierOptions options_;
+  at::Device device_;
+  torch::nn::AnyModule net_;
+  at::Tensor mean_, inverse_std_;  // [1, 3, 1, 1]
+  std::shared_ptr<torch::nn::AnyModule> frozen_;
+  at::ScalarType frozen_dtype_ = at::kFloat;
+};
+
+// Copies parameters and buffers between two modules of the same structure.
+void copy_weights(const torch::nn::Module& from, torch::nn::Module& to);
+// Weights to channels-last, the layout of every convolution here.
+void to_channels_last(torch::nn::Module& module);
+// To evaluation mode and `dtype`, channels-last, without weight gradients.
+void freeze(torch::nn::Module& module, at::ScalarType dtype);
+
+}  // namespace sparring

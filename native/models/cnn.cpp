@@ -1,0 +1,24 @@
+#include "models/cnn.h"
+
+namespace sparring {
+
+CnnImpl::CnnImpl(const CnnOptions& options) : options(options) {
+  using namespace torch::nn;
+  features = register_module("features", Sequential());
+  int64_t in = 3;
+  for (int64_t stage = 0; stage < options.stages(); ++stage) {
+    const auto out = options.width() << stage;
+    features->push_back(Conv2d(Conv2dOptions(in, out, 3).stride(stage == 0 ? 1 : 2).padding(1).bias(false)));
+    features->push_back(BatchNorm2d(out));
+    features->push_back(ReLU(ReLUOptions(true)));
+    in = out;
+  }
+  fc = register_module("fc", Linear(in, options.num_classes()));
+}
+
+at::Tensor CnnImpl::forward(at::Tensor x) {
+  x = features->forward(x);                // [B, C, H / 2^(stages-1), W / 2^(stages-1)]
+  return fc(x.mean(at::IntArrayRef{2, 3}));  // [B, num_classes]
+}
+
+}  // namespace sparring

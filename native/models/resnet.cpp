@@ -1,0 +1,108 @@
+#include "models/resnet.h"
+
+#include <string>
+
+namespace sparring {
+namespace {
+
+torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+  return torch::nn::Conv2d(
+      torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
+}
+
+// The shortcut when the shape changes: 1x1 convolution and batch norm, keys downsample.0 and downsample.1.
+torch::nn::Sequential make_downsample(int64_t in, int64_t out, int64_t stride) {
+  return torch::nn::Sequential(convolution(in, out, 1, stride), torch::nn::BatchNorm2d(out));
+}
+
+struct BasicBlockImpl : torch::nn::Module {
+  static constexpr int64_t expansion = 1;
+  BasicBlockImpl(int64_t in, int64_t width, int64_t stride) {
+    conv1 = register_module("conv1", convolution(in, width, 3, stride));
+    bn1 = register_module("bn1", torch::nn::BatchNorm2d(width));
+    conv2 = register_module("conv2", convolution(width, width, 3, 1));
+    bn2 = register_module("bn2", torch::nn::BatchNorm2d(width));
+    if (stride != 1 || in != width) downsample = register_module("downsample", make_downsample(in, width, stride));
+  }
+
+  at::Tensor forward(at::Tensor x) {
+    auto out = at::relu(bn1(conv1(x)));
+    out = bn2(conv2(out));
+    return at::relu(out + (downsample ? downsample->forward(x) : x));
+  }
+
+  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr};
+  torch::nn::BatchNorm2d bn1{nullptr}, bn2{nullptr};
+  torch::nn::Sequential downsample{nullptr};
+};
+TORCH_MODULE(BasicBlock);
+
+struct BottleneckImpl : torch::nn::Module {
+  static constexpr int64_t expansion = 4;
+  BottleneckImpl(int64_t in, int64_t width, int64_t stride) {
+    const auto out = width * expansion;
+    conv1 = register_module("conv1", convolution(in, width, 1, 1));
+    bn1 = register_module("bn1", torch::nn::BatchNorm2d(width));
+    // The stride sits on the 3x3 convolution ("v1.5"), as in torchvision and timm.
+    conv2 = register_module("conv2", convolution(width, width, 3, stride));
+    bn2 = register_module("bn2", torch::nn::BatchNorm2d(width));
+    conv3 = register_module("conv3", convolution(width, out, 1, 1));
+    bn3 = register_module("bn3", torch::nn::BatchNorm2d(out));
+    if (stride != 1 || in != out) downsample = register_module("downsample", make_downsample(in, out, stride));
+  }
+
+  at::Tensor forward(at::Tensor x) {
+    auto out = at::relu(bn1(conv1(x)));
+    out = at::relu(bn2(conv2(out)));
+    out = bn3(conv3(out));
+    return at::relu(out + (downsample ? downsample->forward(x) : x));
+  }
+
+  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr}, conv3{nullptr};
+  torch::nn::BatchNorm2d bn1{nullptr}, bn2{nullptr}, bn3{nullptr};
+  torch::nn::Sequential downsample{nullptr};
+};
+TORCH_MODULE(Bottleneck);
+
+template <typename Block>
+torch::nn::Sequential make_stage(int64_t& channels, int64_t width, int64_t blocks, int64_t stride) {
+  constexpr auto expansion = Block::ContainedType::expansion;
+  torch::nn::Sequential stage;
+  for (int64_t i = 0; i < blocks; ++i) {
+    stage->push_back(Block(channels, width, i == 0 ? stride : 1));
+    channels = width * expansion;
+  }
+  return stage;
+}
+
+}  // namespace
+
+ResNetImpl::ResNetImpl(const ResNetOptions& options) : options(options) {
+  auto channels = options.width();
+  conv1 = register_module("conv1", options.cifar_stem() ? convolution(3, channels, 3, 1) : convolution(3, channels, 7, 2));
+  bn1 = register_module("bn1", torch::nn::BatchNorm2d(channels));
+  for (size_t i = 0; i < options.layers().size(); ++i) {
+    const auto width = options.width() << i;
+    const int64_t stride = i == 0 ? 1 : 2;
+    auto stage = options.bottleneck() ? make_stage<Bottleneck>(channels, width, options.layers()[i], stride)
+                                      : make_stage<BasicBlock>(channels, width, options.layers()[i], stride);
+    stages.push_back(register_module("layer" + std::to_string(i + 1), stage));
+  }
+  fc = register_module("fc", torch::nn::Linear(channels, options.num_classes()));
+
+  // He initialisation, fan out, as in torchvision.
+  for (auto& module : modules(/*include_self=*/false)) {
+    if (auto* conv = module->as<torch::nn::Conv2d>()) {
+      torch::nn::init::kaiming_normal_(conv->weight, 0.0, torch::kFanOut, torch::kReLU);
+    }
+  }
+}
+
+at::Tensor ResNetImpl::forward(at::Tensor x) {
+  x = at::relu(bn1(conv1(x)));
+  if (!options.cifar_stem()) x = at::max_pool2d(x, 3, 2, 1);  // [B, width, H/4, W/4]
+  for (auto& stage : stages) x = stage->forward(x);
+  return fc(x.mean(at::IntArrayRef{2, 3}));
+}
+
+}  // namespace sparring

@@ -1,0 +1,84 @@
+// Entry point of the core library: the thin loader calls sparring_core_register once per environment.
+#include <torch/torch.h>
+
+#include "node/api.h"
+#include "node/values.h"
+#include "ops/precision.h"
+
+namespace sparring::node {
+
+void Api::add_async(const char* name, size_t control, Parse parse) {
+  exports_.Set(name, Napi::Function::New(env_, [session = session_, control, parse = std::move(parse)](const Napi::CallbackInfo& info) -> Napi::Value {
+    try {
+      return session->submit(info.Env(), info[control], parse(info));
+    } catch (...) {
+      const auto deferred = Napi::Promise::Deferred::New(info.Env());
+      deferred.Reject(to_js(info.Env(), current_error()));
+      return deferred.Promise();
+    }
+  }, name));
+}
+
+void Api::add_sync(const char* name, Call call) {
+  exports_.Set(name, Napi::Function::New(env_, [call = std::move(call)](const Napi::CallbackInfo& info) -> Napi::Value {
+    try {
+      return call(info);
+    } catch (...) {
+      throw Napi::Error(info.Env(), to_js(info.Env(), current_error()));
+    }
+  }, name));
+}
+
+namespace {
+
+using CancelFlag = std::shared_ptr<std::atomic<bool>>;
+
+void register_process(Api& api) {
+  api.add_sync("info", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    auto result = Napi::Object::New(info.Env());
+    result.Set("libtorch", TORCH_VERSION);
+    result.Set("cuda", torch::cuda::is_available());
+    result.Set("cudaDevices", static_cast<double>(torch::cuda::is_available() ? torch::cuda::device_count() : 0));
+    result.Set("cpuBf16", cpu_has_bf16());
+    result.Set("threads", at::get_num_threads());
+    return result;
+  });
+  api.add_sync("createToken", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    return Napi::External<CancelFlag>::New(info.Env(), new CancelFlag(std::make_shared<std::atomic<bool>>(false)),
+                                           [](Napi::Env, CancelFlag* flag) { delete flag; });
+  });
+  api.add_sync("cancel", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    (*info[0].As<Napi::External<CancelFlag>>().Data())->store(true);
+    return info.Env().Undefined();
+  });
+  api.add_sync("dispose", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    info[0].As<Napi::External<HandleBase>>().Data()->dispose();
+    return info.Env().Undefined();
+  });
+  api.add_async("setThreads", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto threads = info[0].As<Napi::Number>().Int32Value();
+    return [threads](const JobContext&) -> Finish {
+      at::set_num_threads(threads);
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+}
+
+}  // namespace
+}  // namespace sparring::node
+
+extern "C" __attribute__((visibility("default"))) napi_value sparring_core_register(napi_env raw_env, napi_value raw_exports) {
+  using namespace sparring::node;
+  const Napi::Env env(raw_env);
+  try {
+    Api api(env, Napi::Object(raw_env, raw_exports), Session::create(env));
+    register_process(api);
+    register_models(api);
+    register_training(api);
+    register_generation(api);
+    register_inspection(api);
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  }
+  return raw_exports;
+}

@@ -1,0 +1,102 @@
+#include <torch/torch.h>
+
+#include "node/generation_options.h"
+#include "node/api.h"
+#include "node/values.h"
+
+namespace sparring::node {
+
+Objective objective_options(const Napi::Object& options) {
+  const auto form = text(options, "form");
+  Objective result;
+  result.gamma = number(options, "gamma");
+  if (form == "difference") result.form = ObjectiveForm::difference;
+  else if (form == "power_max") result.form = ObjectiveForm::power_max;
+  else if (form == "power_min") result.form = ObjectiveForm::power_min;
+  else if (form == "log") result.form = ObjectiveForm::log;
+  else throw Error("usage", "Unknown objective form '" + form + "'; expected difference, power_max, power_min or log.");
+  return result;
+}
+
+SamplingOptions sampling_options(const Napi::Object& options) {
+  return {integer(options, "steps"), number(options, "guidanceScale"), precision(options)};
+}
+
+Opponents opponents(const Napi::Value& value) {
+  const auto given = value.As<Napi::Object>();
+  Opponents result;
+  if (const Napi::Value teacher = given.Get("teacher"); teacher.IsExternal()) result.teacher = unwrap<Classifier>(teacher, "teacher");
+  if (const Napi::Value student = given.Get("student"); student.IsExternal()) result.student = unwrap<Classifier>(student, "student");
+  return result;
+}
+
+namespace {
+
+GenerateOptions generate_options(const Napi::Object& options, const Denoiser& denoiser) {
+  GenerateOptions result;
+  result.classes = integers(options, "classes");
+  result.seeds = integers(options, "seeds");
+  result.sampling = sampling_options(options);
+  result.batch_size = integer(options, "batchSize");
+  if (result.classes.empty() || result.classes.size() != result.seeds.size()) {
+    throw Error("usage", "generate: as many seeds as classes are needed, at least one.");
+  }
+  for (const auto label : result.classes) {
+    if (label < 0 || label >= denoiser.options().num_classes) {
+      throw Error("usage", "generate: class " + std::to_string(label) + " is outside the generator's 0.." + std::to_string(denoiser.options().num_classes - 1) + ".");
+    }
+  }
+  const auto guidance = object(options, "guidance");
+  const auto kind = text(guidance, "kind");
+  if (kind == "step") {
+    StepGuidanceOptions step;
+    step.objective = objective_options(object(guidance, "objective"));
+    step.scale = number(guidance, "scale");
+    step.from = number(guidance, "from");
+    step.until = number(guidance, "until");
+    step.schedule = text(guidance, "schedule") == "linear" ? GuidanceSchedule::linear : GuidanceSchedule::constant;
+    result.guidance = step;
+  } else if (kind == "chain") {
+    ChainGuidanceOptions chain;
+    chain.objective = objective_options(object(guidance, "objective"));
+    chain.iterations = integer(guidance, "iterations");
+    chain.learning_rate = number(guidance, "learningRate");
+    chain.memory_bytes = integer(guidance, "memoryBytes");
+    result.guidance = chain;
+  } else if (kind != "none") {
+    throw Error("usage", "Unknown guidance '" + kind + "'; expected none, step or chain.");
+  }
+  return result;
+}
+
+}  // namespace
+
+void register_generation(Api& api) {
+  // generate(denoiser, {teacher?, student?}, options, control) -> {images, teacherProbabilities, studentProbabilities}
+  api.add_async("generate", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto pair = opponents(info[1]);
+    const auto options = generate_options(info[2].As<Napi::Object>(), *denoiser);
+    if (options.guidance.index() != 0 && (!pair.teacher || !pair.student)) {
+      throw Error("usage", "generate: guidance needs a teacher and a student.");
+    }
+    for (const auto& classifier : {pair.teacher, pair.student}) {
+      if (classifier && classifier->options().image_size != denoiser->options().image_size) {
+        throw Error("config", "The generator draws " + std::to_string(denoiser->options().image_size) + " px images but a classifier takes " +
+                                  std::to_string(classifier->options().image_size) + " px.");
+      }
+    }
+    return [denoiser, pair, options](const JobContext& job) -> Finish {
+      auto generated = std::make_shared<Generated>(generate(*denoiser, pair, options, job));
+      return [generated](Napi::Env env) -> Napi::Value {
+        auto result = Napi::Object::New(env);
+        result.Set("images", to_uint8_array(env, generated->images));
+        result.Set("teacherProbabilities", to_float32_array(env, generated->teacher_probabilities));
+        result.Set("studentProbabilities", to_float32_array(env, generated->student_probabilities));
+        return result;
+      };
+    };
+  });
+}
+
+}  // namespace sparring::node

@@ -1,0 +1,172 @@
+// Gradients and intermediate values of the parts, for the tests that compare them with reference implementations
+// and for the benchmarks. Everything here runs the same code as training and generation.
+#include <torch/torch.h>
+
+#include "distill/augment.h"
+#include "distill/optimizer.h"
+#include "node/api.h"
+#include "node/generation_options.h"
+#include "node/values.h"
+#include "ops/random.h"
+
+namespace sparring::node {
+namespace {
+
+using Fields = std::vector<std::pair<const char*, at::Tensor>>;
+
+Finish finish_fields(Fields fields) {
+  return [fields = std::move(fields)](Napi::Env env) -> Napi::Value {
+    auto result = Napi::Object::New(env);
+    for (const auto& [name, tensor] : fields) result.Set(name, to_float32_array(env, tensor));
+    return result;
+  };
+}
+
+struct NoisyBatch {
+  at::Tensor x, classes;
+};
+
+NoisyBatch noisy_batch(const Napi::Object& options, const Denoiser& denoiser) {
+  const auto size = denoiser.options().image_size;
+  return {floats(options.Get("x"), {-1, 3, size, size}).to(denoiser.device()),
+          at::tensor(integers(options, "classes"), at::kLong).to(denoiser.device())};
+}
+
+}  // namespace
+
+void register_inspection(Api& api) {
+  // objectiveGradient({teacherLogits, studentLogits, classes, objective}) -> {score, teacherGradient, studentGradient}
+  api.add_async("objectiveGradient", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    const auto classes = at::tensor(integers(options, "classes"), at::kLong);
+    const auto batch = classes.size(0);
+    return [classes, teacher = floats(options.Get("teacherLogits"), {batch, -1}), student = floats(options.Get("studentLogits"), {batch, -1}),
+            objective = objective_options(object(options, "objective"))](const JobContext&) -> Finish {
+      const auto t = teacher.clone().requires_grad_(true), s = student.clone().requires_grad_(true);
+      const auto score = objective(t, s, classes);
+      const auto gradients = torch::autograd::grad({score.sum()}, {t, s});
+      return finish_fields({{"score", score.detach()}, {"teacherGradient", gradients[0]}, {"studentGradient", gradients[1]}});
+    };
+  });
+
+  // classifierGradient(classifier, {x: pixels 0..1 NCHW, direction [B, K], precision}) -> {logits, gradient}
+  api.add_async("classifierGradient", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto classifier = unwrap<Classifier>(info[0], "classifier");
+    const auto options = info[1].As<Napi::Object>();
+    const auto size = classifier->options().image_size;
+    return [classifier, pixels = floats(options.Get("x"), {-1, 3, size, size}).to(classifier->device()),
+            direction = floats(options.Get("direction"), {-1, classifier->options().num_classes}).to(classifier->device()),
+            dtype = precision(options)](const JobContext&) -> Finish {
+      const auto x = pixels.clone().requires_grad_(true);
+      const auto logits = classifier->forward_frozen(x, dtype);
+      return finish_fields({{"logits", logits.detach()}, {"gradient", torch::autograd::grad({logits}, {x}, {direction})[0]}});
+    };
+  });
+
+  // denoiserGradient(denoiser, {x, timesteps, classes, direction}) -> {output, gradient}: the network itself, fp32
+  api.add_async("denoiserGradient", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto options = info[1].As<Napi::Object>();
+    const auto batch = noisy_batch(options, *denoiser);
+    const auto timesteps = at::tensor(integers(options, "timesteps"), at::kLong).to(denoiser->device());
+    return [denoiser, batch, timesteps, direction = floats(options.Get("direction"), batch.x.sizes()).to(denoiser->device())](const JobContext&) -> Finish {
+      const auto x = batch.x.clone().requires_grad_(true);
+      const auto output = denoiser->forward(x, timesteps, batch.classes);
+      return finish_fields({{"output", output.detach()}, {"gradient", torch::autograd::grad({output}, {x}, {direction})[0]}});
+    };
+  });
+
+  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, guidanceScale, steps, precision, repeat}) ->
+  // {gradient, score, x0}. Computed `repeat` times, so that a benchmark pays for the boundary once.
+  api.add_async("guidanceGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto options = info[2].As<Napi::Object>();
+    return [denoiser, pair = opponents(info[1]), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
+            sampling = sampling_options(options), timestep = integer(options, "timestep"), repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
+      GuidedPrediction result;
+      for (int64_t i = 0; i < repeat; ++i) {
+        job.check();
+        result = guidance_gradient(*denoiser, pair, objective, batch.x, timestep, batch.classes, sampling.guidance_scale, sampling.dtype);
+      }
+      return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"x0", result.prediction.x0}});
+    };
+  });
+
+  // chainGradient(denoiser, opponents, {x, classes, objective, steps, guidanceScale, precision, segmentSteps}) -> {gradient, score, images}
+  api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto options = info[2].As<Napi::Object>();
+    return [denoiser, pair = opponents(info[1]), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
+            sampling = sampling_options(options), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
+      const auto result = chain_gradient(*denoiser, pair, objective, batch.x, batch.classes, sampling, segment, job);
+      return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
+    };
+  });
+
+  // noiseSchedule({steps, spacing}) -> {alphasCumprod, timesteps}
+  api.add_async("noiseSchedule", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [steps = integer(options, "steps"), spacing = text(options, "spacing") == "leading" ? Spacing::leading : Spacing::trailing](const JobContext&) -> Finish {
+      const auto schedule = NoiseSchedule::cosine();
+      auto alphas = at::empty({schedule.num_train_timesteps()}, at::kFloat);
+      for (int64_t t = 0; t < schedule.num_train_timesteps(); ++t) alphas[t] = schedule.alpha_bar(t);
+      return finish_fields({{"alphasCumprod", alphas}, {"timesteps", at::tensor(schedule.timesteps(steps, spacing), at::kFloat)}});
+    };
+  });
+
+  // ddimStep({x, v, timestep, steps, clip}) -> {x}
+  api.add_async("ddimStep", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [x = floats(options.Get("x"), {-1}), v = floats(options.Get("v"), {-1}), timestep = integer(options, "timestep"),
+            steps = integer(options, "steps"), clip = boolean(options, "clip")](const JobContext&) -> Finish {
+      const auto schedule = NoiseSchedule::cosine();
+      auto prediction = from_v(x, v, schedule.alpha_bar(timestep));
+      if (clip) prediction.x0 = prediction.x0.clamp(-1, 1);
+      return finish_fields({{"x", ddim_step(prediction, schedule.alpha_bar(schedule.next(timestep, steps)))}});
+    };
+  });
+
+  // optimiserTrajectory({kind, ..., start, target, scale, learningRates}) -> {values}: steps on sum(scale * (x - target)^2) / 2
+  api.add_async("optimiserTrajectory", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    OptimizerOptions optimizer;
+    optimizer.kind = text(options, "kind") == "sgd" ? OptimizerOptions::Kind::sgd : OptimizerOptions::Kind::adamw;
+    optimizer.beta1 = number(options, "beta1");
+    optimizer.beta2 = number(options, "beta2");
+    optimizer.momentum = number(options, "momentum");
+    optimizer.weight_decay = number(options, "weightDecay");
+    return [optimizer, start = floats(options.Get("start"), {-1}), target = floats(options.Get("target"), {-1}), scale = floats(options.Get("scale"), {-1}),
+            rates = floats(options.Get("learningRates"), {-1})](const JobContext&) -> Finish {
+      const auto x = start.clone().requires_grad_(true);
+      Optimizer steps({{"x", x}}, optimizer);
+      std::vector<at::Tensor> values;
+      for (int64_t i = 0; i < rates.size(0); ++i) {
+        (scale * (x - target).square()).sum().mul(0.5).backward();
+        steps.step(rates[i].item<double>());
+        values.push_back(x.detach().clone());
+      }
+      return finish_fields({{"values", at::stack(values)}});
+    };
+  });
+
+  // augment(images, {size, augment..., seed, step}) -> {pixels}: [B, 3, H, W] in 0..1
+  api.add_async("augment", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[1].As<Napi::Object>();
+    const AugmentOptions augmentation{boolean(options, "flip"), integer(options, "cropPadding"), number(options, "brightness"),
+                                      number(options, "contrast"), number(options, "saturation")};
+    return [batch = images(info[0], integer(options, "size")), augmentation, seed = static_cast<uint64_t>(integer(options, "seed")),
+            step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
+      return finish_fields({{"pixels", augment(batch, augmentation, seed, step)}});
+    };
+  });
+
+  // initialNoise({seeds, size}) -> {noise}: [B, 3, size, size]
+  api.add_async("initialNoise", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [seeds = integers(options, "seeds"), size = integer(options, "size")](const JobContext&) -> Finish {
+      return finish_fields({{"noise", seeded_normal(seeds, {3, size, size}, Stream::initial_noise)}});
+    };
+  });
+}
+
+}  // namespace sparring::node

@@ -1,0 +1,177 @@
+#include <torch/torch.h>
+
+#include "diffusion/denoiser.h"
+#include "io/state_dict.h"
+#include "models/classifier.h"
+#include "node/api.h"
+#include "node/values.h"
+
+namespace sparring::node {
+namespace {
+
+Finish finish_nothing() {
+  return [](Napi::Env env) { return env.Undefined(); };
+}
+
+std::array<double, 3> channel_values(const Napi::Object& options, const char* key) {
+  const auto list = object(options, key).As<Napi::Array>();
+  std::array<double, 3> result{};
+  for (uint32_t c = 0; c < 3; ++c) result[c] = list.Get(c).ToNumber().DoubleValue();
+  return result;
+}
+
+ClassifierOptions classifier_options(const Napi::Object& options) {
+  ClassifierOptions result;
+  const auto architecture = object(options, "architecture");
+  const auto family = text(architecture, "family");
+  if (family == "cnn") {
+    result.architecture = CnnOptions().width(integer(architecture, "width")).stages(integer(architecture, "stages"));
+  } else if (family == "resnet") {
+    result.architecture = ResNetOptions()
+                              .layers(integers(architecture, "layers"))
+                              .width(integer(architecture, "width"))
+                              .bottleneck(boolean(architecture, "bottleneck"))
+                              .cifar_stem(text(architecture, "stem") == "cifar");
+  } else {
+    throw Error("usage", "Unknown architecture family '" + family + "'; expected cnn or resnet.");
+  }
+  result.num_classes = integer(options, "numClasses");
+  result.image_size = integer(options, "imageSize");
+  result.mean = channel_values(options, "mean");
+  result.std = channel_values(options, "std");
+  return result;
+}
+
+DenoiserOptions denoiser_options(const Napi::Object& options) {
+  std::vector<bool> attention;
+  for (const auto level : integers(options, "attention")) attention.push_back(level != 0);
+  DenoiserOptions result;
+  result.unet.block_channels(integers(options, "blockChannels"))
+      .attention(attention)
+      .layers_per_block(integer(options, "layersPerBlock"))
+      .norm_groups(integer(options, "normGroups"))
+      .head_dim(integer(options, "headDim"));
+  result.num_classes = integer(options, "numClasses");
+  result.image_size = integer(options, "imageSize");
+  return result;
+}
+
+// A classifier or a denoiser, for the verbs that treat both alike.
+struct AnyModel {
+  std::shared_ptr<Classifier> classifier;
+  std::shared_ptr<Denoiser> denoiser;
+  torch::nn::Module& module() const { return classifier ? classifier->module() : denoiser->module(); }
+  void touch() const { classifier ? classifier->touch() : denoiser->touch(); }
+};
+
+AnyModel any_model(const Napi::Value& value) {
+  auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
+  if (dynamic_cast<Handle<Denoiser>*>(base)) return {nullptr, unwrap<Denoiser>(value, "denoiser")};
+  return {unwrap<Classifier>(value, "classifier"), nullptr};
+}
+
+Napi::Value describe(Napi::Env env, const SafetensorsFile& file) {
+  auto metadata = Napi::Object::New(env);
+  for (const auto& [key, value] : file.metadata) metadata.Set(key, value);
+  auto tensors = Napi::Array::New(env, file.tensors.size());
+  for (uint32_t i = 0; i < file.tensors.size(); ++i) {
+    const auto& [name, tensor] = file.tensors[i];
+    auto shape = Napi::Array::New(env, static_cast<size_t>(tensor.dim()));
+    for (int64_t d = 0; d < tensor.dim(); ++d) shape.Set(static_cast<uint32_t>(d), static_cast<double>(tensor.size(d)));
+    auto item = Napi::Object::New(env);
+    item.Set("name", name);
+    item.Set("shape", shape);
+    item.Set("dtype", c10::toString(tensor.scalar_type()));
+    tensors.Set(i, item);
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("metadata", metadata);
+  result.Set("tensors", tensors);
+  return result;
+}
+
+at::ScalarType storage_dtype(const std::string& name) {
+  if (name == "fp32") return at::kFloat;
+  if (name == "fp16") return at::kHalf;
+  if (name == "bf16") return at::kBFloat16;
+  throw Error("usage", "Unknown storage dtype '" + name + "'; expected fp32, fp16 or bf16.");
+}
+
+}  // namespace
+
+void register_models(Api& api) {
+  api.add_async("createClassifier", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [spec = classifier_options(options), on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
+      auto classifier = std::make_shared<Classifier>(spec, on, static_cast<uint64_t>(seed));
+      return [classifier](Napi::Env env) { return wrap(env, classifier); };
+    };
+  });
+
+  api.add_async("createDenoiser", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [spec = denoiser_options(options), on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
+      auto denoiser = std::make_shared<Denoiser>(spec, on, static_cast<uint64_t>(seed));
+      return [denoiser](Napi::Env env) { return wrap(env, denoiser); };
+    };
+  });
+
+  api.add_async("cloneClassifier", 1, [](const Napi::CallbackInfo& info) -> Work {
+    return [source = unwrap<Classifier>(info[0], "classifier")](const JobContext&) -> Finish {
+      auto copy = source->clone();
+      return [copy](Napi::Env env) { return wrap(env, copy); };
+    };
+  });
+
+  api.add_async("inspectWeights", 1, [](const Napi::CallbackInfo& info) -> Work {
+    return [path = info[0].ToString().Utf8Value()](const JobContext&) -> Finish {
+      auto file = read_safetensors(path);
+      return [file](Napi::Env env) { return describe(env, file); };
+    };
+  });
+
+  api.add_async("loadWeights", 2, [](const Napi::CallbackInfo& info) -> Work {
+    return [model = any_model(info[0]), path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {
+      load_into(model.module(), read_safetensors(path));
+      model.touch();
+      return finish_nothing();
+    };
+  });
+
+  api.add_async("saveWeights", 4, [](const Napi::CallbackInfo& info) -> Work {
+    std::map<std::string, std::string> metadata;
+    const auto given = info[2].As<Napi::Object>();
+    for (const auto& entry : given) metadata[entry.first.ToString().Utf8Value()] = static_cast<Napi::Value>(entry.second).ToString().Utf8Value();
+    return [model = any_model(info[0]), path = info[1].ToString().Utf8Value(), metadata,
+            dtype = storage_dtype(info[3].ToString().Utf8Value())](const JobContext&) -> Finish {
+      auto tensors = state_dict(model.module());
+      for (auto& [name, tensor] : tensors) {
+        if (tensor.is_floating_point()) tensor = tensor.to(dtype);
+      }
+      write_safetensors(path, tensors, metadata);
+      return finish_nothing();
+    };
+  });
+
+  api.add_async("parameterCount", 1, [](const Napi::CallbackInfo& info) -> Work {
+    return [model = any_model(info[0])](const JobContext&) -> Finish {
+      int64_t count = 0;
+      for (const auto& parameter : model.module().parameters()) count += parameter.numel();
+      return [count](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(count)); };
+    };
+  });
+
+  // predict(classifier, images, {precision}, control) -> logits, Float32Array [B * K]
+  api.add_async("predict", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto classifier = unwrap<Classifier>(info[0], "classifier");
+    return [classifier, batch = images(info[1], classifier->options().image_size),
+            dtype = precision(info[2].As<Napi::Object>())](const JobContext&) -> Finish {
+      torch::NoGradGuard no_grad;
+      const auto pixels = batch.to(classifier->device()).permute({0, 3, 1, 2}).to(at::kFloat) / 255;  // [B, 3, H, W]
+      auto logits = classifier->forward_frozen(pixels, dtype).cpu();
+      return [logits](Napi::Env env) { return to_float32_array(env, logits); };
+    };
+  });
+}
+
+}  // namespace sparring::node

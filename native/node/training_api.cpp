@@ -1,0 +1,122 @@
+#include <torch/torch.h>
+
+#include "distill/classifier_trainer.h"
+#include "distill/denoiser_trainer.h"
+#include "node/api.h"
+#include "node/values.h"
+
+namespace sparring::node {
+namespace {
+
+AugmentOptions augment_options(const Napi::Object& options) {
+  const auto augment = object(options, "augment");
+  return {boolean(augment, "flip"), integer(augment, "cropPadding"), number(augment, "brightness"), number(augment, "contrast"),
+          number(augment, "saturation")};
+}
+
+TrainingOptions training_options(const Napi::Object& options) {
+  const auto optimizer = object(options, "optimizer");
+  TrainingOptions result;
+  result.optimizer.kind = text(optimizer, "kind") == "sgd" ? OptimizerOptions::Kind::sgd : OptimizerOptions::Kind::adamw;
+  result.optimizer.beta1 = number(optimizer, "beta1");
+  result.optimizer.beta2 = number(optimizer, "beta2");
+  result.optimizer.momentum = number(optimizer, "momentum");
+  result.optimizer.weight_decay = number(optimizer, "weightDecay");
+  result.clip_norm = number(options, "clipNorm");
+  result.ema_decay = number(options, "emaDecay");
+  result.autocast_bf16 = precision(options) == at::kBFloat16;
+  result.seed = static_cast<uint64_t>(integer(options, "seed"));
+  return result;
+}
+
+// Either trainer, for the verbs that treat both alike.
+struct AnyTrainer {
+  std::shared_ptr<ClassifierTrainer> classifier;
+  std::shared_ptr<DenoiserTrainer> denoiser;
+  TrainingState& state() const { return classifier ? classifier->state() : denoiser->state(); }
+  void touch() const { classifier ? classifier->touch() : denoiser->touch(); }
+  int64_t image_size() const { return classifier ? classifier->result()->options().image_size : denoiser->result()->options().image_size; }
+  int64_t num_classes() const { return classifier ? classifier->result()->options().num_classes : denoiser->result()->options().num_classes; }
+  StepResult step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) const {
+    return classifier ? classifier->step(images, labels, learning_rate, step) : denoiser->step(images, labels, learning_rate, step);
+  }
+};
+
+AnyTrainer any_trainer(const Napi::Value& value) {
+  auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
+  if (dynamic_cast<Handle<DenoiserTrainer>*>(base)) return {nullptr, unwrap<DenoiserTrainer>(value, "trainer")};
+  return {unwrap<ClassifierTrainer>(value, "trainer"), nullptr};
+}
+
+}  // namespace
+
+void register_training(Api& api) {
+  // createClassifierTrainer(student, teacher | null, options)
+  api.add_async("createClassifierTrainer", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto student = unwrap<Classifier>(info[0], "student");
+    const auto teacher = info[1].IsNull() ? nullptr : unwrap<Classifier>(info[1], "teacher");
+    if (teacher && teacher->options().num_classes != student->options().num_classes) {
+      throw Error("config", "Teacher and student must have the same classes: the teacher has " + std::to_string(teacher->options().num_classes) +
+                                ", the student " + std::to_string(student->options().num_classes) + ".");
+    }
+    const auto given = info[2].As<Napi::Object>();
+    ClassifierTrainerOptions options{training_options(given), augment_options(given), number(given, "temperature"), number(given, "labelWeight")};
+    return [student, teacher, options](const JobContext&) -> Finish {
+      auto trainer = std::make_shared<ClassifierTrainer>(student, teacher, options);
+      return [trainer](Napi::Env env) { return wrap(env, trainer); };
+    };
+  });
+
+  // createDenoiserTrainer(denoiser, options)
+  api.add_async("createDenoiserTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto given = info[1].As<Napi::Object>();
+    DenoiserTrainerOptions options{training_options(given), augment_options(given), number(given, "labelDropout")};
+    return [denoiser = unwrap<Denoiser>(info[0], "denoiser"), options](const JobContext&) -> Finish {
+      auto trainer = std::make_shared<DenoiserTrainer>(denoiser, options);
+      return [trainer](Napi::Env env) { return wrap(env, trainer); };
+    };
+  });
+
+  // trainStep(trainer, images, labels, {learningRate, step}, control) -> {loss, gradientNorm, correct}
+  api.add_async("trainStep", 4, [](const Napi::CallbackInfo& info) -> Work {
+    const auto trainer = any_trainer(info[0]);
+    const auto options = info[3].As<Napi::Object>();
+    const auto batch = images(info[1], trainer.image_size());
+    const auto targets = labels(info[2], trainer.num_classes());
+    if (batch.size(0) != targets.size(0)) throw Error("usage", "trainStep: as many labels as images are needed.");
+    return [trainer, batch, targets, learning_rate = number(options, "learningRate"),
+            step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
+      const auto result = trainer.step(batch, targets, learning_rate, step);
+      return [result](Napi::Env env) -> Napi::Value {
+        auto object = Napi::Object::New(env);
+        object.Set("loss", result.loss);
+        object.Set("gradientNorm", result.gradient_norm);
+        object.Set("correct", static_cast<double>(result.correct));
+        return object;
+      };
+    };
+  });
+
+  // trainedModel(trainer) -> the averaged model, or the trained one without an average
+  api.add_sync("trainedModel", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    const auto trainer = any_trainer(info[0]);
+    return trainer.classifier ? wrap(info.Env(), trainer.classifier->result()) : wrap(info.Env(), trainer.denoiser->result());
+  });
+
+  api.add_async("saveTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
+    return [trainer = any_trainer(info[0]), path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {
+      write_safetensors(path, trainer.state().tensors(), {{"sparring.kind", "training-state"}});
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+
+  api.add_async("loadTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
+    return [trainer = any_trainer(info[0]), path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {
+      trainer.state().restore(read_safetensors(path).tensors, path);
+      trainer.touch();
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+}
+
+}  // namespace sparring::node
