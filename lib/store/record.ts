@@ -16,8 +16,8 @@ export const provenanceSchema = z.object({
   teacherProbabilities: z.array(probability),
   /** The student's probability of the label when the image was made. */
   studentProbability: probability,
-  /** Final value of the objective that guided the generation. */
-  objective: z.number(),
+  /** Teacher minus student probability of the label, -1..1. */
+  disagreement: z.number(),
   /** Id of the generator settings: `generators/<id>.json`. */
   settings: z.string(),
   /** Whether the image is for training. */

@@ -193,7 +193,7 @@ export class SampleStore {
 
   private check(sample: Sample, number: number, round: number): void {
     const bytes = this.imageSize * this.imageSize * 3;
-    const { pixels, label, teacherProbabilities, studentProbability, objective, seed } = sample;
+    const { pixels, label, teacherProbabilities, studentProbability, disagreement, seed } = sample;
     const inUnit = (value: number): boolean => value >= 0 && value <= 1;
     const problem =
       pixels.length !== bytes ? `pixels: expected ${bytes} bytes, found ${pixels.length}`
@@ -201,7 +201,7 @@ export class SampleStore {
       : teacherProbabilities.length !== this.classes.length || !teacherProbabilities.every(inUnit)
         ? `teacherProbabilities: expected ${this.classes.length} numbers in 0..1, found ${teacherProbabilities.join(', ')}`
       : !inUnit(studentProbability) ? `studentProbability: expected a number in 0..1, found ${studentProbability}`
-      : !Number.isFinite(objective) ? `objective: expected a finite number, found ${objective}`
+      : !Number.isFinite(disagreement) ? `disagreement: expected a finite number, found ${disagreement}`
       : !Number.isSafeInteger(seed) || seed < 0 ? `seed: expected an integer in 0..2^53-1, found ${seed}`
       : !Number.isInteger(round) || round < 0 ? `round: expected an integer of at least 0, found ${round}`
       : undefined;

@@ -1,0 +1,33 @@
+import type { CommandModule } from 'yargs';
+
+import { openData } from '../data/open.js';
+import { Engine } from '../native/engine.js';
+import { Classifier } from '../native/models.js';
+import { evaluate } from '../methods/evaluate.js';
+import { interruptible } from './interrupt.js';
+import { addRunOptions, configFromFlags, type RunFlags } from './options.js';
+
+interface Flags extends RunFlags {
+  weights?: string;
+}
+
+export const command: CommandModule<object, Flags> = {
+  command: 'evaluate',
+  describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals',
+  builder: (yargs) => addRunOptions(yargs).option('weights', { type: 'string', demandOption: true, describe: 'safetensors file of the classifier' }) as never,
+  handler: async (flags) => {
+    const config = configFromFlags(flags);
+    const engine = await Engine.open(config);
+    const data = await openData(config.data);
+    const classifier = await Classifier.load(engine, flags.weights!);
+    const metrics = await interruptible((signal) => evaluate(classifier, data.test, { signal }));
+    if (flags.json) {
+      console.log(JSON.stringify({ command: 'evaluate', ...metrics }));
+      return;
+    }
+    const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+    for (const { name, correct, count, accuracy, interval } of metrics.groups) console.log(`${name.padEnd(28)} ${percent(accuracy).padStart(8)}  (${percent(interval[0])} to ${percent(interval[1])}, ${correct} of ${count})`);
+    console.log(`\nworst group ${percent(metrics.worstGroupAccuracy)} (${metrics.worstGroup}), mean group ${percent(metrics.meanGroupAccuracy)}, all images ${percent(metrics.accuracy)}`);
+    if (metrics.emptyGroups.length > 0) console.log(`without test images: ${metrics.emptyGroups.join(', ')}`);
+  },
+};

@@ -1,0 +1,34 @@
+/** Flags that several commands share, and how they become a Config. */
+import type { Argv, InferredOptionTypes } from 'yargs';
+
+import { applyOverrides, readConfigFile, resolveConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+
+const runOptions = {
+  config: { type: 'string', describe: 'YAML or JSON file; see docs/config.md' },
+  set: { type: 'string', array: true, nargs: 1, default: [] as string[], describe: 'override one value: --set rounds.count=3' },
+  output: { type: 'string', describe: 'run folder (default runs/<name>)' },
+  seed: { type: 'number', describe: 'first seed' },
+  seeds: { type: 'number', describe: 'number of seeds' },
+  device: { type: 'string', describe: 'auto, cpu, cuda or cuda:<n>' },
+  threads: { type: 'number', describe: 'CPU threads; 0 = all cores' },
+  resume: { type: 'boolean', default: false, describe: 'continue the run in the run folder' },
+  'dry-run': { type: 'boolean', default: false, describe: 'check everything, print the plan, run nothing' },
+  json: { type: 'boolean', default: false, describe: 'print one JSON object on the last line of stdout' },
+  quiet: { type: 'boolean', default: false, describe: 'no progress' },
+} as const;
+
+export type RunFlags = InferredOptionTypes<typeof runOptions>;
+
+export function addRunOptions(argv: Argv): Argv<RunFlags> {
+  return argv.options(runOptions) as unknown as Argv<RunFlags>;
+}
+
+/** The config of a run: `base`, then the file, then --set, then the flags, each over the one before. */
+export function configFromFlags(flags: RunFlags, base: Record<string, unknown> = {}): Config {
+  const tree = applyOverrides(flags.config === undefined ? base : { ...base, ...readConfigFile(flags.config) }, flags.set);
+  for (const key of ['output', 'seed', 'seeds', 'device', 'threads'] as const) {
+    if (flags[key] !== undefined) tree[key] = flags[key];
+  }
+  return resolveConfig(tree, flags.config ?? 'config');
+}

@@ -1,0 +1,35 @@
+/** The public API of sparring. Everything that the command line does can be done from here. */
+export { SparringError, exitCodeOf, type ErrorCode } from './errors.js';
+export { packageVersion } from './version.js';
+
+// Configuration and the main job
+export { resolveConfig, readConfigFile, applyOverrides } from './config/load.js';
+export { configSchema, type Config, type ConfigInput } from './config/schema.js';
+export { quickstartConfig } from './config/quickstart.js';
+export { runDistil, type RunOptions, type RunResult } from './methods/run.js';
+export { planOf } from './methods/plan.js';
+export { makeFoundation, type FoundationResult } from './methods/make-foundation.js';
+export { generateToStore, type GenerateRequest, type GenerateResult } from './methods/generate-to-store.js';
+export { evaluate, predictAll } from './methods/evaluate.js';
+export { methods, type Method, type Row, type Summary } from './report/rows.js';
+
+// Models and training, step by step
+export { Engine, type Cancellable, type EngineOptions } from './native/engine.js';
+export { Classifier, Generator } from './native/models.js';
+export { Trainer, type Batch } from './training/trainer.js';
+export type { Architecture, AugmentOptions, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, StepResult } from './native/contract.js';
+
+// Data, metrics, samples
+export { openData } from './data/open.js';
+export { openFolder, findUnreadableImages } from './data/folder.js';
+export { birdSplits } from './data/birds-dataset.js';
+export { spuCoMnistSplits } from './data/spuco-mnist.js';
+export { MemoryDataset, dropGroups, groupCounts, subset } from './data/memory.js';
+export type { Dataset, Splits } from './data/types.js';
+export { gapClosed, groupMetrics, type GroupMetrics } from './metrics/groups.js';
+export { wilsonInterval } from './metrics/intervals.js';
+export { openStore, type SampleStore } from './store/store.js';
+
+// Environment
+export { environmentReport, type EnvironmentReport } from './native/environment.js';
+export { findLibtorch, installLibtorch } from './libtorch/index.js';

@@ -1,0 +1,136 @@
+/**
+ * Continued training of the EDRM student in rounds: generate, select, store, train on real and stored images. The
+ * methods differ in where the images come from and which are kept; steps and images are the same for all.
+ */
+import { join } from 'node:path';
+
+import { batchIndices } from '../data/order.js';
+import { stream } from '../data/random.js';
+import type { Guidance } from '../native/contract.js';
+import { Classifier, type Generator } from '../native/models.js';
+import type { Method } from '../report/rows.js';
+import { openStore, type SampleStore } from '../store/store.js';
+import { trainLoop } from '../training/loop.js';
+import { Trainer, type Batch } from '../training/trainer.js';
+import { labelsOf, openStage, type RunContext } from './context.js';
+import type { StudentResult } from './distil.js';
+import { evaluate } from './evaluate.js';
+import { generateRound, reuseRound, type Selection } from './generation.js';
+
+/** A row that continues the EDRM student. */
+export type ContinuedMethod = Exclude<Method, 'teacher' | 'edrm'>;
+
+interface Recipe {
+  /** What guides the generator; null when nothing is generated. */
+  guidance: 'none' | 'config' | null;
+  selected: boolean;
+}
+
+const recipes: Record<ContinuedMethod, Recipe> = {
+  'edrm-longer': { guidance: null, selected: false },
+  unguided: { guidance: 'none', selected: false },
+  'unguided-selected': { guidance: 'none', selected: true },
+  config: { guidance: 'config', selected: true },
+};
+
+export interface Foundation {
+  teacher: Classifier;
+  generator: Generator;
+}
+
+/** Runs one method of one seed from the EDRM student on. */
+export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
+  const stage = openStage(context, `seed-${seed}/${method}`);
+  const finished = stage.finished<StudentResult>();
+  if (finished) return finished;
+
+  const { config, data, reporter, signal } = context;
+  const { teacher, generator } = foundation;
+  const { rounds, sampling } = config;
+  const { guidance: source, selected } = recipes[method];
+  const training = rounds.training;
+  const total = rounds.count * training.steps;
+  const selection: Selection | null = selected ? rounds : null;
+  const guidance: Guidance = source === 'config' ? sampling.guidance : { kind: 'none' };
+
+  using trainer = await Trainer.classifier(await edrm.clone(), teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
+  const student = new Classifier(edrm.engine, trainer.result(), edrm.spec, edrm.classes);
+  const first = await stage.resume(trainer);
+  const store = source === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
+  // Rounds after the checkpoint, which only a damaged folder has, are made again.
+  await store?.rewind(Math.floor(first / training.steps) + 1);
+  // Unguided images do not depend on the student: the second unguided row takes those of the first.
+  const pool = method === 'unguided-selected' && config.methods.includes('unguided') ? await openStore(join(context.folder, `seed-${seed}/unguided/store`)) : null;
+
+  for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
+    const begin = Math.max(first, round * training.steps);
+    if (begin === round * training.steps && store) {
+      await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
+      if (pool) await reuseRound(pool, student, store, round, selection);
+      else {
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling: { ...sampling, guidance }, selection }, {
+          ...(signal && { signal }),
+          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
+        });
+      }
+    }
+    const stored = store ? await keptImages(store) : null;
+    await trainLoop({
+      trainer,
+      stage,
+      training,
+      from: begin,
+      to: (round + 1) * training.steps,
+      total,
+      batch: (step) => mixedBatch(context, stored, step, seed),
+      reporter,
+      ...(signal && { signal }),
+    });
+    const metrics = await evaluate(student, data.test, { ...(signal && { signal }) });
+    await reporter.log({
+      stage: stage.name,
+      step: (round + 1) * training.steps,
+      round: round + 1,
+      'test/worstGroupAccuracy': metrics.worstGroupAccuracy,
+      'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
+      ...(stored && { 'store/kept': stored.labels.length }),
+    });
+  }
+  await student.save(join(stage.folder, 'student.safetensors'));
+  const result: StudentResult = {
+    metrics: await evaluate(student, data.test),
+    seconds: stage.seconds,
+    trainingSteps: total,
+    generated: store ? store.samples().length : 0,
+  };
+  await stage.finish(result);
+  return result;
+}
+
+/** The images of a store that are for training. */
+async function keptImages(store: SampleStore): Promise<Batch> {
+  const kept = store.samples().filter((record) => record.kept);
+  return { images: await store.readImages(kept.map((record) => record.key)), labels: Int32Array.from(kept, (record) => record.label) };
+}
+
+/** Real images in their order and, in the share that `replay` says, stored ones drawn at random. */
+async function mixedBatch({ config, data }: RunContext, stored: Batch | null, step: number, seed: number): Promise<Batch> {
+  const { replay, training } = config.rounds;
+  const storedCount = stored && stored.labels.length > 0 ? Math.round(training.batchSize * replay) : 0;
+  const indices = batchIndices(data.train.length, training.batchSize - storedCount, step, seed + 1);
+  const real = { images: await data.train.read(indices), labels: labelsOf(data.train, indices) };
+  if (!stored || storedCount === 0) return real;
+
+  const bytes = data.train.imageSize ** 2 * 3;
+  const images = new Uint8Array(training.batchSize * bytes);
+  const labels = new Int32Array(training.batchSize);
+  images.set(real.images);
+  labels.set(real.labels);
+  const random = stream(seed, 'replay', step);
+  for (let slot = indices.length; slot < training.batchSize; slot++) {
+    const pick = random.integer(stored.labels.length);
+    images.set(stored.images.subarray(pick * bytes, (pick + 1) * bytes), slot * bytes);
+    labels[slot] = stored.labels[pick];
+  }
+  return { images, labels };
+}

@@ -1,0 +1,55 @@
+/** Plain distillation (EDRM): the student learns the teacher's soft labels on the training data and nothing else. */
+import { join } from 'node:path';
+
+import { batchIndices } from '../data/order.js';
+import type { GroupMetrics } from '../metrics/groups.js';
+import type { Classifier } from '../native/models.js';
+import { Classifier as ClassifierModel } from '../native/models.js';
+import { trainLoop } from '../training/loop.js';
+import { Trainer } from '../training/trainer.js';
+import { labelsOf, openStage, type RunContext } from './context.js';
+import { evaluate } from './evaluate.js';
+
+/** What a stage that ends with a student leaves behind. */
+export interface StudentResult {
+  metrics: GroupMetrics;
+  seconds: number;
+  trainingSteps: number;
+  generated: number;
+}
+
+/** Trains the student of one seed; the finished weights are `student.safetensors` in the stage's folder. */
+export async function distil(context: RunContext, teacher: Classifier, seed: number): Promise<{ student: Classifier; result: StudentResult }> {
+  const { config, engine, data, reporter, signal } = context;
+  const { architecture, mean, std, temperature, labelWeight, training } = config.student;
+  const { classes, imageSize } = data.train;
+  const stage = openStage(context, `seed-${seed}/edrm`);
+  const file = join(stage.folder, 'student.safetensors');
+
+  let result = stage.finished<StudentResult>();
+  if (!result) {
+    const spec = { architecture, numClasses: classes.length, imageSize, mean, std };
+    const initial = await ClassifierModel.create(engine, spec, classes, seed);
+    using trainer = await Trainer.classifier(initial, teacher, training, { seed, temperature, labelWeight });
+    await trainLoop({
+      trainer,
+      stage,
+      training,
+      from: await stage.resume(trainer),
+      to: training.steps,
+      total: training.steps,
+      batch: async (step) => {
+        const indices = batchIndices(data.train.length, training.batchSize, step, seed);
+        return { images: await data.train.read(indices), labels: labelsOf(data.train, indices) };
+      },
+      reporter,
+      ...(signal && { signal }),
+    });
+    const student = new ClassifierModel(engine, trainer.result(), spec, classes);
+    await student.save(file);
+    const metrics = await evaluate(student, data.test, { ...(signal && { signal }) });
+    result = { metrics, seconds: stage.seconds, trainingSteps: training.steps, generated: 0 };
+    await stage.finish(result);
+  }
+  return { student: await ClassifierModel.load(engine, file), result };
+}

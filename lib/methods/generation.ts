@@ -1,0 +1,109 @@
+/** One round of generation: images of every class, judged by both networks, selected, stored. */
+import type { Config } from '../config/schema.js';
+import { stream } from '../data/random.js';
+import type { Guidance } from '../native/contract.js';
+import type { Cancellable } from '../native/engine.js';
+import type { Classifier, Generator } from '../native/models.js';
+import type { Sample } from '../store/record.js';
+import type { SampleStore } from '../store/store.js';
+
+export interface RoundRequest {
+  seed: number;
+  round: number;
+  count: number;
+  sampling: Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
+  /** Images to keep; null keeps all. */
+  selection: Selection | null;
+}
+
+export interface Selection {
+  /** Least probability that the teacher gives the intended class. */
+  teacherProbability: number;
+  /** Whether the current student must give another class. */
+  studentWrong: boolean;
+}
+
+export interface Judged {
+  label: number;
+  seed: number;
+  pixels: Uint8Array;
+  /** [K] */
+  teacherProbabilities: ArrayLike<number>;
+  studentProbabilities: ArrayLike<number>;
+}
+
+/**
+ * Generates what the store lacks of a round and appends it, batch by batch: a round that was interrupted goes on
+ * where it stopped. Classes take turns; noise seeds depend on seed, round and position alone.
+ */
+export async function generateRound(
+  generator: Generator,
+  opponents: { teacher: Classifier; student: Classifier },
+  store: SampleStore,
+  request: RoundRequest,
+  options: Cancellable,
+): Promise<void> {
+  const { round, count, sampling, selection } = request;
+  const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
+  const seeds = noiseSeeds(request);
+  const stored = store.samples().filter((record) => record.round === round).length;
+  for (let begin = stored; begin < count; begin += sampling.batchSize) {
+    const end = Math.min(begin + sampling.batchSize, count);
+    const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end) };
+    const { signal, onProgress } = options;
+    const generated = await generator.generate(opponents, { ...sampling, ...batch }, signal ? { signal } : {});
+    const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
+    const samples = batch.classes.map((label, i) =>
+      judge(
+        {
+          label,
+          seed: batch.seeds[i],
+          pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
+          teacherProbabilities: generated.teacherProbabilities!.subarray(i * k, (i + 1) * k),
+          studentProbabilities: generated.studentProbabilities!.subarray(i * k, (i + 1) * k),
+        },
+        selection,
+      ),
+    );
+    await store.append(round, samples, { ...sampling });
+    onProgress?.(end, count);
+  }
+}
+
+/** As generateRound, with the images of another store that the current student has yet to judge. */
+export async function reuseRound(pool: SampleStore, student: Classifier, store: SampleStore, round: number, selection: Selection | null): Promise<void> {
+  if (store.samples().some((record) => record.round === round)) return; // stored in one piece
+  const records = pool.samples().filter((record) => record.round === round);
+  const images = await pool.readImages(records.map((record) => record.key));
+  const probabilities = await student.probabilities(images);
+  const k = student.classes.length, bytes = store.imageSize ** 2 * 3;
+  const samples = records.map(({ label, seed, teacherProbabilities }, i) =>
+    judge({ label, seed, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
+  );
+  await store.append(round, samples, records.length > 0 ? await pool.generatorSettings(records[0].settings) : {});
+}
+
+/** Decides whether an image is for training, and says why. */
+export function judge(image: Judged, selection: Selection | null): Sample {
+  const { label, seed, pixels } = image;
+  const teacherProbabilities = Array.from(image.teacherProbabilities);
+  const studentProbability = image.studentProbabilities[label];
+  const teacher = teacherProbabilities[label];
+  const studentIsRight = Array.from(image.studentProbabilities).every((p) => p <= studentProbability);
+  const reason =
+    selection === null ? 'no selection'
+    : teacher < selection.teacherProbability ? 'teacher unsure'
+    : selection.studentWrong && studentIsRight ? 'student right'
+    : 'selected';
+  return {
+    pixels, label, seed, teacherProbabilities, studentProbability,
+    disagreement: teacher - studentProbability,
+    kept: reason === 'no selection' || reason === 'selected',
+    reason,
+  };
+}
+
+function noiseSeeds({ seed, round, count }: RoundRequest): number[] {
+  const random = stream(seed, 'initial noise', round);
+  return Array.from({ length: count }, () => Math.floor(random.uniform() * 2 ** 53));
+}

@@ -1,0 +1,57 @@
+/** Trains a foundation to be shipped or shared: 16-bit weights and a record of how they were made. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Config } from '../config/schema.js';
+import { openData } from '../data/open.js';
+import { SparringError } from '../errors.js';
+import { Engine } from '../native/engine.js';
+import { openMetricsLog } from '../report/metrics-log.js';
+import { writeFileAtomic } from '../training/files.js';
+import { stepsDone } from '../training/stage.js';
+import { evaluate } from './evaluate.js';
+import { foundationFiles, obtainGenerator, obtainTeacher } from './foundation.js';
+import type { RunOptions } from './run.js';
+
+export interface FoundationResult {
+  folder: string;
+  teacher: { worstGroupAccuracy: number; meanGroupAccuracy: number };
+  parameters: { teacher: number; generator: number };
+  seconds: number;
+}
+
+/** Throws SparringError; an interrupted training continues with `resume`. */
+export async function makeFoundation(config: Config, options: RunOptions = {}): Promise<FoundationResult> {
+  const { signal, onProgress = () => {} } = options;
+  const folder = config.output ?? join('runs', config.name);
+  const work = join(folder, 'work');
+  if (existsSync(work) && !options.resume) throw new SparringError('usage', `${folder}: found an unfinished foundation.`, 'Continue it with --resume, or delete the folder.');
+  mkdirSync(work, { recursive: true });
+
+  const startedAt = performance.now();
+  const engine = await Engine.open(config);
+  const data = await openData(config.data);
+  const log = await openMetricsLog(work, { keep: (row) => row.step <= stepsDone(work, row.stage) });
+  const context = { config, engine, data, folder: work, reporter: { log: (row: Parameters<typeof log.write>[0]) => log.write(row), progress: onProgress }, ...(signal && { signal }) };
+  const teacher = await obtainTeacher(context);
+  const generator = await obtainGenerator(context);
+
+  await teacher.save(join(folder, foundationFiles.teacher), 'fp16');
+  await generator.save(join(folder, foundationFiles.generator), 'fp16');
+  const metrics = await evaluate(teacher, data.test);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const result: FoundationResult = {
+    folder,
+    teacher: { worstGroupAccuracy: metrics.worstGroupAccuracy, meanGroupAccuracy: metrics.meanGroupAccuracy },
+    parameters: {
+      teacher: await engine.run((core) => core.parameterCount(teacher.handle)),
+      generator: await engine.run((core) => core.parameterCount(generator.handle)),
+    },
+    seconds,
+  };
+  const { data: dataset, teacher: teacherConfig, generator: generatorConfig } = config;
+  await writeFileAtomic(join(folder, 'foundation.json'), `${JSON.stringify({ ...result, folder: undefined, config: { data: dataset, teacher: teacherConfig, generator: generatorConfig, seed: config.seed } }, null, 2)}\n`);
+  await rm(work, { recursive: true });
+  return result;
+}

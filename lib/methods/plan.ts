@@ -1,0 +1,41 @@
+/** What a run would do, checked as far as it can be without doing it. */
+import type { Config } from '../config/schema.js';
+import { groupCounts } from '../data/memory.js';
+import { openData } from '../data/open.js';
+import { groupName, type Dataset } from '../data/types.js';
+import { Engine } from '../native/engine.js';
+import { Classifier, Generator } from '../native/models.js';
+
+/** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
+export async function planOf(config: Config): Promise<string[]> {
+  const engine = await Engine.open(config);
+  const data = await openData(config.data);
+  const { classes, imageSize } = data.train;
+  const size = { numClasses: classes.length, imageSize };
+  const count = async (model: Classifier | Generator): Promise<string> => (await engine.run((core) => core.parameterCount(model.handle))).toLocaleString('en');
+  const teacher = config.teacher.weights
+    ? await Classifier.load(engine, config.teacher.weights)
+    : await Classifier.create(engine, { ...size, ...config.teacher }, classes, config.seed);
+  const generator = config.generator.weights
+    ? await Generator.load(engine, config.generator.weights)
+    : await Generator.create(engine, { ...size, ...config.generator }, classes, config.seed);
+  const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
+
+  const { rounds, sampling } = config;
+  const source = (weights: string | undefined, steps: number): string => (weights ? `from ${weights}` : `to be trained, ${steps} steps`);
+  return [
+    `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
+    ...describeData('train', data.train),
+    ...describeData('test', data.test),
+    `teacher    ${await count(teacher)} parameters, ${source(config.teacher.weights, config.teacher.training.steps)}`,
+    `generator  ${await count(generator)} parameters, ${source(config.generator.weights, config.generator.training.steps)}`,
+    `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
+    `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} DDIM steps, ${sampling.guidance.kind} guidance)`,
+    `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
+  ];
+}
+
+function describeData(name: string, dataset: Dataset): string[] {
+  const counts = [...groupCounts(dataset)].map((count, group) => `${groupName(dataset, group)} ${count}`);
+  return [`${name.padEnd(6)} ${dataset.length} images of ${dataset.imageSize} px: ${counts.join(', ')}`];
+}

@@ -1,0 +1,118 @@
+/** The main job: teacher and generator, then for each seed the EDRM student and its continuations, then the report. */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+
+import type { Config } from '../config/schema.js';
+import { openData } from '../data/open.js';
+import { SparringError } from '../errors.js';
+import { gapClosed, type GroupMetrics } from '../metrics/groups.js';
+import { Engine } from '../native/engine.js';
+import { writeRunReport } from './run-report.js';
+import { openMetricsLog } from '../report/metrics-log.js';
+import type { Reporter } from '../report/reporter.js';
+import { methods as allMethods, summarise, type Method, type Row } from '../report/rows.js';
+import { fileError, writeFileAtomic } from '../training/files.js';
+import { isEmptyFolder, stepsDone } from '../training/stage.js';
+import type { RunContext } from './context.js';
+import { continueStudent, type ContinuedMethod } from './continuation.js';
+import { distil, type StudentResult } from './distil.js';
+import { evaluate } from './evaluate.js';
+import { obtainGenerator, obtainTeacher } from './foundation.js';
+
+export interface RunOptions {
+  signal?: AbortSignal;
+  onProgress?: Reporter['progress'];
+  /** Continue the run in the output folder. Default false: the folder must be empty. */
+  resume?: boolean;
+  /** The command, for the report. */
+  command?: string;
+}
+
+export interface RunResult {
+  /** The run folder. */
+  folder: string;
+  rows: Row[];
+  seeds: number;
+}
+
+/** What one method gave in one seed. */
+export interface Outcome extends StudentResult {
+  method: Method;
+  seed: number;
+}
+
+/** Runs a whole comparison. Throws SparringError; what was done until then is in the run folder. */
+export async function runDistil(config: Config, options: RunOptions = {}): Promise<RunResult> {
+  const { signal, onProgress = () => {} } = options;
+  const folder = config.output ?? join('runs', config.name);
+  const fresh = prepareFolder(folder, config, options.resume ?? false);
+  if (fresh) await writeFileAtomic(join(folder, 'config.yaml'), stringify(config));
+
+  const engine = await Engine.open(config);
+  const data = await openData(config.data);
+  const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
+  const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
+  const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
+
+  const startedAt = performance.now();
+  const teacher = await obtainTeacher(context);
+  const generator = await obtainGenerator(context);
+  const teacherMetrics = await evaluate(teacher, data.test, { ...(signal && { signal }) });
+  const teacherSeconds = (performance.now() - startedAt) / 1000;
+
+  const outcomes: Outcome[] = [];
+  for (let seed = config.seed; seed < config.seed + config.seeds; seed++) {
+    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: teacherSeconds, trainingSteps: config.teacher.weights ? 0 : config.teacher.training.steps, generated: 0 });
+    const { student, result } = await distil(context, teacher, seed);
+    outcomes.push({ method: 'edrm', seed, ...result });
+    for (const method of allMethods) {
+      if (!config.methods.includes(method as ContinuedMethod)) continue;
+      outcomes.push({ method, seed, ...(await continueStudent(context, { teacher, generator }, student, method as ContinuedMethod, seed)) });
+    }
+  }
+  const rows = toRows(outcomes);
+  await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds }, null, 2)}\n`);
+  await writeRunReport(context, { outcomes, rows, log: log.rows, ...(options.command && { command: options.command }) });
+  return { folder, rows, seeds: config.seeds };
+}
+
+/** Rows over seeds, in the order of the table. */
+function toRows(outcomes: readonly Outcome[]): Row[] {
+  const of = (method: Method): Outcome[] => outcomes.filter((outcome) => outcome.method === method);
+  const wga = (metrics: GroupMetrics): number => metrics.worstGroupAccuracy;
+  const [teachers, edrms] = [of('teacher'), of('edrm')];
+  return allMethods
+    .filter((method) => of(method).length > 0)
+    .map((method) => {
+      const own = of(method);
+      return {
+        method,
+        worstGroupAccuracy: summarise(own.map(({ metrics }) => wga(metrics))),
+        meanGroupAccuracy: summarise(own.map(({ metrics }) => metrics.meanGroupAccuracy)),
+        gapClosed: summarise(own.map(({ metrics }, i) => gapClosed(wga(metrics), wga(edrms[i].metrics), wga(teachers[i].metrics)))),
+        generated: own[0].generated,
+        trainingSteps: own[0].trainingSteps,
+        seconds: own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length,
+      };
+    });
+}
+
+/** Makes or checks the run folder; true when it is new. */
+function prepareFolder(folder: string, config: Config, resume: boolean): boolean {
+  const saved = join(folder, 'config.yaml');
+  if (existsSync(saved)) {
+    if (!resume) throw new SparringError('usage', `${folder}: expected an empty folder, found a run.`, 'Continue it with --resume, or choose another with --set output=<folder>.');
+    if (readFileSync(saved, 'utf8') !== stringify(config)) {
+      throw new SparringError('config', `${folder}: the config differs from the one that this run was started with (${saved}).`, 'Resume with the same config, or choose another folder.');
+    }
+    return false;
+  }
+  if (existsSync(folder) && !isEmptyFolder(folder)) throw new SparringError('usage', `${folder}: expected an empty folder or a run, found other files.`, 'Choose another with --set output=<folder>.');
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw fileError(error, 'create', folder);
+  }
+  return true;
+}
