@@ -28,7 +28,10 @@ export async function main(args: string[]): Promise<void> {
     .epilogue('Exit codes: 0 done, 1 failed, 2 usage or config, 3 environment, 130 Ctrl-C, 143 terminated.')
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new SparringError('usage', message, 'See `sparring --help`.');
+      // Of yargs' own failures, some come with an error (YError) and some with a message alone.
+      if (error && error.name !== 'YError') throw error;
+      if (/^Did you mean/.test(message)) throw new SparringError('usage', `Unknown command: ${args.join(' ')}`, message);
+      throw new SparringError('usage', message, 'See `sparring --help`.');
     });
   try {
     await parser.parseAsync();

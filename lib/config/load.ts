@@ -25,7 +25,7 @@ export function readConfigFile(path: string): Tree {
   try {
     tree = parse(text) ?? {};
   } catch (error) {
-    throw new SparringError('config', `${path}: not valid YAML or JSON: ${(error as Error).message.split('\n')[0]}`, 'Correct that line.', { cause: error });
+    throw new SparringError('config', `${path}: not valid YAML or JSON: ${firstLine(error)}`, 'Correct that line.', { cause: error });
   }
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {
     throw new SparringError('config', `${path}: expected keys and values, found ${Array.isArray(tree) ? 'a list' : typeof tree}.`);
@@ -53,7 +53,11 @@ export function applyOverrides(tree: Tree, overrides: readonly string[]): Tree {
       if (typeof next !== 'object' || Array.isArray(next)) throw new SparringError('usage', `--set ${override}: ${key} is not a section.`);
       node = (node[key] = next) as Tree;
     }
-    node[path.at(-1)!] = parse(override.slice(equals + 1));
+    try {
+      node[path.at(-1)!] = parse(override.slice(equals + 1));
+    } catch (error) {
+      throw new SparringError('usage', `--set ${override}: the value is not valid YAML: ${firstLine(error)}`, "Put text with special characters in quotes: --set 'data.root=\"a: b\"'", { cause: error });
+    }
   }
   return result;
 }
@@ -70,33 +74,56 @@ export function resolveConfig(tree: unknown, source = 'config'): Config {
 }
 
 /** What no single field can know. */
-function checkTogether({ data, generator, rounds }: Config, source: string): void {
+function checkTogether(config: Config, source: string): void {
   const fail = (message: string, hint: string): never => {
     throw new SparringError('config', `${source}: ${message}`, hint);
   };
+  const { data, generator, rounds, sampling } = config;
+  if (rounds.replay === 1) fail('rounds.replay: expected less than 1, found 1.', 'Some real images must stay in each batch.');
+  if (sampling.guidance.kind === 'step' && sampling.guidance.until > sampling.guidance.from) {
+    fail(`sampling.guidance.until: expected at most ${sampling.guidance.from}, the value of from, found ${sampling.guidance.until}.`, 'Time runs from 1 (pure noise) down to 0.');
+  }
+  if (generator.weights) return; // the file says what the network is
   if (generator.attention.length !== generator.blockChannels.length) {
     fail(`generator.attention: expected ${generator.blockChannels.length} entries, one per level, found ${generator.attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
   }
-  for (const channels of generator.blockChannels) {
+  for (const [level, channels] of generator.blockChannels.entries()) {
+    // The lowest resolution always has attention, between the way down and the way up.
+    const attends = generator.attention[level] === 1 || level === generator.blockChannels.length - 1;
     if (channels % generator.normGroups !== 0) fail(`generator.normGroups: ${generator.normGroups} does not divide ${channels} channels.`, 'Choose a divisor of every level.');
-    if (channels > generator.headDim && channels % generator.headDim !== 0) fail(`generator.headDim: ${generator.headDim} does not divide ${channels} channels.`, 'Choose a divisor of every level.');
+    if (attends && channels > generator.headDim && channels % generator.headDim !== 0) fail(`generator.headDim: ${generator.headDim} does not divide ${channels} channels.`, 'Choose a divisor of every level with attention, and of the last.');
   }
   const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
   const factor = 2 ** (generator.blockChannels.length - 1);
   if (size % factor !== 0) fail(`generator.blockChannels: ${generator.blockChannels.length} levels need an image size divisible by ${factor}, found ${size}.`, 'Use fewer levels or another data.imageSize.');
-  if (rounds.replay === 1) fail('rounds.replay: expected less than 1, found 1.', 'Some real images must stay in each batch.');
 }
 
 function describe(issue: z.core.$ZodIssue, tree: unknown): { message: string; hint?: string } {
   const path = issue.path.join('.');
-  const found = JSON.stringify(issue.path.reduce<unknown>((node, key) => (node as Tree | undefined)?.[key as string], tree));
+  const where = path ? `${path}: ` : '';
+  const found = JSON.stringify(issue.path.reduce<unknown>((node, key) => (node as Tree | undefined)?.[key as string], tree)) ?? 'nothing';
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0];
-    const guess = nearest(key, knownKeys(issue.path.map(String)));
-    return { message: `unknown key '${[...issue.path, key].join('.')}'.`, hint: guess ? `Did you mean '${guess}'?` : 'See docs/config.md for the keys.' };
+    const known = knownKeys(issue.path.map(String));
+    const guess = nearest(key, known);
+    // Where a section has several kinds, the key may be right for another of them.
+    const hint = known.includes(key) ? `Another kind of '${path}' has it; see docs/config.md.` : guess ? `Did you mean '${guess}'?` : 'See docs/config.md for the keys.';
+    return { message: `unknown key '${[...issue.path, key].join('.')}'.`, hint };
   }
-  if (issue.code === 'invalid_value') return { message: `${path}: expected one of ${issue.values.join(', ')}, found ${found}.` };
-  return { message: `${path}: ${issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '')}, found ${found}.`, hint: 'See docs/config.md for the keys and their units.' };
+  const allowed = allowedValues(issue);
+  const expected = allowed.length > 0 ? `expected one of ${allowed.join(', ')}` : issue.message.replace(/^(Invalid input|Too small|Too big): /, '').replace(/, received .*$/, '');
+  return { message: `${where}${expected}, found ${found}.`, hint: 'See docs/config.md for the keys and their units.' };
+}
+
+/** The values that a field takes, when it takes only certain ones. */
+function allowedValues(issue: z.core.$ZodIssue): unknown[] {
+  if (issue.code === 'invalid_value') return issue.values;
+  if (issue.code !== 'invalid_union') return [];
+  return 'options' in issue && Array.isArray(issue.options) ? issue.options : issue.errors.flat().flatMap(allowedValues);
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0];
 }
 
 /** Keys that may stand below a path of the schema. */

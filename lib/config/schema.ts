@@ -13,8 +13,8 @@ const augment = z
     flip: z.boolean().default(true).describe('mirror left-right with probability 1/2'),
     cropPadding: z.int().min(0).default(2).describe('pixels of reflect-padded random shift'),
     brightness: z.number().min(0).max(1).default(0).describe('jitter factor drawn from 1 - b .. 1 + b'),
-    contrast: z.number().min(0).max(1).default(0),
-    saturation: z.number().min(0).max(1).default(0),
+    contrast: z.number().min(0).max(1).default(0).describe('likewise, around the mean grey of the image'),
+    saturation: z.number().min(0).max(1).default(0).describe('likewise, around the grey of each pixel'),
   })
   .prefault({});
 
@@ -23,15 +23,15 @@ function training(defaults: { steps: number; learningRate: number; batchSize?: n
   return z
     .strictObject({
       steps: count.default(defaults.steps).describe('optimizer steps'),
-      batchSize: count.default(defaults.batchSize ?? 64),
-      learningRate: z.number().positive().default(defaults.learningRate).describe('peak'),
-      warmupSteps: z.int().min(0).default(defaults.warmupSteps ?? 50).describe('linear from 0'),
+      batchSize: count.default(defaults.batchSize ?? 64).describe('images per step'),
+      learningRate: z.number().positive().default(defaults.learningRate).describe('peak, after the warm-up'),
+      warmupSteps: z.int().min(0).default(defaults.warmupSteps ?? 50).describe('steps over which the learning rate rises linearly'),
       schedule: z.enum(['cosine', 'constant']).default(defaults.schedule ?? 'cosine').describe('after the warm-up; cosine falls to 0'),
-      optimizer: z.enum(['adamw', 'sgd']).default('adamw'),
+      optimizer: z.enum(['adamw', 'sgd']).default('adamw').describe('sgd has momentum'),
       beta1: z.number().min(0).max(0.9999).default(0.9).describe('adamw'),
       beta2: z.number().min(0).max(0.99999).default(0.999).describe('adamw'),
       momentum: z.number().min(0).max(0.9999).default(0.9).describe('sgd'),
-      weightDecay: z.number().min(0).default(0.01),
+      weightDecay: z.number().min(0).default(0.01).describe('decoupled in adamw, added to the gradient in sgd'),
       clipNorm: z.number().min(0).default(1).describe('global gradient norm; 0 = no clipping'),
       emaDecay: z.number().min(0).max(0.99999).default(defaults.emaDecay ?? 0).describe('of the moving average of the weights; 0 = none'),
       augment,
@@ -39,17 +39,24 @@ function training(defaults: { steps: number; learningRate: number; batchSize?: n
     .prefault({});
 }
 
-const cnn = z.strictObject({ family: z.literal('cnn'), width: count.default(16), stages: z.int().min(1).max(6).default(3) });
+const cnn = z.strictObject({
+  family: z.literal('cnn'),
+  width: count.default(16).describe('channels of the first stage, doubled at each next one'),
+  stages: z.int().min(1).max(6).default(3).describe('3x3 convolutions; each but the first halves the resolution'),
+});
 const resnet = z.strictObject({
   family: z.literal('resnet'),
   layers: z.array(count).min(1).max(6).default([2, 2, 2, 2]).describe('blocks per stage; [2,2,2,2] is ResNet-18, [3,4,6,3] ResNet-34 or, with bottleneck, -50'),
-  width: count.default(64),
-  bottleneck: z.boolean().default(false),
-  stem: z.enum(['imagenet', 'cifar']).default('imagenet'),
+  width: count.default(64).describe('channels of the first stage, doubled at each next one'),
+  bottleneck: z.boolean().default(false).describe('1x1-3x3-1x1 blocks with expansion 4'),
+  stem: z.enum(['imagenet', 'cifar']).default('imagenet').describe('7x7 stride 2 and max pool, or 3x3 stride 1'),
 });
 const architecture = z.discriminatedUnion('family', [cnn, resnet]);
 
-const normalisation = { mean: triple.default([0.5, 0.5, 0.5]), std: triple.default([0.25, 0.25, 0.25]) };
+const normalisation = {
+  mean: triple.default([0.5, 0.5, 0.5]).describe('per channel, of pixels in 0..1'),
+  std: triple.default([0.25, 0.25, 0.25]).describe('likewise'),
+};
 
 const birds = z.strictObject({
   kind: z.literal('birds'),
@@ -63,12 +70,12 @@ const birds = z.strictObject({
 const spucoMnist = z.strictObject({
   kind: z.literal('spuco-mnist'),
   root: z.string().describe('folder of the four MNIST files, gzip or plain'),
-  difficulty: z.enum(Object.keys(difficulties) as [keyof typeof difficulties]).default('magnitude-large'),
+  difficulty: z.enum(Object.keys(difficulties) as [keyof typeof difficulties]).default('magnitude-large').describe('which pixels behind the digit carry the colour'),
   strength: fraction.default(1).describe('share of each class in its own colour in train and validation; 1 leaves the other groups absent'),
-  broadStrength: fraction.default(0.95),
-  labelNoise: fraction.default(0),
-  coreNoise: fraction.default(0),
-  seed: z.int().min(0).default(0),
+  broadStrength: fraction.default(0.95).describe('likewise in broad'),
+  labelNoise: fraction.default(0).describe('share of train with a random other label'),
+  coreNoise: fraction.default(0).describe('share of train of which about 60 % of the digit is erased'),
+  seed: z.int().min(0).default(0).describe('chooses colours and noise'),
 });
 const folder = z.strictObject({
   kind: z.literal('folder'),
@@ -79,7 +86,7 @@ const folder = z.strictObject({
 
 const objective = z
   .strictObject({
-    form: z.enum(['difference', 'power_max', 'power_min', 'log']).default('difference'),
+    form: z.enum(['difference', 'power_max', 'power_min', 'log']).default('difference').describe('see docs/method.md'),
     gamma: z.number().positive().default(2).describe('exponent of the power forms'),
   })
   .prefault({});
@@ -88,27 +95,27 @@ const stepGuidance = z.strictObject({
   objective,
   scale: z.number().min(0).default(0.4).describe('of the unit-RMS gradient added to epsilon'),
   from: fraction.default(1).describe('guided while until <= t <= from; 1 = pure noise'),
-  until: fraction.default(0.4),
-  schedule: z.enum(['constant', 'linear']).default('constant'),
+  until: fraction.default(0.4).describe('see from; at most from'),
+  schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
 });
 const chainGuidance = z.strictObject({
   kind: z.literal('chain'),
   objective,
   iterations: count.default(20).describe('Adam steps on the initial noise'),
-  learningRate: z.number().positive().default(0.05),
-  memoryBytes: count.default(4 * 2 ** 30).describe('activations kept; above it the chain is recomputed in segments'),
+  learningRate: z.number().positive().default(0.05).describe('of Adam'),
+  memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
 });
 
-const trainOn = z.enum(['train', 'broad', 'balanced']).describe('which split of the data');
+const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, folder train');
 
 export const configSchema = z.strictObject({
-  name: z.string().regex(/^[\w.-]+$/, 'expected letters, digits, . _ -').default('run'),
+  name: z.string().regex(/^[\w.-]+$/, 'expected letters, digits, . _ -').default('run').describe('title of the report and name of the run folder'),
   output: z.string().optional().describe('run folder; default runs/<name>'),
   seed: z.int().min(0).max(2 ** 31).default(0).describe('first seed'),
   seeds: count.default(1).describe('how many: seed, seed + 1, ...'),
-  device: z.string().regex(/^(auto|cpu|cuda(:\d+)?)$/, 'expected auto, cpu, cuda or cuda:<n>').default('auto'),
-  threads: z.int().min(0).default(0).describe('CPU threads; 0 = all cores'),
-  precision: z.enum(['auto', 'fp32', 'bf16']).default('auto'),
+  device: z.string().regex(/^(auto|cpu|cuda(:\d+)?)$/, 'expected auto, cpu, cuda or cuda:<n>').default('auto').describe('auto, cpu, cuda or cuda:<n>; auto = cuda where there is a device'),
+  threads: z.int().min(0).max(1024).default(0).describe('CPU threads; 0 = all cores'),
+  precision: z.enum(['auto', 'fp32', 'bf16']).default('auto').describe('auto = bf16 where the hardware multiplies it'),
   data: z.discriminatedUnion('kind', [birds, spucoMnist, folder]).prefault({ kind: 'birds' }),
   teacher: z
     .strictObject({
@@ -124,10 +131,10 @@ export const configSchema = z.strictObject({
       weights: z.string().optional().describe('safetensors file; without it the generator is trained'),
       blockChannels: z.array(count).min(1).max(6).default([32, 64, 96]).describe('channels per resolution level'),
       attention: z.array(z.union([z.literal(0), z.literal(1)])).default([0, 0, 1]).describe('self-attention per level'),
-      layersPerBlock: count.default(1),
-      normGroups: count.default(8),
+      layersPerBlock: count.default(1).describe('residual blocks per level; one more going up'),
+      normGroups: count.default(8).describe('groups of group normalisation; divides every level'),
       headDim: count.default(32).describe('channels per attention head'),
-      labelDropout: fraction.default(0.1).describe('for classifier-free guidance'),
+      labelDropout: fraction.default(0.1).describe('probability of training without the class, for classifier-free guidance'),
       trainOn: trainOn.default('broad'),
       training: training({ steps: 5000, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }),
     })
@@ -144,7 +151,7 @@ export const configSchema = z.strictObject({
   methods: z.array(z.enum(methods).exclude(['teacher', 'edrm'])).default(['edrm-longer', 'unguided', 'unguided-selected', 'config']).describe('rows beside teacher and edrm'),
   rounds: z
     .strictObject({
-      count: count.default(9),
+      count: count.default(9).describe('rounds of generation and training'),
       imagesPerRound: count.default(256).describe('generated, before selection'),
       training: training({ steps: 400, learningRate: 1e-3, schedule: 'constant', warmupSteps: 0 }).describe('of each round'),
       replay: fraction.default(0.5).describe('share of stored images in a batch, the rest is real'),
@@ -154,15 +161,15 @@ export const configSchema = z.strictObject({
     .prefault({}),
   sampling: z
     .strictObject({
-      steps: count.default(20).describe('DDIM steps'),
+      steps: count.max(1000).default(20).describe('DDIM steps'),
       guidanceScale: z.number().min(0).default(1).describe('classifier-free guidance; 1 = off'),
-      batchSize: count.default(64),
+      batchSize: count.default(64).describe('images at once; does not change the images'),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),
   checkpoint: z
     .strictObject({
-      everySeconds: z.number().positive().default(60),
+      everySeconds: z.number().positive().default(60).describe('seconds between checkpoints within a stage'),
       keep: count.default(2).describe('newest checkpoints kept per stage'),
     })
     .prefault({}),

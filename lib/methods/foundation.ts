@@ -20,6 +20,13 @@ import { labelsOf, openStage, type RunContext } from './context.js';
 /** Files that a trained foundation consists of, in its folder. */
 export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
 
+/** Throws SparringError 'config' when teacher or generator would be trained on a split that the data do not have. */
+export function checkSplits(config: RunContext['config'], data: RunContext['data']): void {
+  for (const role of ['teacher', 'generator'] as const) {
+    if (!config[role].weights) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
+  }
+}
+
 export async function obtainTeacher(context: RunContext): Promise<Classifier> {
   const { config, engine, data } = context;
   const { weights, architecture, mean, std, trainOn, training } = config.teacher;
@@ -76,7 +83,8 @@ async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, 
 }
 
 /** A file that sparring wrote describes itself; one of torchvision or timm takes the architecture of the config. */
-async function loadTeacher({ config, engine, data }: RunContext, path: string): Promise<Classifier> {
+/** Loads a file of sparring, which says what it is, or one of torchvision or timm with the configured architecture. */
+export async function loadTeacher({ config, engine, data }: Pick<RunContext, 'config' | 'engine' | 'data'>, path: string): Promise<Classifier> {
   const { architecture, mean, std } = config.teacher;
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
   if (metadata['sparring.kind']) return Classifier.load(engine, path);
@@ -84,7 +92,8 @@ async function loadTeacher({ config, engine, data }: RunContext, path: string): 
   return Classifier.load(engine, path, { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] });
 }
 
-function checkClasses<Model extends Classifier | Generator>(model: Model, dataset: Dataset, path: string): Model {
+/** Throws SparringError 'weights' unless a model has the classes and the image size of the dataset. */
+export function checkClasses<Model extends Classifier | Generator>(model: Model, dataset: Dataset, path: string): Model {
   const [expected, found] = [dataset.classes.join(', '), model.classes.join(', ')];
   if (expected !== found) throw new SparringError('weights', `${path}: expected the classes ${expected}, found ${found}.`, 'Use weights for this dataset; order matters.');
   if (model.spec.imageSize !== dataset.imageSize) {

@@ -18,7 +18,7 @@ import type { RunContext } from './context.js';
 import { continueStudent, type ContinuedMethod } from './continuation.js';
 import { distil, type StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
-import { obtainGenerator, obtainTeacher } from './foundation.js';
+import { checkSplits, obtainGenerator, obtainTeacher } from './foundation.js';
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -44,13 +44,23 @@ export interface Outcome extends StudentResult {
 
 /** Runs a whole comparison. Throws SparringError; what was done until then is in the run folder. */
 export async function runDistil(config: Config, options: RunOptions = {}): Promise<RunResult> {
-  const { signal, onProgress = () => {} } = options;
   const folder = config.output ?? join('runs', config.name);
   const fresh = prepareFolder(folder, config, options.resume ?? false);
-  if (fresh) await writeFileAtomic(join(folder, 'config.yaml'), stringify(config));
+  try {
+    return await runStages(config, folder, fresh, options);
+  } catch (error) {
+    if (!(error instanceof SparringError) || error.code !== 'aborted') throw error;
+    throw new SparringError('aborted', `Stopped. What was done until now is in ${folder}.`, 'Continue with --resume.', { cause: error });
+  }
+}
 
+async function runStages(config: Config, folder: string, fresh: boolean, options: RunOptions): Promise<RunResult> {
+  const { signal, onProgress = () => {} } = options;
   const engine = await Engine.open(config);
   const data = await openData(config.data);
+  checkSplits(config, data);
+  // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
+  if (fresh) await writeFileAtomic(join(folder, 'config.yaml'), stringify(config));
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };

@@ -3,7 +3,7 @@ import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Reporter } from '../report/reporter.js';
 import { learningRateAt } from './schedule.js';
-import type { Stage } from './stage.js';
+import { emptyWindow, type Stage } from './stage.js';
 import type { Batch, Trainer } from './trainer.js';
 
 export interface LoopOptions {
@@ -29,7 +29,6 @@ const logEvery = 20; // steps; losses in between are averaged
 export async function trainLoop(options: LoopOptions): Promise<void> {
   const { trainer, stage, training, from, to, scheduleStart = 0, total, reporter, signal } = options;
   let upcoming = from < to ? options.batch(from) : undefined;
-  let loss = 0, correct = 0, images = 0, steps = 0;
   for (let step = from; step < to; step++) {
     const batch = await upcoming!;
     // The next batch is decoded while the engine computes this one.
@@ -37,19 +36,20 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
     upcoming?.catch(() => {}); // reported when it is awaited
     if (signal?.aborted) {
       await stage.checkpoint(trainer, step);
-      throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`, 'Continue with --resume.');
+      throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
     }
     const learningRate = learningRateAt(step - scheduleStart, training);
     const result = await trainer.step(batch, learningRate, step);
-    loss += result.loss;
-    correct += result.correct;
-    images += batch.labels.length;
-    steps++;
+    const { window } = stage;
+    window.loss += result.loss;
+    window.correct += result.correct;
+    window.images += batch.labels.length;
+    window.steps++;
     const done = step + 1;
     if (done % logEvery === 0 || done === to) {
-      const row = { 'train/loss': loss / steps, 'train/accuracy': correct / images, 'train/gradientNorm': result.gradientNorm, 'train/learningRate': learningRate };
+      const row = { 'train/loss': window.loss / window.steps, 'train/accuracy': window.correct / window.images, 'train/gradientNorm': result.gradientNorm, 'train/learningRate': learningRate };
       await reporter.log({ stage: stage.name, step: done, ...row });
-      loss = correct = images = steps = 0;
+      stage.window = { ...emptyWindow };
     }
     reporter.progress(stage.name, done, total, { loss: result.loss });
     if (done < to) await stage.maybeCheckpoint(trainer, done);

@@ -18,7 +18,19 @@ interface StageState {
   checkpoint: string;
   /** Wall time spent so far, over all sessions. */
   seconds: number;
+  /** What the next row of the training metrics has gathered so far. */
+  window: Window;
 }
+
+/** Sums over the steps since the last row of the training metrics. */
+export interface Window {
+  loss: number;
+  correct: number;
+  images: number;
+  steps: number;
+}
+
+export const emptyWindow: Readonly<Window> = { loss: 0, correct: 0, images: 0, steps: 0 };
 
 export class Stage {
   readonly folder: string;
@@ -26,6 +38,8 @@ export class Stage {
   #savedAt = performance.now();
   #secondsBefore: number;
   readonly #state: StageState | undefined;
+  /** Saved with each checkpoint, so that a resumed run logs the same rows as an uninterrupted one. */
+  window: Window;
 
   /** @param name path of the stage within the run, e.g. `seed-0/config` */
   constructor(
@@ -41,6 +55,7 @@ export class Stage {
     }
     this.#state = readJson<StageState>(join(this.folder, 'state.json'));
     this.#secondsBefore = this.#state?.seconds ?? 0;
+    this.window = { ...emptyWindow, ...this.#state?.window };
   }
 
   /** The result of a finished stage. */
@@ -68,7 +83,7 @@ export class Stage {
     const checkpoint = `step-${step}.safetensors`;
     await trainer.save(join(this.folder, checkpoint));
     // The state names a file that is complete: a kill between the two leaves the older pair.
-    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds } satisfies StageState)}\n`);
+    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds, window: this.window } satisfies StageState)}\n`);
     await keepNewest(this.folder, /^step-(\d+)\.safetensors$/, this.checkpoints.keep);
     this.#savedAt = performance.now();
   }
@@ -86,9 +101,9 @@ export function stepsDone(runFolder: string, stage: string): number {
   return readJson<StageState>(join(folder, 'state.json'))?.step ?? 0;
 }
 
-/** Whether a folder holds a run, or anything at all. */
+/** Whether a folder is missing or holds nothing but the temporary file of a write that a kill cut short. */
 export function isEmptyFolder(folder: string): boolean {
-  return !existsSync(folder) || readdirSync(folder).length === 0;
+  return !existsSync(folder) || readdirSync(folder).every((name) => /^\..*\.tmp$/.test(name));
 }
 
 function readJson<T>(path: string): T | undefined {

@@ -21,6 +21,7 @@ Prediction Denoiser::predict(const at::Tensor& x_t, int64_t timestep, const at::
                              at::ScalarType dtype) {
   if (!frozen_ || frozen_dtype_ != dtype) {
     frozen_ = copy_network();
+    frozen_->merge_upsamplers(dtype);
     freeze(*frozen_, dtype);
     frozen_dtype_ = dtype;
   }

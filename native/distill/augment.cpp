@@ -42,7 +42,7 @@ void render(const uint8_t* in, float* out, int64_t height, int64_t width, const 
       const auto source_x = reflect((view.flip ? width - 1 - x : x) + view.shift_x, width);
       const auto* pixel = in + (source_y * width + source_x) * 3;
       auto* target = out + (y * width + x) * 3;
-      for (int c = 0; c < 3; ++c) target[c] = std::min(static_cast<float>(pixel[c]) * (view.brightness / 255), 1.0f);
+      for (int c = 0; c < 3; ++c) target[c] = std::min(static_cast<float>(pixel[c]) * view.brightness / 255, 1.0f);
       grey_sum += kRed * target[0] + kGreen * target[1] + kBlue * target[2];
     }
   }

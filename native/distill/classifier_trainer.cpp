@@ -24,6 +24,7 @@ StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& l
     teacher_logits = teacher_->forward_frozen(pixels, training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
   }
 
+  BufferGuard statistics(student_->module());
   student_->module().train();
   at::Tensor logits;
   {
@@ -42,6 +43,7 @@ StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& l
   result.correct = logits.detach().argmax(1).eq(target).sum().item<int64_t>();
   result.loss = loss.item<double>();
   result.gradient_norm = state_.apply(loss, learning_rate, step);
+  statistics.keep();
   touch();
   return result;
 }

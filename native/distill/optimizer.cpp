@@ -47,9 +47,14 @@ void Optimizer::step(double learning_rate) {
                       options_.weight_decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false);
   } else {
     const bool first_step = step_count_.item<float>() == 1;
-    at::_fused_sgd_(parameters_, grads, first_, options_.weight_decay, options_.momentum, learning_rate,
+    const auto momenta = options_.momentum == 0 ? at::TensorList() : at::TensorList(first_);  // what the kernel asks for
+    at::_fused_sgd_(parameters_, grads, momenta, options_.weight_decay, options_.momentum, learning_rate,
                     /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false, first_step);
   }
+  clear_gradients();
+}
+
+void Optimizer::clear_gradients() {
   for (auto& parameter : parameters_) parameter.mutable_grad() = at::Tensor();
 }
 

@@ -26,6 +26,8 @@ class Optimizer {
 
   // One update from the parameters' gradients, which are released.
   void step(double learning_rate);
+  // Drops the gradients, which a step that failed leaves behind.
+  void clear_gradients();
   // Global L2 norm of the gradients; scaled down to `max_norm` when above it (0 = never). Returns the norm before.
   double clip_gradients(double max_norm);
 

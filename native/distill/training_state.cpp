@@ -41,11 +41,21 @@ AutocastGuard::~AutocastGuard() {
   at::autocast::set_autocast_enabled(device_, previous_);
 }
 
+BufferGuard::BufferGuard(torch::nn::Module& module) : live_(module.buffers()) {
+  for (const auto& buffer : live_) saved_.push_back(buffer.clone());
+}
+
+BufferGuard::~BufferGuard() {
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < live_.size(); ++i) live_[i].copy_(saved_[i]);
+}
+
 TrainingState::TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options)
     : module_(module), ema_(ema), options_(options), optimizer_(trainable(module), options.optimizer) {}
 
 double TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step) {
   require_finite(loss.item<double>(), "loss", step);
+  optimizer_.clear_gradients();
   loss.backward();
   const auto norm = optimizer_.clip_gradients(options_.clip_norm);
   require_finite(norm, "gradient norm", step);

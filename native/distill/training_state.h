@@ -25,6 +25,19 @@ class AutocastGuard {
   bool previous_;
 };
 
+// Puts a module's buffers back at the end of the scope unless keep() was called: batch norm updates its statistics in
+// the forward pass already, before it is known whether the step is finite.
+class BufferGuard {
+ public:
+  explicit BufferGuard(torch::nn::Module& module);
+  ~BufferGuard();
+  BufferGuard(const BufferGuard&) = delete;
+  void keep() { live_.clear(); }
+
+ private:
+  std::vector<at::Tensor> live_, saved_;
+};
+
 class TrainingState {
  public:
   // `ema` has the same structure as `module`, or is null when there is no moving average.

@@ -4,6 +4,7 @@
 
 #include "ops/attention.h"
 #include "ops/group_norm_silu.h"
+#include "ops/upsample_conv.h"
 
 namespace sparring {
 namespace {
@@ -185,9 +186,21 @@ at::Tensor UNetImpl::forward(const at::Tensor& x, const at::Tensor& timesteps, c
       skips.pop_back();
       if (!level->attentions.empty()) h = level->attentions[j](h);
     }
-    if (level->sampler) h = level->sampler(at::upsample_nearest2d(h, {h.size(2) * 2, h.size(3) * 2}));
+    if (level->merged_upsampler.defined()) {
+      h = upsample_conv(h, level->merged_upsampler, level->sampler->bias);
+    } else if (level->sampler) {
+      h = level->sampler(at::upsample_nearest2d(h, {h.size(2) * 2, h.size(3) * 2}));
+    }
   }
   return conv_out(normalise(conv_norm_out, h, true));
+}
+
+void UNetImpl::merge_upsamplers(at::ScalarType dtype) {
+  torch::NoGradGuard no_grad;
+  for (auto& level : up_blocks) {
+    if (!level->sampler) continue;
+    level->merged_upsampler = merge_upsample_conv(level->sampler->weight).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  }
 }
 
 int64_t UNetImpl::activation_bytes(int64_t image_size, int64_t element_bytes) const {

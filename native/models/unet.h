@@ -54,6 +54,7 @@ struct UNetLevelImpl : torch::nn::Module {
   std::vector<ResnetBlock> resnets;
   std::vector<AttentionBlock> attentions;
   torch::nn::Conv2d sampler{nullptr};  // key downsamplers.0.conv or upsamplers.0.conv
+  at::Tensor merged_upsampler;         // of a frozen network: nearest upsampling and `sampler` as one convolution
 };
 TORCH_MODULE(UNetLevel);
 
@@ -61,6 +62,10 @@ struct UNetImpl : torch::nn::Module {
   explicit UNetImpl(const UNetOptions& options = {});
   // x: [B, channels, H, W], timesteps: [B] (fp32), classes: [B] (int64) -> prediction [B, channels, H, W]
   at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes);
+
+  // Merges each nearest-neighbour upsampling with the convolution after it (exact; see ops/upsample_conv.h).
+  // For a network whose weights will not change again.
+  void merge_upsamplers(at::ScalarType dtype);
 
   // Bytes of activations that autograd keeps per image for one forward pass, an estimate from the layer shapes.
   int64_t activation_bytes(int64_t image_size, int64_t element_bytes) const;

@@ -1,4 +1,6 @@
 // Entry point of the core library: the thin loader calls sparring_core_register once per environment.
+#include <unistd.h>
+
 #include <torch/torch.h>
 
 #include "node/api.h"
@@ -64,6 +66,14 @@ void register_process(Api& api) {
   });
 }
 
+// The main thread alone ends the process; that of a worker is joined before.
+void prepare_exit(Napi::Env env) {
+  if (::gettid() != ::getpid()) return;
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto on_exit = Napi::Function::New(env, [](const Napi::CallbackInfo&) { Engine::instance().exit_at_once_when_busy(); });
+  process.Get("once").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), on_exit});
+}
+
 }  // namespace
 }  // namespace sparring::node
 
@@ -77,6 +87,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_training(api);
     register_generation(api);
     register_inspection(api);
+    prepare_exit(env);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
   }

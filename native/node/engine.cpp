@@ -1,8 +1,12 @@
 #include "node/engine.h"
 
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <thread>
+
+#include <unistd.h>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -41,6 +45,19 @@ void Engine::drain(const Session* session) {
   std::unique_lock lock(mutex_);
   std::erase_if(queue_, [&](const auto& job) { return job->session.get() == session; });
   idle_.wait(lock, [&] { return running_ != session; });
+}
+
+bool Engine::busy() {
+  std::lock_guard lock(mutex_);
+  return running_ != nullptr || !queue_.empty();
+}
+
+void Engine::exit_at_once_when_busy() {
+  ::on_exit([](int status, void*) {
+    if (!instance().busy()) return;
+    std::fflush(nullptr);
+    ::_exit(status);
+  }, nullptr);
 }
 
 void Engine::run() {
@@ -143,16 +160,27 @@ void Session::call_js(Napi::Env env, Napi::Function, Session* session, Event* ev
   if (static_cast<napi_env>(env) != nullptr) session->deliver(env, *event);
 }
 
+Napi::Promise::Deferred Session::settle(Napi::Env env, uint64_t job) {
+  const auto found = pending_.find(job);
+  const auto deferred = found->second.deferred;
+  pending_.erase(found);
+  if (pending_.empty()) channel_.Unref(env);
+  return deferred;
+}
+
 void Session::deliver(Napi::Env env, Event& event) {
   const auto found = pending_.find(event.job);
   if (closing_ || found == pending_.end()) return;
   if (event.kind == Event::Kind::progress) {
-    found->second.on_progress.Call({Napi::Number::New(env, static_cast<double>(event.done)), Napi::Number::New(env, static_cast<double>(event.total))});
+    try {
+      found->second.on_progress.Call({Napi::Number::New(env, static_cast<double>(event.done)), Napi::Number::New(env, static_cast<double>(event.total))});
+    } catch (const Napi::Error& thrown) {  // by the callback: the job ends with the caller's own error
+      found->second.cancelled->store(true);
+      settle(env, event.job).Reject(thrown.Value());
+    }
     return;
   }
-  const auto deferred = found->second.deferred;
-  pending_.erase(found);
-  if (pending_.empty()) channel_.Unref(env);
+  const auto deferred = settle(env, event.job);
   if (event.kind == Event::Kind::error) {
     deferred.Reject(to_js(env, event.error));
     return;

@@ -3,6 +3,8 @@
 //
 // Life and death, the part that is easy to get wrong:
 // - The Engine is leaked on purpose: process.exit() in mid-job must not join a thread from a static destructor.
+// - process.exit() in mid-job must not run LibTorch's destructors either, while the engine thread still computes with
+//   what they destroy: see exit_at_once_when_busy().
 // - A Session's cleanup hook is registered after its thread-safe function, so it runs first (hooks run last-in
 //   first-out): it cancels the session's jobs and waits for the running one, after which nothing can call a
 //   function that the environment is about to free (worker.terminate()).
@@ -40,9 +42,13 @@ class Engine {
   void submit(std::unique_ptr<Job> job);
   // Drops the session's waiting jobs and waits until none of its jobs runs.
   void drain(const Session* session);
+  // To be called when the process is about to exit: if there is work then, no destructors run. What was registered
+  // last runs first, so calling this any earlier would leave destructors that run before it.
+  void exit_at_once_when_busy();
 
  private:
   Engine();
+  bool busy();
   void run();
 
   std::mutex mutex_;
@@ -75,6 +81,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void post(Event* event);
   void deliver(Napi::Env env, Event& event);
+  Napi::Promise::Deferred settle(Napi::Env env, uint64_t job);
   void close();
 
   Channel channel_;

@@ -96,7 +96,8 @@ def resnets():
             model.conv1 = torch.nn.Conv2d(3, channels[0], 7, stride=2, padding=3, bias=False)
         randomise_norms(model)
         config = dict(block=block.__name__, layers=layers, channels=channels, num_classes=5, cifar_stem=cifar_stem)
-        save_model(name, model, config, torch.randn(2, 3, 48, 40) if not cifar_stem else torch.randn(2, 3, 16, 16))
+        size = 16 if cifar_stem else 48
+        save_model(name, model, config, torch.randn(2, 3, size, size))
 
 
 def ddim():

@@ -1,0 +1,290 @@
+/** Trainers and augmentation, with networks and images that take milliseconds. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import type { ClassifierHandle, DenoiserHandle, ModelHandle, StepResult, TrainerHandle, TrainerOptions } from '../../lib/native/contract.js';
+import type { Classifier } from '../../lib/native/models.js';
+import { logSoftmax, mean, norm, relativeError, rows } from '../support/numeric.js';
+import { encodeSafetensors, readSafetensors, type Tensor } from '../support/safetensors.js';
+import { batch, failure, fullAugmentation, openEngine, pixels, size, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
+
+const engine = await openEngine();
+const { core } = engine;
+const folder = temporaryFolder();
+const sgd = { kind: 'sgd', beta1: 0, beta2: 0, momentum: 0, weightDecay: 0 } as const;
+const momentumSgd = { ...sgd, momentum: 0.9, weightDecay: 0.01 };
+
+type StudentOptions = Partial<TrainerOptions> & { temperature?: number; labelWeight?: number };
+const studentTrainer = (student: Classifier, teacher: Classifier | null, { temperature = 1, labelWeight = 0, ...options }: StudentOptions = {}) =>
+  engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, { ...trainerOptions(options), temperature, labelWeight }));
+
+/** Steps [from, to), each with its own batch. */
+async function train(trainer: TrainerHandle<ModelHandle>, from: number, to: number, learningRate = 0.01): Promise<StepResult[]> {
+  const results: StepResult[] = [];
+  for (let step = from; step < to; step++) {
+    const { images, labels } = batch(step);
+    results.push(await engine.run((core) => core.trainStep(trainer, images, labels, { learningRate, step })));
+  }
+  return results;
+}
+
+const losses = (results: StepResult[]) => results.map(({ loss }) => loss);
+
+async function weightsOf(model: ModelHandle): Promise<Record<string, Tensor>> {
+  const path = join(folder, 'weights.safetensors');
+  await core.saveWeights(model, path, {}, 'fp32');
+  return readSafetensors(path).tensors;
+}
+
+async function stateOf(trainer: TrainerHandle<ModelHandle>): Promise<Buffer> {
+  const path = join(folder, 'state.safetensors');
+  await core.saveTrainer(trainer, path);
+  return readFileSync(path);
+}
+
+/** Steps from one set of weights to another, over all trainable tensors. */
+function distance(after: Record<string, Tensor>, before: Record<string, Tensor>): number {
+  const names = Object.keys(before).filter((name) => /weight|bias/.test(name));
+  return norm(names.flatMap((name) => Array.from(before[name].values, (value, i) => after[name].values[i] - value)));
+}
+
+for (const precision of ['fp32', 'bf16'] as const) {
+  for (const [name, optimizer, learningRate] of [['AdamW', trainerOptions().optimizer, 0.02], ['SGD', momentumSgd, 0.1]] as const) {
+    test(`labels are learned with ${name} in ${precision}`, async () => {
+      using student = await tinyClassifier(engine, 1);
+      const results = await train(await studentTrainer(student, null, { precision, optimizer }), 0, 25, learningRate);
+      assert.ok(mean(losses(results).slice(-5)) < 0.5 * results[0].loss, `losses ${losses(results)}`);
+      assert.is(results.at(-1)!.correct, 16);
+    });
+  }
+
+  test(`a teacher is learned in ${precision}`, async () => {
+    using teacher = await tinyClassifier(engine, 2);
+    await train(await studentTrainer(teacher, null), 0, 25, 0.02);
+    using student = await tinyClassifier(engine, 3);
+    const results = await train(await studentTrainer(student, teacher, { precision }), 100, 125, 0.02);
+    assert.ok(mean(losses(results).slice(-5)) < 0.6 * results[0].loss, `losses ${losses(results)}`);
+    assert.is(results.at(-1)!.correct, 16);
+  });
+
+  test(`a denoiser learns in ${precision}`, async () => {
+    using generator = await tinyGenerator(engine, 1);
+    const trainer = await core.createDenoiserTrainer(generator.handle, { ...trainerOptions({ precision }), labelDropout: 0.1 });
+    const found = losses(await train(trainer, 0, 40, 0.01));
+    assert.ok(mean(found.slice(-8)) < 0.6 * mean(found.slice(0, 4)), `losses ${found}`);
+  });
+}
+
+/** Logits in training mode of one 3x3 convolution, batch norm over the batch, ReLU, mean, linear; in double precision. */
+function plainForward(weights: Record<string, Tensor>, images: Uint8Array, spec: { mean: readonly number[]; std: readonly number[] }): number[][] {
+  const at = (name: string) => weights[name].values;
+  const width = weights['fc.weight'].shape[1];
+  const inputs = rows(images, pixels).map((image) => Array.from(image, (value, i) => (value / 255 - spec.mean[i % 3]) / spec.std[i % 3]));
+  const value = (image: number[], y: number, x: number, c: number) => (y < 0 || x < 0 || y >= size || x >= size ? 0 : image[(y * size + x) * 3 + c]);
+  // [width][B][size * size]
+  const features = Array.from({ length: width }, (_, out) =>
+    inputs.map((image) =>
+      Array.from({ length: size * size }, (_, place) => {
+        let sum = 0;
+        for (let tap = 0; tap < 27; tap++) {
+          const c = Math.floor(tap / 9), dy = Math.floor((tap % 9) / 3) - 1, dx = (tap % 3) - 1;
+          sum += at('features.0.weight')[out * 27 + tap] * value(image, Math.floor(place / size) + dy, (place % size) + dx, c);
+        }
+        return sum;
+      }),
+    ),
+  );
+  const pooled = features.map((channel, out) => {
+    const centre = mean(channel.flat()), variance = mean(channel.flat().map((v) => (v - centre) ** 2));
+    const scale = at('features.1.weight')[out] / Math.sqrt(variance + 1e-5), shift = at('features.1.bias')[out];
+    return channel.map((image) => mean(image.map((v) => Math.max(0, (v - centre) * scale + shift))));
+  });
+  return inputs.map((_, b) =>
+    Array.from(at('fc.bias'), (bias, k) => pooled.reduce((sum, channel, out) => sum + at('fc.weight')[k * width + out] * channel[b], bias)),
+  );
+}
+
+test("EDRM's loss is its formula", async () => {
+  const temperature = 2.5, labelWeight = 0.3;
+  using teacher = await tinyClassifier(engine, 4);
+  using student = await tinyClassifier(engine, 5, { architecture: { family: 'cnn', width: 3, stages: 1 } });
+  const { images, labels } = batch(7, 6);
+  const logits = plainForward(await weightsOf(student.handle), images, student.spec);
+  const teacherLogits = rows(await teacher.logits(images), 2);
+  const softened = (row: ArrayLike<number>) => logSoftmax(Array.from(row, (value) => value / temperature));
+  const soft = logits.map((row, i) => {
+    const log = softened(row);
+    return -softened(teacherLogits[i]).reduce((sum, target, k) => sum + Math.exp(target) * log[k], 0) * temperature ** 2;
+  });
+  const hard = logits.map((row, i) => -logSoftmax(row)[labels[i]]);
+
+  const run = async (teacher: Classifier | null, options: StudentOptions) => {
+    using copy = await student.clone();
+    const trainer = await studentTrainer(copy, teacher, options);
+    return engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 0, step: 0 }));
+  };
+  const close = (found: number, expected: number) => assert.ok(Math.abs(found - expected) < 1e-5 * expected, `${found}, expected ${expected}`);
+  close((await run(teacher, { temperature })).loss, mean(soft));
+  close((await run(teacher, { temperature, labelWeight })).loss, mean(soft) + labelWeight * mean(hard));
+  close((await run(null, {})).loss, mean(hard));
+  assert.is((await run(teacher, {})).correct, logits.filter((row, i) => (row[1] > row[0] ? 1 : 0) === labels[i]).length);
+});
+
+test('the gradient norm is that of the step, and clipping limits it', async () => {
+  const learningRate = 1e-2;
+  for (const clipNorm of [0, 1e-2, 1e3]) {
+    using student = await tinyClassifier(engine, 6);
+    const before = await weightsOf(student.handle);
+    const [{ gradientNorm }] = await train(await studentTrainer(student, null, { optimizer: sgd, clipNorm }), 0, 1, learningRate);
+    const moved = distance(await weightsOf(student.handle), before) / learningRate;
+    assert.ok(gradientNorm > 0.05, `${gradientNorm}`);
+    const expected = clipNorm === 1e-2 ? clipNorm : gradientNorm;
+    assert.ok(Math.abs(moved / expected - 1) < 1e-3, `clipNorm ${clipNorm}: moved ${moved}, expected ${expected}`);
+  }
+});
+
+for (const [name, options] of Object.entries({
+  'AdamW with moving average': { emaDecay: 0.9, clipNorm: 1 },
+  'SGD with momentum': { optimizer: momentumSgd },
+  'AdamW in bf16': { precision: 'bf16' },
+} satisfies Record<string, Partial<TrainerOptions>>)) {
+  const full = { ...options, augment: fullAugmentation, seed: 9 };
+
+  test(`a saved student goes on as if never stopped: ${name}`, async () => {
+    using teacher = await tinyClassifier(engine, 2);
+    await assertResumes(async (seed) => studentTrainer(await tinyClassifier(engine, seed), teacher, full));
+  });
+
+  test(`a saved denoiser goes on as if never stopped: ${name}`, async () => {
+    await assertResumes(async (seed) => {
+      const { handle } = await tinyGenerator(engine, seed);
+      return core.createDenoiserTrainer(handle, { ...trainerOptions(full), labelDropout: 0.3 });
+    });
+  });
+}
+
+/** Six steps, and three steps, a file, a new trainer and three more: bitwise the same losses and state. */
+async function assertResumes(create: (seed: number) => Promise<TrainerHandle<ModelHandle>>): Promise<void> {
+  const path = join(folder, 'half-way.safetensors');
+  const uninterrupted = await create(10);
+  await train(uninterrupted, 0, 3);
+  await core.saveTrainer(uninterrupted, path);
+  const expected = await train(uninterrupted, 3, 6);
+  const resumed = await create(11); // other weights, which the file replaces
+  await core.loadTrainer(resumed, path);
+  assert.equal(await train(resumed, 3, 6), expected);
+  assert.ok((await stateOf(resumed)).equals(await stateOf(uninterrupted)), 'the states differ');
+}
+
+test('a state of another model or optimizer is refused and changes nothing', async () => {
+  const path = join(folder, 'other.safetensors');
+  using wide = await tinyClassifier(engine, 1, { architecture: { family: 'cnn', width: 8, stages: 2 } });
+  using student = await tinyClassifier(engine, 1);
+  const trainer = await studentTrainer(student, null);
+  const before = await stateOf(trainer);
+  for (const other of [await studentTrainer(wide, null), await studentTrainer(student, null, { optimizer: sgd })]) {
+    await core.saveTrainer(other, path);
+    const error = await failure(() => engine.run((core) => core.loadTrainer(trainer, path)), 'weights');
+    assert.match(error.message, path);
+    assert.ok((await stateOf(trainer)).equals(before));
+  }
+});
+
+test('the moving average lags behind the weights; without one the weights are the result', async () => {
+  const { images } = batch(50);
+  using averaged = await tinyClassifier(engine, 12);
+  const trainer = await studentTrainer(averaged, null, { emaDecay: 0.95 });
+  const initial = await weightsOf(averaged.handle);
+  const average: ClassifierHandle = core.trainedModel(trainer);
+  assert.equal(await weightsOf(average), initial);
+  await train(trainer, 0, 10);
+  const early = await core.predict(average, images, { precision: 'fp32' });
+  const raw = await weightsOf(averaged.handle), lagging = await weightsOf(average);
+  assert.ok(distance(lagging, initial) > 0, 'it moves');
+  assert.ok(distance(lagging, raw) > 0, 'it differs from the weights');
+  assert.ok(distance(lagging, initial) < distance(raw, initial), 'it lags');
+  assert.not.equal(early, await averaged.logits(images));
+  await train(trainer, 10, 20);
+  assert.not.equal(await core.predict(average, images, { precision: 'fp32' }), early, 'predictions follow the new average');
+
+  using plain = await tinyClassifier(engine, 12);
+  const without = await studentTrainer(plain, null);
+  await train(without, 0, 2);
+  const result = core.trainedModel(without);
+  assert.equal(await core.predict(result, images, { precision: 'fp32' }), await plain.logits(images));
+});
+
+test('the average of one step is a known mixture', async () => {
+  using generator = await tinyGenerator(engine, 5);
+  const trainer: TrainerHandle<DenoiserHandle> = await core.createDenoiserTrainer(generator.handle, { ...trainerOptions({ emaDecay: 0.999 }), labelDropout: 0 });
+  const initial = await weightsOf(generator.handle);
+  await train(trainer, 0, 1);
+  const decay = 0.1; // (1 + step) / (10 + step), below emaDecay at first
+  const raw = await weightsOf(generator.handle), average = await weightsOf(core.trainedModel(trainer));
+  for (const [name, { values }] of Object.entries(average)) {
+    const expected = Array.from(values, (_, i) => decay * initial[name].values[i] + (1 - decay) * raw[name].values[i]);
+    assert.ok(relativeError(values, expected) < 1e-6 || norm(expected) === 0, name);
+  }
+});
+
+test('a loss that is not a number is one error and changes nothing', async () => {
+  using student = await tinyClassifier(engine, 13);
+  const trainer = await studentTrainer(student, null, { emaDecay: 0.9 });
+  await train(trainer, 0, 1, 1e30); // the step itself is finite, its result useless
+  const before = await stateOf(trainer);
+  const error = await failure(() => train(trainer, 1, 2), 'numeric');
+  assert.match(error.message, /loss at step 1 is -?(nan|inf)/);
+  assert.match(error.hint!, 'learning rate');
+  assert.ok((await stateOf(trainer)).equals(before), 'weights, statistics or moments changed');
+});
+
+test('a gradient that is not finite is one error, changes nothing, and training goes on from a checkpoint', async () => {
+  const good = join(folder, 'good.safetensors'), bad = join(folder, 'bad.safetensors');
+  const create = async () => studentTrainer(await tinyClassifier(engine, 14), null, { optimizer: momentumSgd });
+  const trainer = await create();
+  await train(trainer, 0, 1);
+  await core.saveTrainer(trainer, good);
+  // Logits of 1e25 give a finite loss, whose gradient's square overflows.
+  const { tensors } = readSafetensors(good);
+  tensors['model.fc.weight'].values.forEach((_, i, values) => (values[i] = i < values.length / 2 ? 1e25 : -1e25));
+  writeFileSync(bad, encodeSafetensors(tensors));
+  await core.loadTrainer(trainer, bad);
+  const before = await stateOf(trainer);
+  const error = await failure(() => train(trainer, 1, 2), 'numeric');
+  assert.match(error.message, 'gradient norm at step 1');
+  assert.ok((await stateOf(trainer)).equals(before), 'weights, statistics or moments changed');
+
+  const expected = await create();
+  for (const each of [trainer, expected]) await core.loadTrainer(each, good);
+  assert.equal(await train(trainer, 1, 3), await train(expected, 1, 3));
+});
+
+test('an infinite weight is a numeric error', async () => {
+  using generator = await tinyGenerator(engine, 6);
+  const tensors = await weightsOf(generator.handle);
+  tensors['conv_out.bias'].values[1] = Infinity;
+  const path = join(folder, 'infinite.safetensors');
+  writeFileSync(path, encodeSafetensors(tensors));
+  await core.loadWeights(generator.handle, path);
+  const trainer = await core.createDenoiserTrainer(generator.handle, { ...trainerOptions(), labelDropout: 0 });
+  await failure(() => train(trainer, 0, 1), 'numeric');
+  assert.equal(await weightsOf(generator.handle), tensors);
+});
+
+test('batches that do not fit are refused', async () => {
+  using student = await tinyClassifier(engine, 1);
+  const trainer = await studentTrainer(student, null);
+  const { images, labels } = batch(0, 4);
+  const step = (images: Uint8Array, labels: Int32Array) => () =>
+    engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 0.1, step: 0 }));
+  await failure(step(images, labels.subarray(1)), 'usage');
+  await failure(step(images.subarray(1), labels), 'usage');
+  await failure(step(new Uint8Array(0), new Int32Array(0)), 'usage');
+  assert.match((await failure(step(images, Int32Array.of(0, 1, 2, 0)), 'usage')).message, 'Label 2 at position 2');
+  using other = await tinyClassifier(engine, 1, { numClasses: 3 });
+  await failure(() => studentTrainer(student, other), 'config');
+});
+
+test.run();

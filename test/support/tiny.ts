@@ -1,0 +1,108 @@
+/** The engine on the CPU in fp32, and networks small enough that a test takes milliseconds. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+
+import { stream } from '../../lib/data/random.js';
+import { SparringError, type ErrorCode } from '../../lib/errors.js';
+import type { ClassifierSpec, DenoiserSpec, GenerateOptions, TrainerOptions } from '../../lib/native/contract.js';
+import { Engine } from '../../lib/native/engine.js';
+import { Classifier, Generator } from '../../lib/native/models.js';
+import type { Batch } from '../../lib/training/trainer.js';
+
+export const size = 16;
+export const pixels = 3 * size * size;
+export const classes = ['dark', 'bright'];
+
+/** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
+export function openEngine({ threads = 1 } = {}): Promise<Engine> {
+  return Engine.open({ device: 'cpu', threads, precision: 'fp32' });
+}
+
+export const classifierSpec: ClassifierSpec = {
+  architecture: { family: 'cnn', width: 4, stages: 2 },
+  numClasses: 2,
+  imageSize: size,
+  mean: [0.5, 0.45, 0.4],
+  std: [0.1, 0.15, 0.2],
+};
+
+export const denoiserSpec: DenoiserSpec = {
+  blockChannels: [8, 16],
+  attention: [0, 1],
+  layersPerBlock: 1,
+  normGroups: 4,
+  headDim: 8,
+  numClasses: 2,
+  imageSize: size,
+};
+
+export function tinyClassifier(engine: Engine, seed: number, spec: Partial<ClassifierSpec> = {}): Promise<Classifier> {
+  return Classifier.create(engine, { ...classifierSpec, ...spec }, classes, seed);
+}
+
+export function tinyGenerator(engine: Engine, seed: number): Promise<Generator> {
+  return Generator.create(engine, denoiserSpec, classes, seed);
+}
+
+export function generateOptions(options: Partial<GenerateOptions> = {}): GenerateOptions {
+  return {
+    classes: [0, 1, 0, 1, 0, 1, 0, 1],
+    seeds: [11, 12, 13, 14, 15, 16, 17, 18],
+    steps: 5,
+    guidanceScale: 1,
+    precision: 'fp32',
+    batchSize: 8,
+    guidance: { kind: 'none' },
+    ...options,
+  };
+}
+
+export function trainerOptions(options: Partial<TrainerOptions> = {}): TrainerOptions {
+  return {
+    optimizer: { kind: 'adamw', beta1: 0.9, beta2: 0.999, momentum: 0.9, weightDecay: 0.01 },
+    clipNorm: 0,
+    emaDecay: 0,
+    precision: 'fp32',
+    seed: 0,
+    augment: noAugmentation,
+    ...options,
+  };
+}
+
+export const noAugmentation = { flip: false, cropPadding: 0, brightness: 0, contrast: 0, saturation: 0 };
+export const fullAugmentation = { flip: true, cropPadding: 2, brightness: 0.2, contrast: 0.2, saturation: 0.2 };
+
+/** Noisy images whose brightness tells their class. */
+export function batch(seed: number, count = 16): Batch {
+  const random = stream(seed, 'batch');
+  const labels = Int32Array.from({ length: count }, (_, i) => i % 2);
+  const images = Uint8Array.from({ length: count * pixels }, (_, i) => 60 + 60 * labels[Math.floor(i / pixels)] + random.integer(80));
+  return { images, labels };
+}
+
+/** Uniformly random 8-bit images, [count, size, size, 3]. */
+export function randomImages(seed: number, count: number): Uint8Array {
+  const random = stream(seed, 'images');
+  return Uint8Array.from({ length: count * pixels }, () => random.integer(256));
+}
+
+/** A folder that the process removes when it ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sparring-test-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The SparringError that `work` fails with; it must have the given code. */
+export async function failure(work: () => Promise<unknown>, code: ErrorCode): Promise<SparringError> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof SparringError)) throw error;
+    assert.is(error.code, code, `expected an error '${code}', found '${error.code}': ${error.message}`);
+    return error;
+  }
+  throw new Error(`expected an error '${code}', but the work succeeded`);
+}

@@ -1,0 +1,186 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { applyOverrides, readConfigFile, resolveConfig } from '../../lib/config/load.js';
+import { configSchema } from '../../lib/config/schema.js';
+import { nearest } from '../../lib/config/suggest.js';
+import { SparringError, type ErrorCode } from '../../lib/errors.js';
+// @ts-expect-error a plain script without types
+import { configDocs } from '../../scripts/config-docs.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'sparring-config-'));
+test.after(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, text: string): string {
+  mkdirSync(join(folder, name, '..'), { recursive: true });
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+}
+
+/** The error of `work`, which must have the given code. */
+function failure(work: () => unknown, code: ErrorCode = 'config'): SparringError {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof SparringError)) throw error;
+    assert.is(error.code, code, error.message);
+    return error;
+  }
+  throw new Error(`expected an error '${code}', but it succeeded`);
+}
+
+function complaint(tree: unknown): string {
+  return failure(() => resolveConfig(tree, 'run.yaml')).message;
+}
+
+test('an empty config is the default run', () => {
+  const config = resolveConfig({});
+  assert.is(config.name, 'run');
+  assert.is(config.output, undefined);
+  assert.is(config.data.kind, 'birds');
+  assert.equal(config.methods, ['edrm-longer', 'unguided', 'unguided-selected', 'config']);
+  assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [9, 256, 400]);
+  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2 }, scale: 0.4, from: 1, until: 0.4, schedule: 'constant' };
+  assert.equal(config.sampling.guidance, guidance);
+  assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 3 });
+  assert.is(config.student.training.augment.flip, true);
+});
+
+test('a resolved config resolves to itself', () => {
+  const config = resolveConfig({ data: { kind: 'folder', root: 'x' } });
+  assert.equal(resolveConfig(structuredClone(config)), config);
+});
+
+test('what is given stays, its neighbours get their defaults', () => {
+  const { training } = resolveConfig({ teacher: { training: { steps: 7 } } }).teacher;
+  assert.is(training.steps, 7);
+  assert.is(training.learningRate, 2e-3);
+  assert.is(training.emaDecay, 0.99);
+});
+
+test('an unknown key is named with its path, and the key that was meant', () => {
+  const error = failure(() => resolveConfig({ rounds: { cuont: 3 } }, 'run.yaml'));
+  assert.is(error.message, "run.yaml: unknown key 'rounds.cuont'.");
+  assert.is(error.hint, "Did you mean 'count'?");
+  assert.is(failure(() => resolveConfig({ data: { kind: 'folder', root: 'x', imageSise: 32 } })).hint, "Did you mean 'imageSize'?");
+  assert.is(failure(() => resolveConfig({ xyzzy: 1 })).hint, 'See docs/config.md for the keys.');
+});
+
+test('a key of another kind is not suggested to itself', () => {
+  const error = failure(() => resolveConfig({ sampling: { guidance: { kind: 'chain', scale: 1 } } }));
+  assert.is(error.hint, "Another kind of 'sampling.guidance' has it; see docs/config.md.");
+});
+
+test('a wrong value: path, expected and found', () => {
+  const cases: [unknown, string][] = [
+    [{ seed: 'a' }, 'seed: expected number, found "a".'],
+    [{ seed: 1.5 }, 'seed: expected int, found 1.5.'],
+    [{ seed: -1 }, 'seed: expected number to be >=0, found -1.'],
+    [{ rounds: 3 }, 'rounds: expected object, found 3.'],
+    [{ rounds: { teacherProbability: 1.5 } }, 'rounds.teacherProbability: expected number to be <=1, found 1.5.'],
+    [{ student: { training: { learningRate: 0 } } }, 'student.training.learningRate: expected number to be >0, found 0.'],
+    [{ sampling: { guidance: { kind: 'step', objective: { form: 'x' } } } }, 'sampling.guidance.objective.form: expected one of difference, power_max, power_min, log, found "x".'],
+    [{ data: { kind: 'bird' } }, 'data.kind: expected one of birds, spuco-mnist, folder, found "bird".'],
+    [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
+    [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
+    [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, unguided, unguided-selected, config, found "edrm".'],
+    [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
+    [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
+    [7, 'expected object, found 7.'],
+  ];
+  for (const [tree, expected] of cases) assert.is(complaint(tree), `run.yaml: ${expected}`);
+});
+
+test('of several mistakes the first is told, and how many more there are', () => {
+  assert.match(complaint({ seed: 'a', seeds: 0 }), /^run.yaml: seed: expected number, found "a"\. \(and 1 more\)$/);
+});
+
+test('what no single field can know is checked too', () => {
+  const cases: [unknown, RegExp][] = [
+    [{ generator: { attention: [0, 1] } }, /generator\.attention: expected 3 entries, one per level, found 2/],
+    [{ generator: { normGroups: 7 } }, /generator\.normGroups: 7 does not divide 32 channels/],
+    [{ generator: { headDim: 40 } }, /generator\.headDim: 40 does not divide 96 channels/],
+    [{ generator: { headDim: 40, attention: [0, 0, 0] } }, /generator\.headDim: 40 does not divide 96 channels/],
+    [{ generator: { headDim: 24, attention: [0, 1, 1] } }, /generator\.headDim: 24 does not divide 64 channels/],
+    [{ data: { kind: 'folder', root: 'x', imageSize: 30 } }, /generator\.blockChannels: 3 levels need an image size divisible by 4, found 30/],
+    [{ data: { kind: 'spuco-mnist', root: 'x' }, generator: { blockChannels: [8, 8, 8, 8], attention: [0, 0, 0, 0] } }, /divisible by 8, found 28/],
+    [{ rounds: { replay: 1 } }, /rounds\.replay: expected less than 1, found 1/],
+    [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
+  ];
+  for (const [tree, expected] of cases) assert.match(complaint(tree), expected);
+});
+
+test('a level without attention may have any channels', () => {
+  assert.is(resolveConfig({ generator: { headDim: 48 } }).generator.headDim, 48);
+});
+
+test('with ready weights the shape of the generator comes from the file and is not checked', () => {
+  assert.is(resolveConfig({ generator: { weights: 'g.safetensors', attention: [0] } }).generator.attention.length, 1);
+});
+
+test('--set: values are YAML, sections are made where they are missing', () => {
+  const tree = applyOverrides({ rounds: { count: 9 }, name: 'x' }, ['rounds.count=3', 'a.b.c=true', 'list=[1, 2]', 'rate=1e-3', 'text=two words', 'equals=a=b', 'empty=', 'name="7"']);
+  assert.equal(tree, { rounds: { count: 3 }, name: '7', a: { b: { c: true } }, list: [1, 2], rate: 1e-3, text: 'two words', equals: 'a=b', empty: null });
+});
+
+test('--set leaves the given tree alone, and the last of two wins', () => {
+  const tree = { rounds: { count: 9 } };
+  assert.equal(applyOverrides(tree, ['rounds.count=3', 'rounds.count=4']), { rounds: { count: 4 } });
+  assert.equal(tree, { rounds: { count: 9 } });
+});
+
+test('--set in a form that means nothing', () => {
+  for (const override of ['rounds.count', '=3', 'a..b=1', '.a=1', '__proto__.x=1', 'a.__proto__=1']) {
+    assert.is(failure(() => applyOverrides({}, [override]), 'usage').message, `--set ${override}: expected path.to.key=value.`);
+  }
+  assert.match(failure(() => applyOverrides({ name: 'x' }, ['name.b=1']), 'usage').message, /--set name\.b=1: name is not a section/);
+  assert.match(failure(() => applyOverrides({ list: [1] }, ['list.0=1']), 'usage').message, /list is not a section/);
+  for (const override of ['a=[1', 'a=@x', 'a=b: c: d']) assert.match(failure(() => applyOverrides({}, [override]), 'usage').message, /the value is not valid YAML/);
+  assert.is(({} as { x?: number }).x, undefined, 'Object.prototype is untouched');
+});
+
+test('relative paths in a file start at its folder, all others stay', () => {
+  const path = file('configs/run.yaml', 'data: { kind: folder, root: ../photos }\nteacher: { weights: t.safetensors }\ngenerator: { weights: /abs/g.safetensors }\noutput: runs/x\n');
+  const tree = readConfigFile(path) as any;
+  assert.is(tree.data.root, join(folder, 'photos'));
+  assert.is(tree.teacher.weights, join(folder, 'configs/t.safetensors'));
+  assert.is(tree.generator.weights, '/abs/g.safetensors');
+  assert.is(tree.output, 'runs/x');
+  assert.is((applyOverrides(tree, ['data.root=elsewhere']) as any).data.root, 'elsewhere');
+});
+
+test('a config file may be JSON, or empty', () => {
+  assert.equal(readConfigFile(file('run.json', '{"seed": 3}')), { seed: 3 });
+  assert.equal(readConfigFile(file('empty.yaml', '# nothing\n')), {});
+});
+
+test('a config file that is missing, broken or not a mapping', () => {
+  assert.match(failure(() => readConfigFile(join(folder, 'none.yaml'))).message, /none\.yaml: cannot be read \(ENOENT\)/);
+  assert.match(failure(() => readConfigFile(folder)).message, /cannot be read \(EISDIR\)/);
+  const broken = failure(() => readConfigFile(file('broken.yaml', 'a: [1, 2\nb: 3\n')));
+  assert.match(broken.message, /broken\.yaml: not valid YAML or JSON: .* at line 2/);
+  assert.match(failure(() => readConfigFile(file('list.yaml', '- 1\n'))).message, /expected keys and values, found a list/);
+  assert.match(failure(() => readConfigFile(file('text.yaml', 'hello\n'))).message, /expected keys and values, found string/);
+});
+
+test('nearest word', () => {
+  assert.is(nearest('studnet', ['teacher', 'student']), 'student');
+  assert.is(nearest('LearningRate', ['learningRate']), 'learningRate');
+  assert.is(nearest('xyzzy', ['teacher', 'student']), undefined);
+  assert.is(nearest('a', []), undefined);
+});
+
+test('the example configs are valid', () => {
+  for (const name of ['spuco-mnist', 'folder']) resolveConfig(readConfigFile(new URL(`../../examples/${name}.yaml`, import.meta.url).pathname), name);
+});
+
+test('docs/config.md is what scripts/config-docs.mjs makes of the schema', () => {
+  const written = readFileSync(new URL('../../docs/config.md', import.meta.url), 'utf8');
+  assert.is(written, configDocs(configSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' })), 'run `npm run build && node scripts/config-docs.mjs`');
+});
+
+test.run();
