@@ -8,22 +8,29 @@ const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
-const augment = z
-  .strictObject({
-    flip: z.boolean().default(true).describe('mirror left-right with probability 1/2'),
-    cropPadding: z.int().min(0).default(2).describe('pixels of reflect-padded random shift'),
-    brightness: z.number().min(0).max(1).default(0).describe('jitter factor drawn from 1 - b .. 1 + b'),
-    contrast: z.number().min(0).max(1).default(0).describe('likewise, around the mean grey of the image'),
-    saturation: z.number().min(0).max(1).default(0).describe('likewise, around the grey of each pixel'),
-  })
-  .prefault({});
+/** Ranges of colour jitter; 0 = none. */
+type Jitter = { brightness: number; contrast: number; saturation: number };
+const noJitter: Jitter = { brightness: 0, contrast: 0, saturation: 0 };
+
+function augment({ brightness, contrast, saturation }: Jitter) {
+  const range = z.number().min(0).max(1);
+  return z
+    .strictObject({
+      flip: z.boolean().default(true).describe('mirror left-right with probability 1/2'),
+      cropPadding: z.int().min(0).default(2).describe('pixels of reflect-padded random shift'),
+      brightness: range.default(brightness).describe('jitter factor drawn from 1 - b .. 1 + b'),
+      contrast: range.default(contrast).describe('likewise, around the mean grey of the image'),
+      saturation: range.default(saturation).describe('likewise, around the grey of each pixel'),
+    })
+    .prefault({});
+}
 
 /** How a network is trained; `steps` and `learningRate` have no default that suits all. */
-function training(defaults: { steps: number; learningRate: number; batchSize?: number; emaDecay?: number; warmupSteps?: number; schedule?: 'cosine' | 'constant' }) {
+function training(defaults: { steps: number; learningRate: number; emaDecay?: number; warmupSteps?: number; schedule?: 'cosine' | 'constant'; jitter?: Jitter }) {
   return z
     .strictObject({
       steps: count.default(defaults.steps).describe('optimizer steps'),
-      batchSize: count.default(defaults.batchSize ?? 64).describe('images per step'),
+      batchSize: count.default(64).describe('images per step'),
       learningRate: z.number().positive().default(defaults.learningRate).describe('peak, after the warm-up'),
       warmupSteps: z.int().min(0).default(defaults.warmupSteps ?? 50).describe('steps over which the learning rate rises linearly'),
       schedule: z.enum(['cosine', 'constant']).default(defaults.schedule ?? 'cosine').describe('after the warm-up; cosine falls to 0'),
@@ -34,7 +41,7 @@ function training(defaults: { steps: number; learningRate: number; batchSize?: n
       weightDecay: z.number().min(0).default(0.01).describe('decoupled in adamw, added to the gradient in sgd'),
       clipNorm: z.number().min(0).default(1).describe('global gradient norm; 0 = no clipping'),
       emaDecay: z.number().min(0).max(0.99999).default(defaults.emaDecay ?? 0).describe('of the moving average of the weights; 0 = none'),
-      augment,
+      augment: augment(defaults.jitter ?? noJitter),
     })
     .prefault({});
 }
@@ -93,7 +100,7 @@ const objective = z
 const stepGuidance = z.strictObject({
   kind: z.literal('step'),
   objective,
-  scale: z.number().min(0).default(0.4).describe('of the unit-RMS gradient added to epsilon'),
+  scale: z.number().min(0).default(0.1).describe('of the unit-RMS gradient added to epsilon'),
   from: fraction.default(1).describe('guided while until <= t <= from; 1 = pure noise'),
   until: fraction.default(0.4).describe('see from; at most from'),
   schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
@@ -120,10 +127,10 @@ export const configSchema = z.strictObject({
   teacher: z
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the teacher is trained'),
-      architecture: architecture.prefault({ family: 'resnet', layers: [1, 1, 1], width: 16, stem: 'cifar' }),
+      architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),
       ...normalisation,
-      trainOn: trainOn.default('balanced'),
-      training: training({ steps: 1500, learningRate: 2e-3, emaDecay: 0.99 }),
+      trainOn: trainOn.default('broad'),
+      training: training({ steps: 4000, learningRate: 2e-3, emaDecay: 0.99, jitter: { brightness: 0.3, contrast: 0.3, saturation: 0.5 } }),
     })
     .prefault({}),
   generator: z
@@ -136,32 +143,32 @@ export const configSchema = z.strictObject({
       headDim: count.default(32).describe('channels per attention head'),
       labelDropout: fraction.default(0.1).describe('probability of training without the class, for classifier-free guidance'),
       trainOn: trainOn.default('broad'),
-      training: training({ steps: 5000, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }),
+      training: training({ steps: 3200, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }),
     })
     .prefault({}),
   student: z
     .strictObject({
-      architecture: architecture.prefault({ family: 'cnn' }),
+      architecture: architecture.prefault({ family: 'cnn', width: 16, stages: 5 }),
       ...normalisation,
       temperature: z.number().positive().default(1).describe('of the soft labels'),
       labelWeight: z.number().min(0).default(0).describe('of a hard-label term beside distillation'),
-      training: training({ steps: 600, learningRate: 2e-3 }),
+      training: training({ steps: 300, learningRate: 2e-3 }),
     })
     .prefault({}),
   methods: z.array(z.enum(methods).exclude(['teacher', 'edrm'])).default(['edrm-longer', 'unguided', 'unguided-selected', 'config']).describe('rows beside teacher and edrm'),
   rounds: z
     .strictObject({
-      count: count.default(9).describe('rounds of generation and training'),
-      imagesPerRound: count.default(256).describe('generated, before selection'),
-      training: training({ steps: 400, learningRate: 1e-3, schedule: 'constant', warmupSteps: 0 }).describe('of each round'),
-      replay: fraction.default(0.5).describe('share of stored images in a batch, the rest is real'),
+      count: count.default(12).describe('rounds of generation and training'),
+      imagesPerRound: count.default(160).describe('generated, before selection'),
+      training: training({ steps: 130, learningRate: 3e-3, emaDecay: 0.98, schedule: 'constant', warmupSteps: 0 }).describe('of each round'),
+      replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),
       teacherProbability: fraction.default(0.8).describe('selection: the teacher gives the class at least this'),
-      studentWrong: z.boolean().default(true).describe('selection: the current student gives another class'),
+      studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),
     })
     .prefault({}),
   sampling: z
     .strictObject({
-      steps: count.max(1000).default(20).describe('DDIM steps'),
+      steps: count.max(1000).default(10).describe('DDIM steps'),
       guidanceScale: z.number().min(0).default(1).describe('classifier-free guidance; 1 = off'),
       batchSize: count.default(64).describe('images at once; does not change the images'),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
