@@ -158,9 +158,9 @@ export const configSchema = z.strictObject({
   methods: z.array(z.enum(methods).exclude(['teacher', 'edrm'])).default(['edrm-longer', 'unguided', 'unguided-selected', 'config']).describe('rows beside teacher and edrm'),
   rounds: z
     .strictObject({
-      count: count.default(12).describe('rounds of generation and training'),
+      count: count.default(10).describe('rounds of generation and training'),
       imagesPerRound: count.default(160).describe('generated, before selection'),
-      training: training({ steps: 130, learningRate: 3e-3, emaDecay: 0.98, schedule: 'constant', warmupSteps: 0 }).describe('of each round'),
+      training: training({ steps: 160, learningRate: 3e-3, emaDecay: 0.98, schedule: 'constant', warmupSteps: 0 }).describe('of each round'),
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),
       teacherProbability: fraction.default(0.8).describe('selection: the teacher gives the class at least this'),
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),

@@ -81,6 +81,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       training,
       from: begin,
       to: (round + 1) * training.steps,
+      scheduleStart: round * training.steps, // each round has its own warm-up and decay
       total,
       batch: (step) => mixedBatch(context, stored, step, seed),
       reporter,
