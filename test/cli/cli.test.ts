@@ -120,7 +120,7 @@ test('--dry-run on a folder of images prints the plan and writes nothing', async
   assert.is(status, 0, stderr);
   assert.match(stdout, /^train +6 images of 16 px: cat\/grass 0, cat\/snow 3, dog\/grass 3, dog\/snow 0$/m);
   assert.match(stdout, /^test +12 images of 16 px: cat\/grass 3/m);
-  assert.match(stdout, /^student .* parameters, 600 steps of 64$/m);
+  assert.match(stdout, /^student .* parameters, 300 steps of 64$/m);
   assert.not(existsSync(output));
   const json = JSON.parse(cli([...args, '--json']).stdout);
   assert.is(json.command, 'distill');
