@@ -7,7 +7,7 @@
  * A complete run is written to benchmarks/results/<date>-cpu.md; --quick (one short round) is a smoke test.
  */
 import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -36,9 +36,7 @@ const settings = {
 };
 // With --json, standard output is kept for the result.
 const say = values.json ? console.error : console.log;
-const loadBefore = loadavg()[0];
 if (!python) say('No Python with PyTorch was found (set SPARRING_PYTHON to one): ours only, no ratios.\n');
-if (loadBefore > 0.5) say(`The machine is busy (load ${loadBefore.toFixed(1)}): do not trust these figures.\n`);
 
 const measured = [];
 for (const trial of selected) {
@@ -82,7 +80,7 @@ function writeMarkdown() {
   const { results } = measured[0];
   const facts = [
     ['processor', `${cpus()[0].model.trim()}, ${settings.threads} threads of ${availableParallelism()}`],
-    ['load before', loadBefore.toFixed(2)],
+    ['other work', `took at most ${(Math.max(...measured.map(({ othersShare }) => othersShare)) * 100).toFixed(0)} % of the machine meanwhile`],
     ['ours', `LibTorch ${results['ours bf16'].version}, Node.js ${process.versions.node}`],
     ['eager', python ? `PyTorch ${results['eager fp32'].version}` : 'not measured: no Python with PyTorch'],
     ['rounds', `${settings.rounds}, a fresh process per measurement, order rotated; ${settings.warmupMs / 1000} s warm-up, then ${settings.measureMs / 1000} s`],

@@ -1,7 +1,7 @@
 /** Runs the contenders of one trial, each measurement in a process of its own: first compared, then timed. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -12,7 +12,8 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
  * settings: { python: command or undefined, threads, rounds, warmupMs, measureMs }
- * Returns { name, results: { [contender]: { msPerImage, peakMemoryMb, version, error, times } }, comparisons }.
+ * Returns { name, results: { [contender]: { msPerImage, peakMemoryMb, version, error, times } }, comparisons,
+ * othersShare }, the last being the fraction of the machine that other work took while we timed.
  * Throws an Error when a contender fails or its result is not that of the others.
  */
 export async function measureTrial(trial, settings, onProgress = () => {}) {
@@ -23,8 +24,8 @@ export async function measureTrial(trial, settings, onProgress = () => {}) {
     onProgress('preparing');
     await runChild(present[0], 'prepare', { ...job, precision: 'fp32' }, settings);
     const errors = await compareResults(trial, present, job, settings, onProgress);
-    const measured = await timeRounds(present, job, settings, onProgress);
-    return { name: trial.name, ...summarise(present, measured, errors) };
+    const { measured, othersShare } = await timeRounds(present, job, settings, onProgress);
+    return { name: trial.name, ...summarise(present, measured, errors), othersShare };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -54,13 +55,28 @@ async function compareResults(trial, present, job, settings, onProgress) {
 /** By contender, one measurement per round. Each round starts with another contender. */
 async function timeRounds(present, job, settings, onProgress) {
   const measured = Object.fromEntries(present.map(({ name }) => [name, []]));
+  const before = processorTime();
   for (let round = 0; round < settings.rounds; ++round) {
     for (const contender of rotate(present, round)) {
       onProgress(`round ${round + 1} of ${settings.rounds}, ${contender.name}`);
       measured[contender.name].push(await runChild(contender, 'time', { ...job, ...contender }, settings));
     }
   }
-  return measured;
+  const after = processorTime();
+  const children = Object.values(measured).flat().reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+  const others = after.busy - before.busy - children - (after.own - before.own);
+  return { measured, othersShare: Math.max(0, others / (after.total - before.total)) };
+}
+
+/** Milliseconds since the machine started: of all processors together, of all when busy, and of this process. */
+function processorTime() {
+  let [total, idle] = [0, 0];
+  for (const { times } of cpus()) {
+    for (const time of Object.values(times)) total += time;
+    idle += times.idle;
+  }
+  const { user, system } = process.cpuUsage(); // µs
+  return { total, busy: total - idle, own: (user + system) / 1000 };
 }
 
 function summarise(present, measured, errors) {

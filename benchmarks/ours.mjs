@@ -4,7 +4,7 @@
  *   node ours.mjs prepare|check|time '<job as JSON>'
  *
  * prepare writes weights and inputs that all contenders read; check writes the result of the operation to job.output
- * (fp32); time prints {"msPerImage", "peakMemoryMb", "version"}. The counterpart is eager.py.
+ * (fp32); time prints {"msPerImage", "peakMemoryMb", "cpuMs", "version"}. The counterpart is eager.py.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -61,7 +61,8 @@ async function time() {
     times.push((performance.now() - start) / (trial.batch * trial.repeat));
   });
   const peakMemoryMb = process.resourceUsage().maxRSS / 1024;
-  console.log(JSON.stringify({ msPerImage: median(times), peakMemoryMb, version: core.info().libtorch }));
+  const { user, system } = process.cpuUsage(); // µs
+  console.log(JSON.stringify({ msPerImage: median(times), peakMemoryMb, cpuMs: (user + system) / 1000, version: core.info().libtorch }));
 }
 
 /** Each loads what it needs and returns: number of runs -> the numbers to compare, Float32Array. */

@@ -1,7 +1,10 @@
 /** Results as aligned lines, as JSON and as Markdown. A ratio is the rival's time over ours: above 1, ours is faster. */
 
+/** Other work may take this fraction of the machine before the figures are marked. */
+const QUIET = 0.05;
+
 /** One line per contender, then the ratios. */
-export function asLines({ name, results, comparisons }) {
+export function asLines({ name, results, comparisons, othersShare }) {
   const width = Math.max(...Object.keys(results).map((one) => one.length), ...comparisons.map((one) => pair(one).length));
   return [
     name,
@@ -10,6 +13,7 @@ export function asLines({ name, results, comparisons }) {
         `  ${contender.padEnd(width)}  ${milliseconds(msPerImage).padStart(8)} ms/image  ${perSecond(msPerImage).padStart(7)} images/s  ${peakMemoryMb.toFixed(0).padStart(5)} MB`,
     ),
     ...comparisons.map((one) => `  ${pair(one).padEnd(width)}  ${times(one.ratio).padStart(8)}  (${times(one.lowest)} to ${times(one.highest)})`),
+    ...(othersShare > QUIET ? [`  ${disturbance(othersShare)}`] : []),
   ].join('\n');
 }
 
@@ -19,8 +23,9 @@ export function asLines({ name, results, comparisons }) {
  */
 export function asJson(measured) {
   return {
-    trials: measured.map(({ name, results, comparisons }) => ({
+    trials: measured.map(({ name, results, comparisons, othersShare }) => ({
       name,
+      othersShare,
       ours: { precision: 'bf16', ...figures(results['ours bf16']) },
       oursFp32: { precision: 'fp32', ...figures(results['ours fp32']) },
       rivals: [...new Set(comparisons.map(({ rival }) => rival))].map((rival) => {
@@ -38,7 +43,7 @@ function figures({ msPerImage, peakMemoryMb, error }) {
 
 /** facts: [name, text] pairs about machine, versions and settings. */
 export function asMarkdown(measured, { date, command, facts }) {
-  const sections = measured.map(({ name, results, comparisons }) => {
+  const sections = measured.map(({ name, results, comparisons, othersShare }) => {
     const rows = Object.entries(results).map(
       ([contender, { msPerImage, peakMemoryMb, error }]) =>
         `| ${contender} | ${milliseconds(msPerImage)} | ${perSecond(msPerImage)} | ${peakMemoryMb.toFixed(0)} | ${error.toExponential(1)} |`,
@@ -47,6 +52,7 @@ export function asMarkdown(measured, { date, command, facts }) {
     return [
       `## ${capitalised(name)}`,
       ['| contender | ms/image | images/s | peak MB | error |', '|---|--:|--:|--:|--:|', ...rows].join('\n'),
+      ...(othersShare > QUIET ? [disturbance(othersShare)] : []),
       ...(ratios.length > 0 ? [['| time of / time of | ratio | over the rounds |', '|---|--:|--:|', ...ratios].join('\n')] : []),
     ].join('\n\n');
   });
@@ -59,6 +65,7 @@ export function asMarkdown(measured, { date, command, facts }) {
   ].join('\n\n')}\n`;
 }
 
+const disturbance = (share) => `Other work took ${(share * 100).toFixed(0)} % of the machine meanwhile: do not trust these figures.`;
 const pair = ({ rival, ours }) => `${rival} / ${ours}`;
 const milliseconds = (value) => (value < 10 ? value.toFixed(3) : value.toFixed(1));
 const perSecond = (msPerImage) => (1000 / msPerImage).toFixed(msPerImage > 100 ? 1 : 0);

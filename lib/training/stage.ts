@@ -4,12 +4,15 @@
  * All randomness is a function of seed and step, so the step is all the state that random numbers have.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import { fileError, keepNewest, writeFileAtomic } from './files.js';
 import type { Trainer } from './trainer.js';
+
+const checkpointName = /^step-(\d+)\.safetensors$/;
 
 interface StageState {
   /** Steps done. */
@@ -63,8 +66,11 @@ export class Stage {
     return readJson<Result>(join(this.folder, 'result.json'));
   }
 
+  /** Writes the result; checkpoints are of no more use and are deleted. */
   async finish(result: object): Promise<void> {
     await writeFileAtomic(join(this.folder, 'result.json'), `${JSON.stringify(result)}\n`);
+    const checkpoints = readdirSync(this.folder).filter((name) => checkpointName.test(name));
+    await Promise.all(checkpoints.map((name) => rm(join(this.folder, name), { force: true })));
   }
 
   /** Wall time of this stage in seconds, over all sessions. */
@@ -84,7 +90,7 @@ export class Stage {
     await trainer.save(join(this.folder, checkpoint));
     // The state names a file that is complete: a kill between the two leaves the older pair.
     await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds, window: this.window } satisfies StageState)}\n`);
-    await keepNewest(this.folder, /^step-(\d+)\.safetensors$/, this.checkpoints.keep);
+    await keepNewest(this.folder, checkpointName, this.checkpoints.keep);
     this.#savedAt = performance.now();
   }
 
