@@ -28,6 +28,12 @@ export class SparringError extends Error {
   }
 }
 
+/** What to throw for a failed piece of work: when it was cancelled, an error that says what is left of it and how to go on. */
+export function explainStop(error: unknown, message: string, hint: string): unknown {
+  const aborted = error instanceof SparringError && error.code === 'aborted';
+  return aborted ? new SparringError('aborted', message, hint, { cause: error }) : error;
+}
+
 /** Process exit code for an error, as documented in docs/errors.md. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof SparringError)) return 1;

@@ -4,7 +4,7 @@ import { openData } from '../data/open.js';
 import { Engine } from '../native/engine.js';
 import { Classifier } from '../native/models.js';
 import { evaluate } from '../methods/evaluate.js';
-import { checkClasses } from '../methods/foundation.js';
+import { checkInputs } from '../methods/foundation.js';
 import { interruptible } from './interrupt.js';
 import { addRunOptions, configFromFlags, type RunFlags } from './options.js';
 
@@ -20,7 +20,7 @@ export const command: CommandModule<object, Flags> = {
     const config = configFromFlags(flags);
     const engine = await Engine.open(config);
     const data = await openData(config.data);
-    const classifier = checkClasses(await Classifier.load(engine, flags.weights!), data.test, flags.weights!);
+    const classifier = checkInputs(await Classifier.load(engine, flags.weights!), data.test, flags.weights!);
     const metrics = await interruptible((signal) => evaluate(classifier, data.test, { signal }));
     if (flags.json) {
       console.log(JSON.stringify({ command: 'evaluate', ...metrics }));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { batchIndices } from '../data/order.js';
 import { stream } from '../data/random.js';
 import type { Guidance } from '../native/contract.js';
-import { Classifier, type Generator } from '../native/models.js';
+import { Classifier } from '../native/models.js';
 import type { Method } from '../report/rows.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
@@ -15,6 +15,7 @@ import { Trainer, type Batch } from '../training/trainer.js';
 import { labelsOf, openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
+import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
 
 /** A row that continues the EDRM student. */
@@ -32,11 +33,6 @@ const recipes: Record<ContinuedMethod, Recipe> = {
   'unguided-selected': { guidance: 'none', selected: true },
   config: { guidance: 'config', selected: true },
 };
-
-export interface Foundation {
-  teacher: Classifier;
-  generator: Generator;
-}
 
 /** Runs one method of one seed from the EDRM student on. */
 export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {

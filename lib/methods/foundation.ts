@@ -5,12 +5,13 @@
  */
 import { join } from 'node:path';
 
-import type { TrainingConfig } from '../config/schema.js';
+import type { Config, TrainingConfig } from '../config/schema.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
+import type { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
 import { trainLoop } from '../training/loop.js';
 import type { Stage } from '../training/stage.js';
@@ -20,6 +21,9 @@ import { labelsOf, openStage, type RunContext } from './context.js';
 /** Files that a trained foundation consists of, in its folder. */
 export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
 
+/** What teacher, generator and dataset must agree on. */
+type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
+
 /** Throws SparringError 'config' when teacher or generator would be trained on a split that the data do not have. */
 export function checkSplits(config: RunContext['config'], data: RunContext['data']): void {
   for (const role of ['teacher', 'generator'] as const) {
@@ -27,11 +31,21 @@ export function checkSplits(config: RunContext['config'], data: RunContext['data
   }
 }
 
-export async function obtainTeacher(context: RunContext): Promise<Classifier> {
+export interface Foundation {
+  teacher: Classifier;
+  generator: Generator;
+}
+
+/** Loads or trains both. */
+export async function obtainFoundation(context: RunContext): Promise<Foundation> {
+  return { teacher: await obtainTeacher(context), generator: await obtainGenerator(context) };
+}
+
+async function obtainTeacher(context: RunContext): Promise<Classifier> {
   const { config, engine, data } = context;
   const { weights, architecture, mean, std, trainOn, training } = config.teacher;
   const spec = { architecture, numClasses: data.train.classes.length, imageSize: data.train.imageSize, mean, std };
-  if (weights) return checkClasses(await loadTeacher(context, weights), data.train, weights);
+  if (weights) return loadTeacher(engine, config.teacher, weights, data.train);
 
   const stage = openStage(context, 'foundation/teacher');
   const file = join(stage.folder, foundationFiles.teacher);
@@ -45,10 +59,10 @@ export async function obtainTeacher(context: RunContext): Promise<Classifier> {
   return Classifier.load(engine, file);
 }
 
-export async function obtainGenerator(context: RunContext): Promise<Generator> {
+async function obtainGenerator(context: RunContext): Promise<Generator> {
   const { config, engine, data } = context;
   const { weights, blockChannels, attention, layersPerBlock, normGroups, headDim, labelDropout, trainOn, training } = config.generator;
-  if (weights) return checkClasses(await Generator.load(engine, weights), data.train, weights);
+  if (weights) return loadGenerator(engine, weights, data.train);
 
   const spec = { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: data.train.classes.length, imageSize: data.train.imageSize };
   const stage = openStage(context, 'foundation/generator');
@@ -82,22 +96,24 @@ async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, 
   });
 }
 
-/** A file that sparring wrote describes itself; one of torchvision or timm takes the architecture of the config. */
 /** Loads a file of sparring, which says what it is, or one of torchvision or timm with the configured architecture. */
-export async function loadTeacher({ config, engine, data }: Pick<RunContext, 'config' | 'engine' | 'data'>, path: string): Promise<Classifier> {
-  const { architecture, mean, std } = config.teacher;
+export async function loadTeacher(engine: Engine, { architecture, mean, std }: Config['teacher'], path: string, inputs: Inputs): Promise<Classifier> {
+  const { classes, imageSize } = inputs;
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
-  if (metadata['sparring.kind']) return Classifier.load(engine, path);
-  const { classes, imageSize } = data.train;
-  return Classifier.load(engine, path, { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] });
+  const foreign = { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] };
+  return checkInputs(await Classifier.load(engine, path, metadata['sparring.kind'] ? undefined : foreign), inputs, path);
 }
 
-/** Throws SparringError 'weights' unless a model has the classes and the image size of the dataset. */
-export function checkClasses<Model extends Classifier | Generator>(model: Model, dataset: Dataset, path: string): Model {
-  const [expected, found] = [dataset.classes.join(', '), model.classes.join(', ')];
+export async function loadGenerator(engine: Engine, path: string, inputs: Inputs): Promise<Generator> {
+  return checkInputs(await Generator.load(engine, path), inputs, path);
+}
+
+/** Throws SparringError 'weights' unless a model has the given classes and image size. */
+export function checkInputs<Model extends Classifier | Generator>(model: Model, { classes, imageSize }: Inputs, path: string): Model {
+  const [expected, found] = [classes.join(', '), model.classes.join(', ')];
   if (expected !== found) throw new SparringError('weights', `${path}: expected the classes ${expected}, found ${found}.`, 'Use weights for this dataset; order matters.');
-  if (model.spec.imageSize !== dataset.imageSize) {
-    throw new SparringError('weights', `${path}: expected ${dataset.imageSize} px images, found ${model.spec.imageSize} px.`, 'Set data.imageSize to the size that the weights were made for.');
+  if (model.spec.imageSize !== imageSize) {
+    throw new SparringError('weights', `${path}: expected ${imageSize} px images, found ${model.spec.imageSize} px.`, 'Set data.imageSize to the size that the weights were made for.');
   }
   return model;
 }

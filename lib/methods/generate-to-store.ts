@@ -2,13 +2,14 @@
 import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
-import { SparringError } from '../errors.js';
+import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
 import { imageGrid } from '../report/grid.js';
 import type { Reporter } from '../report/reporter.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
+import { checkInputs, loadTeacher } from './foundation.js';
 import { generateRound } from './generation.js';
 
 export interface GenerateRequest {
@@ -37,17 +38,20 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   if (!Number.isInteger(count) || count < 1) throw new SparringError('usage', `--count: expected a whole number of at least 1, found ${count}.`);
   const folder = config.output ?? join('runs', config.name);
   const engine = await Engine.open(config);
-  const teacher = await Classifier.load(engine, teacherConfig.weights);
   const generator = await Generator.load(engine, generatorConfig.weights);
-  const student = await Classifier.load(engine, request.student);
-  const store = await openStore(folder, { writer: 'main', imageSize: generator.spec.imageSize, classes: generator.classes });
+  const inputs = { classes: generator.classes, imageSize: generator.spec.imageSize };
+  const teacher = await loadTeacher(engine, teacherConfig, teacherConfig.weights, inputs);
+  const student = checkInputs(await Classifier.load(engine, request.student), inputs, request.student);
+  const store = await openStore(folder, { writer: 'main', ...inputs });
   await generateRound(
     generator,
     { teacher, student },
     store,
     { seed: config.seed, round: 0, count, sampling: { ...sampling, guidance: guided ? sampling.guidance : { kind: 'none' } }, selection: rounds },
     { ...(signal && { signal }), ...(onProgress && { onProgress: (done, total) => onProgress('images', done, total) }) },
-  );
+  ).catch((error) => {
+    throw explainStop(error, `Stopped with ${store.samples().length} of ${count} images in ${folder}.`, 'The same command goes on from there.');
+  });
   const records = store.samples();
   const shown = [...records].sort((a, b) => b.disagreement - a.disagreement).slice(0, 48);
   const captions = shown.map(({ class: name, disagreement }) => `${name} ${disagreement.toFixed(2)}`);

@@ -1,17 +1,17 @@
 /** Trains a foundation to be shipped or shared: 16-bit weights and a record of how they were made. */
-import { existsSync, mkdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { SparringError } from '../errors.js';
+import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { openMetricsLog } from '../report/metrics-log.js';
-import { writeFileAtomic } from '../training/files.js';
+import { fileError, writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 import { evaluate } from './evaluate.js';
-import { foundationFiles, obtainGenerator, obtainTeacher } from './foundation.js';
+import { foundationFiles, obtainFoundation } from './foundation.js';
 import type { RunOptions } from './run.js';
 
 export interface FoundationResult {
@@ -27,16 +27,18 @@ export async function makeFoundation(config: Config, options: RunOptions = {}): 
   const folder = config.output ?? join('runs', config.name);
   const work = join(folder, 'work');
   if (existsSync(work) && !options.resume) throw new SparringError('usage', `${folder}: found an unfinished foundation.`, 'Continue it with --resume, or delete the folder.');
-  mkdirSync(work, { recursive: true });
+  await mkdir(work, { recursive: true }).catch((error) => {
+    throw fileError(error, 'create', work);
+  });
 
   const startedAt = performance.now();
   const engine = await Engine.open(config);
   const data = await openData(config.data);
   const log = await openMetricsLog(work, { keep: (row) => row.step <= stepsDone(work, row.stage) });
   const context = { config, engine, data, folder: work, reporter: { log: (row: Parameters<typeof log.write>[0]) => log.write(row), progress: onProgress }, ...(signal && { signal }) };
-  const teacher = await obtainTeacher(context);
-  const generator = await obtainGenerator(context);
-
+  const { teacher, generator } = await obtainFoundation(context).catch((error) => {
+    throw explainStop(error, `Stopped. What was done until now is in ${work}.`, 'Continue with --resume.');
+  });
   await teacher.save(join(folder, foundationFiles.teacher), 'fp16');
   await generator.save(join(folder, foundationFiles.generator), 'fp16');
   const metrics = await evaluate(teacher, data.test);

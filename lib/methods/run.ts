@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { SparringError } from '../errors.js';
+import { explainStop, SparringError } from '../errors.js';
 import { gapClosed, type GroupMetrics } from '../metrics/groups.js';
 import { Engine } from '../native/engine.js';
 import { writeRunReport } from './run-report.js';
@@ -18,7 +18,7 @@ import type { RunContext } from './context.js';
 import { continueStudent, type ContinuedMethod } from './continuation.js';
 import { distil, type StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
-import { checkSplits, obtainGenerator, obtainTeacher } from './foundation.js';
+import { checkSplits, obtainFoundation } from './foundation.js';
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -46,12 +46,9 @@ export interface Outcome extends StudentResult {
 export async function runDistil(config: Config, options: RunOptions = {}): Promise<RunResult> {
   const folder = config.output ?? join('runs', config.name);
   const fresh = prepareFolder(folder, config, options.resume ?? false);
-  try {
-    return await runStages(config, folder, fresh, options);
-  } catch (error) {
-    if (!(error instanceof SparringError) || error.code !== 'aborted') throw error;
-    throw new SparringError('aborted', `Stopped. What was done until now is in ${folder}.`, 'Continue with --resume.', { cause: error });
-  }
+  return runStages(config, folder, fresh, options).catch((error) => {
+    throw explainStop(error, `Stopped. What was done until now is in ${folder}.`, 'Continue with --resume.');
+  });
 }
 
 async function runStages(config: Config, folder: string, fresh: boolean, options: RunOptions): Promise<RunResult> {
@@ -66,8 +63,8 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
 
   const startedAt = performance.now();
-  const teacher = await obtainTeacher(context);
-  const generator = await obtainGenerator(context);
+  const foundation = await obtainFoundation(context);
+  const { teacher } = foundation;
   const teacherMetrics = await evaluate(teacher, data.test, { ...(signal && { signal }) });
   const teacherSeconds = (performance.now() - startedAt) / 1000;
 
@@ -78,7 +75,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {
       if (!config.methods.includes(method as ContinuedMethod)) continue;
-      outcomes.push({ method, seed, ...(await continueStudent(context, { teacher, generator }, student, method as ContinuedMethod, seed)) });
+      outcomes.push({ method, seed, ...(await continueStudent(context, foundation, student, method as ContinuedMethod, seed)) });
     }
   }
   const rows = toRows(outcomes);

@@ -8,27 +8,14 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { openStore } from '../../lib/store/store.js';
-import { cli, lastLine, startCli, type Ended } from '../support/cli.js';
+import { cli, cliWithFileLimit, lastLine, startCli, type Ended } from '../support/cli.js';
+import { miniature, seed } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-distill-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const seed = 3;
-// 33 and 45 steps: the training metrics have a row every 20 steps, and one shorter one at the end.
-const config = `
-name: miniature
-seed: ${seed}
-threads: 1
-data: { kind: birds, train: 64, test: 40, broad: 64 }
-teacher: { trainOn: broad, architecture: { family: cnn, width: 8, stages: 3 }, training: { steps: 45, batchSize: 8 } }
-generator: { blockChannels: [16, 32], attention: [0, 1], normGroups: 8, headDim: 16, training: { steps: 33, batchSize: 8 } }
-student: { training: { steps: 33, batchSize: 8 } }
-rounds: { count: 2, imagesPerRound: 8, training: { steps: 4, batchSize: 8 }, teacherProbability: 0.4, studentWrong: false }
-sampling: { steps: 3, batchSize: 8 }
-checkpoint: { everySeconds: 0.1 } # most steps have none, some do
-`;
 const configFile = join(folder, 'miniature.yaml');
-writeFileSync(configFile, config);
+writeFileSync(configFile, miniature);
 const reference = join(folder, 'reference');
 
 function args(output: string, ...more: string[]): string[] {
@@ -61,7 +48,7 @@ function expectSameRun(run: string): void {
   }
 }
 
-let expected: object[];
+let expected: any[];
 
 test('the last line of stdout is one JSON object with a row per method', () => {
   const ended = cli(args(reference));
@@ -195,6 +182,35 @@ test('a half-written last line of the metrics is passed over', () => {
   const run = join(folder, 'stopped');
   appendFileSync(join(run, 'metrics.jsonl'), '{"stage":"seed-3/config","st');
   assert.is(cli(args(run, '--resume')).status, 0);
+  expectSameRun(run);
+});
+
+test('two seeds: the first is the one that a single seed gives, the summary is over both', () => {
+  const ended = cli(args(join(folder, 'two-seeds'), '--seeds', '2', '--set', 'methods=[config]'));
+  assert.is(ended.status, 0, ended.stderr);
+  const { rows, seeds } = lastLine(ended.stdout);
+  assert.is(seeds, 2);
+  assert.equal(rows.map(({ method }: { method: string }) => method), ['teacher', 'edrm', 'config']);
+  for (const row of rows) {
+    const { mean, values } = row.meanGroupAccuracy;
+    const single = expected.find(({ method }) => method === row.method)!;
+    assert.is(values.length, 2);
+    assert.is(values[0], single.meanGroupAccuracy.values[0], row.method);
+    assert.ok(Math.abs(mean - (values[0] + values[1]) / 2) < 1e-12);
+  }
+});
+
+test('a disk that has no more room: code io and the file; with room again --resume ends as if nothing had happened', () => {
+  const run = join(folder, 'full-disk');
+  // A limit on the size of files stands for a full disk: writes fail at the same places. Weights exceed it, metrics do not.
+  const limited = cliWithFileLimit(32 * 1024, args(run));
+  assert.is(limited.status, 1, limited.stderr);
+  assert.is(limited.stdout, '');
+  assert.match(limited.stderr, /^error \(io\): .*\.safetensors/m);
+  assert.not.match(limited.stderr, /\n\s+at /);
+  const resumed = cli(args(run, '--resume'));
+  assert.is(resumed.status, 0, resumed.stderr);
+  assert.equal(timeless(resumed), expected);
   expectSameRun(run);
 });
 

@@ -23,6 +23,13 @@ export function cli(args: string[], { cwd, env }: CliOptions = {}): Ended {
   return { status, signal, stdout, stderr };
 }
 
+/** As cli, with a process that cannot write files of more than `bytes`, a multiple of 1024. */
+export function cliWithFileLimit(bytes: number, args: string[]): Ended {
+  const script = `trap '' XFSZ; ulimit -f ${bytes / 1024}; exec "$0" "$@"`;
+  const { status, signal, stdout, stderr } = spawnSync('bash', ['-c', script, process.execPath, executable, ...args], { encoding: 'utf8', timeout: 300_000 });
+  return { status, signal, stdout, stderr };
+}
+
 /** Starts a command; `ended` resolves when it has. */
 export function startCli(args: string[]): { child: ChildProcess; ended: Promise<Ended> } {
   const child = spawn(process.execPath, [executable, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });

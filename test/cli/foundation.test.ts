@@ -1,0 +1,125 @@
+/** `foundation` and what it is for: `generate` with the weights that it wrote, guided in each way and not at all. */
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { birdClasses } from '../../lib/data/birds.js';
+import { Engine } from '../../lib/native/engine.js';
+import { Classifier } from '../../lib/native/models.js';
+import { openStore, type SampleStore } from '../../lib/store/store.js';
+import { cli, lastLine, startCli } from '../support/cli.js';
+import { miniature } from '../support/miniature.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sparring-foundation-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+const configFile = join(folder, 'miniature.yaml');
+writeFileSync(configFile, miniature);
+const foundation = join(folder, 'foundation');
+const weights = (name: 'teacher' | 'generator'): string => join(foundation, `${name}.safetensors`);
+
+function makeArgs(output: string, ...more: string[]): string[] {
+  return ['foundation', '--config', configFile, '--output', output, '--json', '--quiet', ...more];
+}
+
+const student = join(folder, 'student.safetensors');
+
+function generateArgs(output: string, ...more: string[]): string[] {
+  const networks = ['--set', `teacher.weights=${weights('teacher')}`, '--set', `generator.weights=${weights('generator')}`];
+  return ['generate', '--config', configFile, ...networks, '--output', output, '--json', '--quiet', ...more];
+}
+
+async function imagesOf(store: SampleStore): Promise<Buffer> {
+  return Buffer.from(await store.readImages(store.samples().map(({ key }) => key)));
+}
+
+test.before(async () => {
+  const engine = await Engine.open({ device: 'cpu', threads: 1 });
+  const spec = { architecture: { family: 'cnn', width: 8, stages: 2 }, numClasses: 2, imageSize: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] } as const;
+  await (await Classifier.create(engine, spec, birdClasses, 0)).save(student);
+});
+
+test('foundation writes both networks and how they were made', () => {
+  const ended = cli(makeArgs(foundation));
+  assert.is(ended.status, 0, ended.stderr);
+  const result = lastLine(ended.stdout);
+  assert.is(result.command, 'foundation');
+  assert.equal(readdirSync(foundation).sort(), ['foundation.json', 'generator.safetensors', 'teacher.safetensors']);
+  const record = JSON.parse(readFileSync(join(foundation, 'foundation.json'), 'utf8'));
+  assert.is(record.config.generator.training.steps, 33);
+  assert.is(record.teacher.worstGroupAccuracy, result.teacher.worstGroupAccuracy);
+  assert.ok(record.seconds > 0);
+});
+
+test('stopped by Ctrl-C and resumed, it ends with the same weights; without --resume it is refused', async () => {
+  const output = join(folder, 'stopped');
+  const { child, ended } = startCli(makeArgs(output));
+  const metrics = join(output, 'work/metrics.jsonl');
+  while (child.exitCode === null && !(existsSync(metrics) && readFileSync(metrics, 'utf8').includes('foundation/generator'))) await sleep(2);
+  child.kill('SIGINT');
+  const { status, stdout, stderr } = await ended;
+  assert.is(status, 130, stderr);
+  assert.is(stdout, '');
+  assert.match(stderr, 'Continue with --resume.');
+
+  const again = cli(makeArgs(output));
+  assert.is(again.status, 2);
+  assert.match(again.stderr, /error \(usage\): .*found an unfinished foundation/);
+  assert.is(cli(makeArgs(output, '--resume')).status, 0);
+  for (const name of ['teacher.safetensors', 'generator.safetensors']) {
+    assert.ok(readFileSync(join(output, name)).equals(readFileSync(join(foundation, name))), name);
+  }
+});
+
+test('generate: per step, through the chain and unguided start from the same noise and end in different images', async () => {
+  const ways: [string, string[]][] = [
+    ['unguided', ['--unguided']],
+    ['step', []],
+    ['chain', ['--set', 'sampling.guidance={"kind":"chain","iterations":2}']],
+  ];
+  const images: Buffer[] = [];
+  for (const [name, flags] of ways) {
+    const output = join(folder, name);
+    const ended = cli(generateArgs(output, '--student', student, '--count', '12', ...flags));
+    assert.is(ended.status, 0, ended.stderr);
+    assert.is(lastLine(ended.stdout).generated, 12);
+    assert.ok((await sharp(join(output, 'grid.png')).metadata()).width! > 32);
+    const store = await openStore(output);
+    const samples = store.samples();
+    assert.equal(samples.map(({ label }) => label), Array.from({ length: 12 }, (_, i) => i % 2));
+    const settings = (await store.generatorSettings(samples[0]!.settings)) as { guidance: { kind: string } };
+    assert.is(settings.guidance.kind, name === 'unguided' ? 'none' : name);
+    images.push(await imagesOf(store));
+  }
+  assert.not(images[0]!.equals(images[1]!));
+  assert.not(images[0]!.equals(images[2]!));
+  assert.not(images[1]!.equals(images[2]!));
+});
+
+test('generate: stopped by Ctrl-C, the same command goes on and makes the same images', async () => {
+  const slow = ['--student', student, '--count', '24', '--set', 'sampling.batchSize=2', '--set', 'sampling.steps=12'];
+  const whole = join(folder, 'whole'), stopped = join(folder, 'cut');
+  assert.is(cli(generateArgs(whole, ...slow)).status, 0);
+  const { child, ended } = startCli(generateArgs(stopped, ...slow));
+  while (child.exitCode === null && !existsSync(join(stopped, 'index.jsonl'))) await sleep(2);
+  child.kill('SIGINT');
+  const { status, stderr } = await ended;
+  assert.is(status, 130, stderr);
+  assert.match(stderr, /Stopped with \d+ of 24 images in .*cut\.\nThe same command goes on from there\./);
+  assert.is(cli(generateArgs(stopped, ...slow)).status, 0);
+  assert.ok((await imagesOf(await openStore(stopped))).equals(await imagesOf(await openStore(whole))));
+});
+
+test('generate: a student that is no classifier is refused before anything is made', () => {
+  const output = join(folder, 'refused');
+  const ended = cli(generateArgs(output, '--student', weights('generator')));
+  assert.is(ended.status, 1);
+  assert.match(ended.stderr, /error \(weights\): .*generator\.safetensors: expected a classifier, found a generator/);
+  assert.not(existsSync(output));
+});
+
+test.run();
