@@ -32,7 +32,9 @@ for (const file of files) {
   const good = child.status === 0 && total > 0;
   console.log(`${good ? 'ok    ' : 'FAILED'} ${file} (${number('Passed')} of ${total}, ${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
   if (!good) console.log(output, child.error ?? '', child.signal ?? '');
-  for (const line of output.split('\n')) if (/^skipped: /.test(line)) console.log(`       ${line}`);
+  const lines = output.split('\n').filter((line) => /^skipped: /.test(line));
+  skipped += lines.length;
+  for (const line of lines) console.log(`       ${line}`);
 }
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed === 0 ? 0 : 1);

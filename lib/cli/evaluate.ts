@@ -2,25 +2,24 @@ import type { CommandModule } from 'yargs';
 
 import { openData } from '../data/open.js';
 import { Engine } from '../native/engine.js';
-import { Classifier } from '../native/models.js';
 import { evaluate } from '../methods/evaluate.js';
-import { checkInputs } from '../methods/foundation.js';
+import { loadClassifier } from '../methods/foundation.js';
 import { interruptible } from './interrupt.js';
-import { addRunOptions, configFromFlags, type RunFlags } from './options.js';
+import { configFromFlags, flagsOf, type ConfigFlags } from './options.js';
 
-interface Flags extends RunFlags {
+interface Flags extends ConfigFlags {
   weights?: string;
 }
 
 export const command: CommandModule<object, Flags> = {
   command: 'evaluate',
   describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals',
-  builder: (yargs) => addRunOptions(yargs).option('weights', { type: 'string', demandOption: true, describe: 'safetensors file of the classifier' }) as never,
+  builder: (yargs) => yargs.options(flagsOf.config).option('weights', { type: 'string', demandOption: true, describe: 'safetensors file of the classifier; one of torchvision or timm has the architecture of student in the config' }) as never,
   handler: async (flags) => {
     const config = configFromFlags(flags);
     const engine = await Engine.open(config);
     const data = await openData(config.data);
-    const classifier = checkInputs(await Classifier.load(engine, flags.weights!), data.test, flags.weights!);
+    const classifier = await loadClassifier(engine, config.student, flags.weights!, data.test);
     const metrics = await interruptible((signal) => evaluate(classifier, data.test, { signal }));
     if (flags.json) {
       console.log(JSON.stringify({ command: 'evaluate', ...metrics }));

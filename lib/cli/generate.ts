@@ -3,11 +3,11 @@ import type { CommandModule } from 'yargs';
 
 import { generateToStore } from '../methods/generate-to-store.js';
 import { interruptible } from './interrupt.js';
-import { addRunOptions, configFromFlags, type RunFlags } from './options.js';
+import { configFromFlags, flagsOf, type WorkFlags } from './options.js';
 import { Progress } from './progress.js';
 import { showProgress } from './run.js';
 
-interface Flags extends RunFlags {
+interface Flags extends WorkFlags {
   student?: string;
   count: number;
   unguided: boolean;
@@ -17,7 +17,8 @@ export const command: CommandModule<object, Flags> = {
   command: 'generate',
   describe: 'Generate images into a sample store, where teacher and student disagree or, with --unguided, freely',
   builder: (yargs) =>
-    addRunOptions(yargs)
+    yargs
+      .options(flagsOf.work)
       .demandOption('config')
       .option('student', { type: 'string', demandOption: true, describe: 'safetensors file of the student' })
       .option('count', { type: 'number', default: 256, describe: 'images, before selection' })

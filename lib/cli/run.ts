@@ -10,15 +10,22 @@ import { interruptible } from './interrupt.js';
 import type { RunFlags } from './options.js';
 import { Progress } from './progress.js';
 
+/** What --dry-run prints. */
+export async function printPlan(command: string, config: Config, { json }: Pick<RunFlags, 'json'>): Promise<void> {
+  const plan = await planOf(config);
+  console.log(json ? JSON.stringify({ command, plan }) : plan.join('\n'));
+}
+
+/** The command as it was given, for reports. */
+export function commandLine(): string {
+  return `sparring ${process.argv.slice(2).join(' ')}`;
+}
+
 export async function runAndPrint(command: string, config: Config, flags: Pick<RunFlags, 'resume' | 'dry-run' | 'json' | 'quiet'>): Promise<void> {
-  if (flags['dry-run']) {
-    const plan = await planOf(config);
-    console.log(flags.json ? JSON.stringify({ command, plan }) : plan.join('\n'));
-    return;
-  }
+  if (flags['dry-run']) return printPlan(command, config, flags);
   const progress = new Progress({ quiet: flags.quiet });
   const result = await interruptible((signal) =>
-    runDistil(config, { signal, resume: flags.resume, onProgress: showProgress(progress), command: `sparring ${process.argv.slice(2).join(' ')}` }),
+    runDistil(config, { signal, resume: flags.resume, onProgress: showProgress(progress), command: commandLine() }),
   ).finally(() => progress.done());
   if (!flags.json || !flags.quiet) (flags.json ? console.error : console.log)(`\n${textTable(result.rows)}\n\nReport: ${join(result.folder, 'report.html')}`);
   if (flags.json) console.log(JSON.stringify({ command, rows: result.rows, seeds: result.seeds }));

@@ -79,7 +79,7 @@ function checkTogether(config: Config, source: string): void {
     throw new SparringError('config', `${source}: ${message}`, hint);
   };
   const { data, generator, rounds, sampling } = config;
-  if (rounds.replay === 1) fail('rounds.replay: expected less than 1, found 1.', 'Some real images must stay in each batch.');
+  if (Math.round(rounds.training.batchSize * rounds.replay) === rounds.training.batchSize) fail(`rounds.replay: ${rounds.replay} of ${rounds.training.batchSize} images leaves no real one in a batch.`, 'Lower it; some real images must stay in each batch.');
   if (sampling.guidance.kind === 'step' && sampling.guidance.until > sampling.guidance.from) {
     fail(`sampling.guidance.until: expected at most ${sampling.guidance.from}, the value of from, found ${sampling.guidance.until}.`, 'Time runs from 1 (pure noise) down to 0.');
   }

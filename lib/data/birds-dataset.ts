@@ -8,13 +8,13 @@ export interface BirdSplitsOptions {
   imageSize?: number;
   /** Chooses the pictures; splits of one seed share none. Default 0. */
   seed?: number;
-  /** Images of each split. Defaults: 4000, 400, 2000 and 8000. */
+  /** Images of each split. Defaults: 4000, 400, 2000 and 20000. */
   sizes?: { train?: number; validation?: number; test?: number; broad?: number };
   /** Share of the two minority groups together in `broad`, 0..1. Default 0.04. */
   minorityShare?: number;
 }
 
-const defaultSizes = { train: 4000, validation: 400, test: 2000, broad: 8000 };
+const defaultSizes = { train: 4000, validation: 400, test: 2000, broad: 20000 };
 const splitNames = ['train', 'validation', 'test', 'broad'] as const;
 
 /**

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { batchIndices } from '../data/order.js';
 import { stream } from '../data/random.js';
+import type { GroupMetrics } from '../metrics/groups.js';
 import type { Guidance } from '../native/contract.js';
 import { Classifier } from '../native/models.js';
 import type { Method } from '../report/rows.js';
@@ -58,6 +59,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   // Unguided images do not depend on the student: the second unguided row takes those of the first.
   const pool = method === 'unguided-selected' && config.methods.includes('unguided') ? await openStore(join(context.folder, `seed-${seed}/unguided/store`)) : null;
 
+  let metrics: GroupMetrics | undefined;
   for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
     const begin = Math.max(first, round * training.steps);
     if (begin === round * training.steps && store) {
@@ -74,16 +76,15 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
     await trainLoop({
       trainer,
       stage,
-      training,
+      training: { ...training, steps: total }, // one schedule over all rounds: the last ones settle what the first ones moved
       from: begin,
       to: (round + 1) * training.steps,
-      scheduleStart: round * training.steps, // each round has its own warm-up and decay
       total,
       batch: (step) => mixedBatch(context, stored, step, seed),
       reporter,
       ...(signal && { signal }),
     });
-    const metrics = await evaluate(student, data.test, { ...(signal && { signal }) });
+    metrics = await evaluate(student, data.test, { ...(signal && { signal }) });
     await reporter.log({
       stage: stage.name,
       step: (round + 1) * training.steps,
@@ -95,7 +96,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   }
   await student.save(join(stage.folder, 'student.safetensors'));
   const result: StudentResult = {
-    metrics: await evaluate(student, data.test),
+    metrics: metrics ?? (await evaluate(student, data.test)), // a kill after the last step leaves no round to run
     seconds: stage.seconds,
     trainingSteps: total,
     generated: store ? store.samples().length : 0,

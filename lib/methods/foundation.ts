@@ -23,6 +23,8 @@ export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'gen
 
 /** What teacher, generator and dataset must agree on. */
 type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
+/** What a weights file of another project does not say. */
+type Described = Pick<Config['teacher'], 'architecture' | 'mean' | 'std'>;
 
 /** Throws SparringError 'config' when teacher or generator would be trained on a split that the data do not have. */
 export function checkSplits(config: RunContext['config'], data: RunContext['data']): void {
@@ -34,19 +36,28 @@ export function checkSplits(config: RunContext['config'], data: RunContext['data
 export interface Foundation {
   teacher: Classifier;
   generator: Generator;
+  /** Training time of each, over all sessions; 0 for one whose weights were given. */
+  seconds: { teacher: number; generator: number };
 }
 
 /** Loads or trains both. */
 export async function obtainFoundation(context: RunContext): Promise<Foundation> {
-  return { teacher: await obtainTeacher(context), generator: await obtainGenerator(context) };
+  const teacher = await obtainTeacher(context);
+  const generator = await obtainGenerator(context);
+  return { teacher: teacher.model, generator: generator.model, seconds: { teacher: teacher.seconds, generator: generator.seconds } };
 }
 
-async function obtainTeacher(context: RunContext): Promise<Classifier> {
+interface Obtained<Model> {
+  model: Model;
+  seconds: number;
+}
+
+async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>> {
   const { config, engine, data } = context;
   const { weights, architecture, mean, std, trainOn, training } = config.teacher;
-  const spec = { architecture, numClasses: data.train.classes.length, imageSize: data.train.imageSize, mean, std };
-  if (weights) return loadTeacher(engine, config.teacher, weights, data.train);
+  if (weights) return { model: await loadClassifier(engine, config.teacher, weights, data.train), seconds: 0 };
 
+  const spec = { architecture, numClasses: data.train.classes.length, imageSize: data.train.imageSize, mean, std };
   const stage = openStage(context, 'foundation/teacher');
   const file = join(stage.folder, foundationFiles.teacher);
   if (!stage.finished()) {
@@ -56,13 +67,13 @@ async function obtainTeacher(context: RunContext): Promise<Classifier> {
     await new Classifier(engine, trainer.result(), spec, data.train.classes).save(file);
     await stage.finish({ seconds: stage.seconds, steps: training.steps });
   }
-  return Classifier.load(engine, file);
+  return { model: await Classifier.load(engine, file), ...stage.finished<{ seconds: number }>()! };
 }
 
-async function obtainGenerator(context: RunContext): Promise<Generator> {
+async function obtainGenerator(context: RunContext): Promise<Obtained<Generator>> {
   const { config, engine, data } = context;
   const { weights, blockChannels, attention, layersPerBlock, normGroups, headDim, labelDropout, trainOn, training } = config.generator;
-  if (weights) return loadGenerator(engine, weights, data.train);
+  if (weights) return { model: await loadGenerator(engine, weights, data.train), seconds: 0 };
 
   const spec = { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: data.train.classes.length, imageSize: data.train.imageSize };
   const stage = openStage(context, 'foundation/generator');
@@ -74,7 +85,7 @@ async function obtainGenerator(context: RunContext): Promise<Generator> {
     await new Generator(engine, trainer.result(), spec, data.train.classes).save(file);
     await stage.finish({ seconds: stage.seconds, steps: training.steps });
   }
-  return Generator.load(engine, file);
+  return { model: await Generator.load(engine, file), ...stage.finished<{ seconds: number }>()! };
 }
 
 /** Trains to the end of its schedule, from the last checkpoint if there is one. */
@@ -97,7 +108,7 @@ async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, 
 }
 
 /** Loads a file of sparring, which says what it is, or one of torchvision or timm with the configured architecture. */
-export async function loadTeacher(engine: Engine, { architecture, mean, std }: Config['teacher'], path: string, inputs: Inputs): Promise<Classifier> {
+export async function loadClassifier(engine: Engine, { architecture, mean, std }: Described, path: string, inputs: Inputs): Promise<Classifier> {
   const { classes, imageSize } = inputs;
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
   const foreign = { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] };
@@ -109,7 +120,7 @@ export async function loadGenerator(engine: Engine, path: string, inputs: Inputs
 }
 
 /** Throws SparringError 'weights' unless a model has the given classes and image size. */
-export function checkInputs<Model extends Classifier | Generator>(model: Model, { classes, imageSize }: Inputs, path: string): Model {
+function checkInputs<Model extends Classifier | Generator>(model: Model, { classes, imageSize }: Inputs, path: string): Model {
   const [expected, found] = [classes.join(', '), model.classes.join(', ')];
   if (expected !== found) throw new SparringError('weights', `${path}: expected the classes ${expected}, found ${found}.`, 'Use weights for this dataset; order matters.');
   if (model.spec.imageSize !== imageSize) {

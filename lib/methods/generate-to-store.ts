@@ -1,15 +1,19 @@
 /** Generation alone, with ready weights, into a sample store in the output folder. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 
 import type { Config } from '../config/schema.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
-import { Classifier, Generator } from '../native/models.js';
+import { Generator } from '../native/models.js';
 import { imageGrid } from '../report/grid.js';
 import type { Reporter } from '../report/reporter.js';
+import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
-import { checkInputs, loadTeacher } from './foundation.js';
+import { loadClassifier } from './foundation.js';
 import { generateRound } from './generation.js';
 
 export interface GenerateRequest {
@@ -28,7 +32,7 @@ export interface GenerateResult {
   kept: number;
 }
 
-/** An interrupted generation goes on when it is started again with the same output folder. */
+/** An interrupted generation goes on when it is started again in the same way; a larger count adds to what is there. */
 export async function generateToStore(config: Config, request: GenerateRequest): Promise<GenerateResult> {
   const { count, guided, signal, onProgress } = request;
   const { teacher: teacherConfig, generator: generatorConfig, rounds, sampling } = config;
@@ -36,20 +40,25 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     throw new SparringError('config', `generate: expected teacher.weights and generator.weights, found ${teacherConfig.weights ? 'no generator.weights' : 'no teacher.weights'}.`, 'Give the files, e.g. those that `sparring foundation` wrote.');
   }
   if (!Number.isInteger(count) || count < 1) throw new SparringError('usage', `--count: expected a whole number of at least 1, found ${count}.`);
-  const folder = config.output ?? join('runs', config.name);
+  const folder = config.output ?? join('runs', `${config.name}-images`);
   const engine = await Engine.open(config);
   const generator = await Generator.load(engine, generatorConfig.weights);
   const inputs = { classes: generator.classes, imageSize: generator.spec.imageSize };
-  const teacher = await loadTeacher(engine, teacherConfig, teacherConfig.weights, inputs);
-  const student = checkInputs(await Classifier.load(engine, request.student), inputs, request.student);
+  const teacher = await loadClassifier(engine, teacherConfig, teacherConfig.weights, inputs);
+  const student = await loadClassifier(engine, config.student, request.student, inputs);
   const store = await openStore(folder, { writer: 'main', ...inputs });
-  await generateRound(
-    generator,
-    { teacher, student },
-    store,
-    { seed: config.seed, round: 0, count, sampling: { ...sampling, guidance: guided ? sampling.guidance : { kind: 'none' } }, selection: rounds },
-    { ...(signal && { signal }), ...(onProgress && { onProgress: (done, total) => onProgress('images', done, total) }) },
-  ).catch((error) => {
+  const wanted = { ...sampling, guidance: guided ? sampling.guidance : ({ kind: 'none' } as const) };
+  const { teacherProbability, studentWrong } = rounds;
+  const selection = { teacherProbability, studentWrong };
+  const provenance = { seed: config.seed, selection, teacher: await sha256(teacherConfig.weights), generator: await sha256(generatorConfig.weights), student: await sha256(request.student) };
+  const [known] = store.samples();
+  if (known && known.settings !== generatorSettingsId({ ...wanted, ...provenance })) {
+    throw new SparringError('usage', `${folder}: the images there were made with other weights, settings or another seed (generators/${known.settings}.json).`, 'Choose another folder with --output.');
+  }
+  await generateRound(generator, { teacher, student }, store, { seed: config.seed, round: 0, count, sampling: wanted, selection, provenance }, {
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress: (done, total) => onProgress('images', done, total) }),
+  }).catch((error) => {
     throw explainStop(error, `Stopped with ${store.samples().length} of ${count} images in ${folder}.`, 'The same command goes on from there.');
   });
   const records = store.samples();
@@ -58,4 +67,10 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const pixels = await store.readImages(shown.map(({ key }) => key));
   await writeFileAtomic(join(folder, 'grid.png'), await imageGrid({ pixels, imageSize: store.imageSize, columns: 8, captions }));
   return { folder, generated: records.length, kept: records.filter(({ kept }) => kept).length };
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }

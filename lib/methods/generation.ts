@@ -14,10 +14,12 @@ export interface RoundRequest {
   sampling: Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
   /** Images to keep; null keeps all. */
   selection: Selection | null;
+  /** What else the store shall say of how they were made. */
+  provenance?: Record<string, unknown>;
 }
 
 export interface Selection {
-  /** Least probability that the teacher gives the intended class. */
+  /** Least probability that the teacher gives the intended class, which must also be its first choice. */
   teacherProbability: number;
   /** Whether the current student must give another class. */
   studentWrong: boolean;
@@ -43,7 +45,7 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, sampling, selection } = request;
+  const { round, count, sampling, selection, provenance } = request;
   const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
   const seeds = noiseSeeds(request);
   const stored = store.samples().filter((record) => record.round === round).length;
@@ -65,7 +67,7 @@ export async function generateRound(
         selection,
       ),
     );
-    await store.append(round, samples, { ...sampling });
+    await store.append(round, samples, { ...sampling, ...provenance });
     onProgress?.(end, count);
   }
 }
@@ -89,11 +91,12 @@ export function judge(image: Judged, selection: Selection | null): Sample {
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
-  const studentIsRight = Array.from(image.studentProbabilities).every((p) => p <= studentProbability);
+  const gives = (probabilities: ArrayLike<number>): boolean => Array.from(probabilities).every((p) => p <= probabilities[label]);
   const reason =
     selection === null ? 'no selection'
+    : !gives(teacherProbabilities) ? 'teacher disagrees'
     : teacher < selection.teacherProbability ? 'teacher unsure'
-    : selection.studentWrong && studentIsRight ? 'student right'
+    : selection.studentWrong && gives(image.studentProbabilities) ? 'student right'
     : 'selected';
   return {
     pixels, label, seed, teacherProbabilities, studentProbability,

@@ -5,7 +5,7 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
-import { checkSplits, loadGenerator, loadTeacher } from './foundation.js';
+import { checkSplits, loadGenerator, loadClassifier } from './foundation.js';
 
 /** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
 export async function planOf(config: Config): Promise<string[]> {
@@ -16,7 +16,7 @@ export async function planOf(config: Config): Promise<string[]> {
   const count = async (model: Classifier | Generator): Promise<string> => (await engine.run((core) => core.parameterCount(model.handle))).toLocaleString('en');
   checkSplits(config, data);
   const teacher = config.teacher.weights
-    ? await loadTeacher(engine, config.teacher, config.teacher.weights, data.train)
+    ? await loadClassifier(engine, config.teacher, config.teacher.weights, data.train)
     : await Classifier.create(engine, { ...size, ...config.teacher }, classes, config.seed);
   const generator = config.generator.weights
     ? await loadGenerator(engine, config.generator.weights, data.train)

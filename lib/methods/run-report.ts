@@ -1,5 +1,6 @@
 /** From the outcomes of a run to its report.html and grids. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { metricsCharts } from '../report/chart.js';
@@ -8,7 +9,7 @@ import { writeReport, type Report } from '../report/html.js';
 import type { MetricsRow } from '../report/metrics-log.js';
 import type { Row } from '../report/rows.js';
 import { openStore } from '../store/store.js';
-import { writeFileAtomic } from '../training/files.js';
+import { fileError, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
 import type { Outcome } from './run.js';
 
@@ -40,7 +41,9 @@ async function grids(context: RunContext): Promise<Report['grids'][number][]> {
     await writeFileAtomic(join(folder, 'grids', `${name}.png`), png);
     result.push({ title, png, ...(note && { note }) });
   };
-  mkdirSync(join(folder, 'grids'), { recursive: true });
+  await mkdir(join(folder, 'grids'), { recursive: true }).catch((error) => {
+    throw fileError(error, 'create', join(folder, 'grids'));
+  });
   const count = Math.min(gridImages, data.train.length);
   await add('train', 'Training images', await data.train.read(Array.from({ length: count }, (_, i) => Math.floor((i * data.train.length) / count))));
   for (const method of config.methods) {

@@ -1,24 +1,23 @@
 /** The main job: teacher and generator, then for each seed the EDRM student and its continuations, then the report. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { explainStop, SparringError } from '../errors.js';
+import { explainStop } from '../errors.js';
 import { gapClosed, type GroupMetrics } from '../metrics/groups.js';
 import { Engine } from '../native/engine.js';
 import { writeRunReport } from './run-report.js';
 import { openMetricsLog } from '../report/metrics-log.js';
 import type { Reporter } from '../report/reporter.js';
 import { methods as allMethods, summarise, type Method, type Row } from '../report/rows.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
-import { isEmptyFolder, stepsDone } from '../training/stage.js';
+import { writeFileAtomic } from '../training/files.js';
+import { stepsDone } from '../training/stage.js';
 import type { RunContext } from './context.js';
 import { continueStudent, type ContinuedMethod } from './continuation.js';
 import { distil, type StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, obtainFoundation } from './foundation.js';
+import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -45,7 +44,7 @@ export interface Outcome extends StudentResult {
 /** Runs a whole comparison. Throws SparringError; what was done until then is in the run folder. */
 export async function runDistil(config: Config, options: RunOptions = {}): Promise<RunResult> {
   const folder = config.output ?? join('runs', config.name);
-  const fresh = prepareFolder(folder, config, options.resume ?? false);
+  const fresh = prepareRunFolder(folder, config, options.resume ?? false);
   return runStages(config, folder, fresh, options).catch((error) => {
     throw explainStop(error, `Stopped. What was done until now is in ${folder}.`, 'Continue with --resume.');
   });
@@ -57,20 +56,19 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const data = await openData(config.data);
   checkSplits(config, data);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
-  if (fresh) await writeFileAtomic(join(folder, 'config.yaml'), stringify(config));
+  if (fresh) await saveRunConfig(folder, config);
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
 
-  const startedAt = performance.now();
   const foundation = await obtainFoundation(context);
   const { teacher } = foundation;
   const teacherMetrics = await evaluate(teacher, data.test, { ...(signal && { signal }) });
-  const teacherSeconds = (performance.now() - startedAt) / 1000;
+  const { seconds } = foundation;
 
   const outcomes: Outcome[] = [];
   for (let seed = config.seed; seed < config.seed + config.seeds; seed++) {
-    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: teacherSeconds, trainingSteps: config.teacher.weights ? 0 : config.teacher.training.steps, generated: 0 });
+    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: seconds.teacher + seconds.generator, trainingSteps: config.teacher.weights ? 0 : config.teacher.training.steps, generated: 0 });
     const { student, result } = await distil(context, teacher, seed);
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {
@@ -103,23 +101,4 @@ function toRows(outcomes: readonly Outcome[]): Row[] {
         seconds: own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length,
       };
     });
-}
-
-/** Makes or checks the run folder; true when it is new. */
-function prepareFolder(folder: string, config: Config, resume: boolean): boolean {
-  const saved = join(folder, 'config.yaml');
-  if (existsSync(saved)) {
-    if (!resume) throw new SparringError('usage', `${folder}: expected an empty folder, found a run.`, 'Continue it with --resume, or choose another with --set output=<folder>.');
-    if (readFileSync(saved, 'utf8') !== stringify(config)) {
-      throw new SparringError('config', `${folder}: the config differs from the one that this run was started with (${saved}).`, 'Resume with the same config, or choose another folder.');
-    }
-    return false;
-  }
-  if (existsSync(folder) && !isEmptyFolder(folder)) throw new SparringError('usage', `${folder}: expected an empty folder or a run, found other files.`, 'Choose another with --set output=<folder>.');
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw fileError(error, 'create', folder);
-  }
-  return true;
 }

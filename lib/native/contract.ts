@@ -81,8 +81,8 @@ export interface TrainerOptions {
 export interface StepResult {
   loss: number;
   gradientNorm: number;
-  /** Predictions that equal the given labels, before the update. */
-  correct: number;
+  /** Of a classifier: predictions that equal the given labels, before the update. */
+  correct?: number;
 }
 
 export interface ObjectiveOptions {

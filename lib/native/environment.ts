@@ -6,6 +6,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { SparringError } from '../errors.js';
 import type { Attempt, LibTorch } from '../libtorch/index.js';
 import { findLibtorch } from '../libtorch/index.js';
+import { packageVersion } from '../version.js';
 import type { NativeInfo } from './contract.js';
 import { findAddon, openNative } from './load.js';
 
@@ -55,7 +56,7 @@ export function environmentReport(): EnvironmentReport {
   const core = onGpu && 'value' in onGpu ? onGpu : attempt(() => openNative());
   const info = 'value' in core ? core.value.core.info() : undefined;
   return {
-    package: packageVersion(),
+    package: packageVersion,
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
     glibc: glibcVersion(),
@@ -90,11 +91,6 @@ function attempt<T>(work: () => T): { value: T } | { error: SparringError } {
     if (error instanceof SparringError) return { error };
     throw error;
   }
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 function glibcVersion(): string | null {

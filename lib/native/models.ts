@@ -34,7 +34,9 @@ export class Classifier implements Disposable {
    */
   static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>): Promise<Classifier> {
     const { spec, classes } = given ?? (await readModelFile<ClassifierSpec>(engine, path, 'classifier'));
-    const classifier = await Classifier.create(engine, spec, classes, 0);
+    const classifier = await Classifier.create(engine, spec, classes, 0).catch((error) => {
+      throw given ? error : damagedDescription(path, error);
+    });
     await engine.run((core) => core.loadWeights(classifier.handle, path));
     return classifier;
   }
@@ -80,7 +82,9 @@ export class Generator implements Disposable {
   /** Loads a generator that sparring wrote. Errors as of `Classifier.load`. */
   static async load(engine: Engine, path: string): Promise<Generator> {
     const { spec, classes } = await readModelFile<DenoiserSpec>(engine, path, 'generator');
-    const generator = await Generator.create(engine, spec, classes, 0);
+    const generator = await Generator.create(engine, spec, classes, 0).catch((error) => {
+      throw damagedDescription(path, error);
+    });
     await engine.run((core) => core.loadWeights(generator.handle, path));
     return generator;
   }
@@ -114,9 +118,20 @@ async function readModelFile<Spec>(engine: Engine, path: string, kind: string): 
     const found = metadata[kindKey] ? `a ${metadata[kindKey]}` : 'a file without a description of its network';
     throw new SparringError('weights', `${path}: expected a ${kind}, found ${found}.`, 'For weights of another project, give the architecture in the config.');
   }
+  let spec: Spec & { numClasses: number }, classes: unknown;
   try {
-    return { spec: JSON.parse(metadata[specKey]!), classes: JSON.parse(metadata[classesKey]!) };
+    spec = JSON.parse(metadata[specKey]!);
+    classes = JSON.parse(metadata[classesKey]!);
   } catch (error) {
-    throw new SparringError('weights', `${path}: the description of its network (${specKey}) is not JSON.`, 'The file is damaged; make it again.', { cause: error });
+    throw damagedDescription(path, error);
   }
+  if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string') || classes.length !== spec?.numClasses) {
+    throw damagedDescription(path, new Error('the class names do not fit the number of classes'));
+  }
+  return { spec, classes };
+}
+
+function damagedDescription(path: string, error: unknown): unknown {
+  if (error instanceof SparringError && error.code !== 'config' && error.code !== 'usage') return error;
+  return new SparringError('weights', `${path}: the description of its network is damaged: ${(error as Error).message}`, 'Make the file again.', { cause: error });
 }

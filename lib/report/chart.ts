@@ -22,15 +22,15 @@ const markedPoints = 40;
 const colours = 8;
 
 /**
- * The curves of a metrics log: one chart per numeric key, one curve in it per stage, and per seed where rows have one.
+ * The curves of a metrics log: one chart per numeric key, one curve in it per stage.
  * Keys with `accuracy` or `wga` in them are drawn from 0 to 1.
  */
 export function metricsCharts(rows: readonly MetricsRow[]): Chart[] {
   const charts = new Map<string, Map<string, Series>>();
   for (const row of rows) {
     for (const [key, value] of Object.entries(row)) {
-      if (typeof value !== 'number' || key === 'step' || key === 'seed' || key === 'time') continue;
-      const name = typeof row.seed === 'number' ? `${row.stage}, seed ${row.seed}` : row.stage;
+      if (typeof value !== 'number' || key === 'step') continue;
+      const name = row.stage;
       const series = charts.get(key) ?? new Map<string, Series>();
       charts.set(key, series);
       const curve = series.get(name) ?? { name, points: [] };

@@ -36,13 +36,6 @@ export function textTable(rows: readonly Row[]): string {
   return [printed[0], widths.map((width) => '-'.repeat(width)).join('  '), ...printed.slice(1)].join('\n');
 }
 
-/** The rows as a Markdown table. */
-export function markdownTable(rows: readonly Row[]): string {
-  const line = (parts: readonly string[]): string => `| ${parts.map((part) => part.replaceAll('|', '\\|')).join(' | ')} |`;
-  const rule = columns.map(({ numeric }) => (numeric ? '---:' : '---'));
-  return [line(tableTitles), line(rule), ...cells(rows).map(line)].join('\n');
-}
-
 function cells(rows: readonly Row[]): string[][] {
   return rows.map((row) => columns.map(({ cell }) => cell(row)));
 }

@@ -37,10 +37,15 @@ export async function openSettings(folder: string, { writer, imageSize, classes 
   return settings;
 }
 
+/** Equal settings have equal ids, whatever the order of their keys. */
+export function generatorSettingsId(settings: Record<string, unknown>): string {
+  return createHash('sha256').update(settingsText(settings)).digest('hex').slice(0, 12);
+}
+
 /** Writes `generators/<id>.json` unless it is there; the id is a hash of the settings, so writers cannot disagree. */
 export async function writeGeneratorSettings(folder: string, settings: Record<string, unknown>): Promise<string> {
-  const text = `${JSON.stringify(settings, sortKeys, 2)}\n`;
-  const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const text = settingsText(settings);
+  const id = generatorSettingsId(settings);
   const path = join(folder, 'generators', `${id}.json`);
   const known = await readFile(path, 'utf8').catch(() => undefined);
   if (known !== text) await writeFileAtomic(path, text);
@@ -53,6 +58,10 @@ export async function readGeneratorSettings(folder: string, id: string): Promise
     throw fileError(error, 'read', path);
   });
   return parseStored(z.record(z.string(), z.unknown()), text, path, 'Restore this file from a copy.');
+}
+
+function settingsText(settings: Record<string, unknown>): string {
+  return `${JSON.stringify(settings, sortKeys, 2)}\n`;
 }
 
 /** JSON replacer that makes equal settings equal text, whatever the order in which they were set. */

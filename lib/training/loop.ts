@@ -15,8 +15,6 @@ export interface LoopOptions {
   to: number;
   /** The batch of a step: a pure function of it, so that a resumed run sees the same ones. */
   batch(step: number): Promise<Batch>;
-  /** Step on which the learning-rate schedule starts. Default 0. */
-  scheduleStart?: number;
   /** Steps of the whole stage, for the progress bar. */
   total: number;
   reporter: Reporter;
@@ -27,7 +25,7 @@ const logEvery = 20; // steps; losses in between are averaged
 
 /** Runs training steps with logging, checkpoints and cancellation; a cancelled loop saves before it throws. */
 export async function trainLoop(options: LoopOptions): Promise<void> {
-  const { trainer, stage, training, from, to, scheduleStart = 0, total, reporter, signal } = options;
+  const { trainer, stage, training, from, to, total, reporter, signal } = options;
   let upcoming = from < to ? options.batch(from) : undefined;
   for (let step = from; step < to; step++) {
     const batch = await upcoming!;
@@ -38,17 +36,23 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
       await stage.checkpoint(trainer, step);
       throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
     }
-    const learningRate = learningRateAt(step - scheduleStart, training);
+    const learningRate = learningRateAt(step, training);
     const result = await trainer.step(batch, learningRate, step);
     const { window } = stage;
     window.loss += result.loss;
-    window.correct += result.correct;
+    window.correct += result.correct ?? 0;
     window.images += batch.labels.length;
     window.steps++;
     const done = step + 1;
     if (done % logEvery === 0 || done === to) {
-      const row = { 'train/loss': window.loss / window.steps, 'train/accuracy': window.correct / window.images, 'train/gradientNorm': result.gradientNorm, 'train/learningRate': learningRate };
-      await reporter.log({ stage: stage.name, step: done, ...row });
+      await reporter.log({
+        stage: stage.name,
+        step: done,
+        'train/loss': window.loss / window.steps,
+        ...(result.correct !== undefined && { 'train/accuracy': window.correct / window.images }),
+        'train/gradientNorm': result.gradientNorm,
+        'train/learningRate': learningRate,
+      });
       stage.window = { ...emptyWindow };
     }
     reporter.progress(stage.name, done, total, { loss: result.loss });

@@ -80,6 +80,9 @@ export class Stage {
 
   /** Puts the trainer into the state of the last checkpoint; returns the steps done, 0 without one. */
   async resume(trainer: Trainer<ModelHandle>): Promise<number> {
+    // What a kill left behind: files half written, and a checkpoint that no state came to name, which would pass for the newest.
+    const stale = readdirSync(this.folder).filter((name) => name.endsWith('.tmp') || Number(checkpointName.exec(name)?.[1]) > (this.#state?.step ?? -1));
+    await Promise.all(stale.map((name) => rm(join(this.folder, name), { force: true })));
     if (!this.#state) return 0;
     await trainer.load(join(this.folder, this.#state.checkpoint));
     return this.#state.step;

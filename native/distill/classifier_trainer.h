@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "distill/augment.h"
 #include "distill/training_state.h"
@@ -19,7 +20,7 @@ struct ClassifierTrainerOptions {
 struct StepResult {
   double loss = 0;
   double gradient_norm = 0;
-  int64_t correct = 0;  // predictions equal to the given labels, before the update
+  std::optional<int64_t> correct;  // of a classifier: predictions equal to the given labels, before the update
 };
 
 class ClassifierTrainer {

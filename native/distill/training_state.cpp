@@ -87,12 +87,16 @@ void TrainingState::restore(const NamedTensors& saved, const std::string& path) 
   torch::NoGradGuard no_grad;
   std::map<std::string, at::Tensor> by_name(saved.begin(), saved.end());
   const auto live = tensors();
+  const char* const hint = "The checkpoint belongs to another model or optimizer; start a new run folder.";
   // Check everything before anything is written, so that a bad file changes nothing.
+  if (by_name.size() != live.size()) {
+    throw Error("weights", path + ": expected a training state of " + std::to_string(live.size()) + " tensors, found " + std::to_string(by_name.size()) + ".", hint);
+  }
   for (auto& [name, tensor] : live) {
     const auto found = by_name.find(name);
     if (found == by_name.end() || found->second.sizes() != tensor.sizes()) {
       throw Error("weights", path + ": training state '" + name + "' is " + (found == by_name.end() ? "missing." : "of another shape."),
-                  "The checkpoint belongs to another model or optimizer; start a new run folder.");
+                  hint);
     }
   }
   for (auto& [name, tensor] : live) tensor.copy_(by_name.at(name));

@@ -10,9 +10,10 @@ at::Tensor norms(const at::Tensor& x) { return x.flatten(1).norm(2, 1).view({-1,
 
 // Steps [begin, end) of the chain, differentiable with respect to x when gradients are on.
 at::Tensor run_steps(Denoiser& denoiser, at::Tensor x, const std::vector<int64_t>& timesteps, size_t begin, size_t end,
-                     const at::Tensor& classes, const SamplingOptions& sampling) {
+                     const at::Tensor& classes, const SamplingOptions& sampling, const JobContext& job) {
   const auto& schedule = denoiser.schedule();
   for (auto i = begin; i < end; ++i) {
+    job.check();
     auto prediction = denoiser.predict(x, timesteps[i], classes, sampling.guidance_scale, sampling.dtype);
     prediction.x0 = prediction.x0.clamp(-1, 1);
     x = ddim_step(prediction, schedule.alpha_bar(schedule.next(timesteps[i], sampling.steps)));
@@ -41,8 +42,7 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
   {
     torch::NoGradGuard no_grad;
     for (size_t begin = 0; begin + segment < steps; begin += segment) {
-      job.check();
-      segment_inputs.push_back(run_steps(denoiser, segment_inputs.back(), timesteps, begin, begin + segment, classes, sampling));
+      segment_inputs.push_back(run_steps(denoiser, segment_inputs.back(), timesteps, begin, begin + segment, classes, sampling, job));
     }
   }
 
@@ -53,7 +53,7 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
     job.check();
     const auto input = segment_inputs[i].detach().requires_grad_(true);
     const auto begin = i * segment;
-    const auto output = run_steps(denoiser, input, timesteps, begin, std::min(begin + segment, steps), classes, sampling);
+    const auto output = run_steps(denoiser, input, timesteps, begin, std::min(begin + segment, steps), classes, sampling, job);
     if (i + 1 == segment_inputs.size()) {
       const auto score = disagreement(opponents, objective, output, classes, sampling.dtype);
       result.images = output.detach();
@@ -82,7 +82,7 @@ at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const 
     if (last) {  // the final iterate needs its score, not its gradient
       torch::NoGradGuard no_grad;
       const auto timesteps = denoiser.schedule().timesteps(sampling.steps, Spacing::trailing);
-      step.images = run_steps(denoiser, z, timesteps, 0, timesteps.size(), classes, sampling);
+      step.images = run_steps(denoiser, z, timesteps, 0, timesteps.size(), classes, sampling, job);
       step.score = disagreement(opponents, options.objective, step.images, classes, sampling.dtype);
     } else {
       step = chain_gradient(denoiser, opponents, options.objective, z, classes, sampling, segment, job);

@@ -33,7 +33,11 @@ void Api::add_sync(const char* name, Call call) {
 
 namespace {
 
-using CancelFlag = std::shared_ptr<std::atomic<bool>>;
+// The same seed gives the same result on a GPU as well, and fp32 is fp32; neither is cuDNN's default.
+void choose_exactness() {
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setAllowTF32CuDNN(false);
+}
 
 void register_process(Api& api) {
   api.add_sync("info", [](const Napi::CallbackInfo& info) -> Napi::Value {
@@ -46,14 +50,14 @@ void register_process(Api& api) {
     return result;
   });
   api.add_sync("createToken", [](const Napi::CallbackInfo& info) -> Napi::Value {
-    return Napi::External<CancelFlag>::New(info.Env(), new CancelFlag(std::make_shared<std::atomic<bool>>(false)),
-                                           [](Napi::Env, CancelFlag* flag) { delete flag; });
+    return wrap(info.Env(), std::make_shared<std::atomic<bool>>(false));
   });
   api.add_sync("cancel", [](const Napi::CallbackInfo& info) -> Napi::Value {
-    (*info[0].As<Napi::External<CancelFlag>>().Data())->store(true);
+    unwrap<std::atomic<bool>>(info[0], "token")->store(true);
     return info.Env().Undefined();
   });
   api.add_sync("dispose", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    if (!info[0].IsExternal()) throw Error("usage", "dispose: expected a model or a trainer but received something else.");
     info[0].As<Napi::External<HandleBase>>().Data()->dispose();
     return info.Env().Undefined();
   });
@@ -81,6 +85,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
   using namespace sparring::node;
   const Napi::Env env(raw_env);
   try {
+    choose_exactness();
     Api api(env, Napi::Object(raw_env, raw_exports), Session::create(env));
     register_process(api);
     register_models(api);

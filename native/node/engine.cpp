@@ -15,6 +15,8 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
+#include "node/values.h"
+
 namespace sparring::node {
 
 // ---------------------------------------------------------------- engine thread
@@ -124,7 +126,7 @@ Napi::Value Session::submit(Napi::Env env, const Napi::Value& control, Work work
   if (control.IsObject()) {
     const auto object = control.As<Napi::Object>();
     if (const Napi::Value token = object.Get("token"); token.IsExternal()) {
-      job->context.cancelled = *token.As<Napi::External<std::shared_ptr<std::atomic<bool>>>>().Data();
+      job->context.cancelled = unwrap<std::atomic<bool>>(token, "token");
     }
     if (const Napi::Value callback = object.Get("onProgress"); callback.IsFunction()) {
       pending.on_progress = Napi::Persistent(callback.As<Napi::Function>());
@@ -194,6 +196,8 @@ void Session::deliver(Napi::Env env, Event& event) {
 
 // ---------------------------------------------------------------- errors
 
+constexpr auto kMemoryHint = "Lower batchSize, or guidance.memoryBytes for chain guidance.";
+
 Error current_error() {
   try {
     throw;
@@ -202,11 +206,13 @@ Error current_error() {
   } catch (const Napi::Error& error) {
     return {"internal", error.Message()};
   } catch (const c10::OutOfMemoryError& error) {
-    return {"out-of-memory", error.what_without_backtrace(), "Lower batchSize, or guidance.memoryBytes for chain guidance."};
+    return {"out-of-memory", error.what_without_backtrace(), kMemoryHint};
   } catch (const c10::Error& error) {
-    return {"torch", error.what_without_backtrace()};
+    const std::string message = error.what_without_backtrace();
+    if (message.find("DefaultCPUAllocator") != std::string::npos) return {"out-of-memory", message, kMemoryHint};
+    return {"torch", message};
   } catch (const std::bad_alloc&) {
-    return {"out-of-memory", "Out of memory.", "Lower batchSize, or guidance.memoryBytes for chain guidance."};
+    return {"out-of-memory", "Out of memory.", kMemoryHint};
   } catch (const std::exception& error) {
     return {"internal", error.what()};
   } catch (...) {

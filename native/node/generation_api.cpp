@@ -19,7 +19,9 @@ Objective objective_options(const Napi::Object& options) {
 }
 
 SamplingOptions sampling_options(const Napi::Object& options) {
-  return {integer(options, "steps"), number(options, "guidanceScale"), precision(options)};
+  const auto steps = integer(options, "steps");
+  if (steps < 1 || steps > 1000) throw Error("usage", "steps: expected 1 to 1000, found " + std::to_string(steps) + ".");
+  return {steps, number(options, "guidanceScale"), precision(options)};
 }
 
 Opponents opponents(const Napi::Value& value) {
@@ -27,6 +29,29 @@ Opponents opponents(const Napi::Value& value) {
   Opponents result;
   if (const Napi::Value teacher = given.Get("teacher"); teacher.IsExternal()) result.teacher = unwrap<Classifier>(teacher, "teacher");
   if (const Napi::Value student = given.Get("student"); student.IsExternal()) result.student = unwrap<Classifier>(student, "student");
+  return result;
+}
+
+void require_same_inputs(const Denoiser& denoiser, const Opponents& opponents) {
+  for (const auto& classifier : {opponents.teacher, opponents.student}) {
+    if (!classifier) continue;
+    const auto& drawn = denoiser.options();
+    const auto& judged = classifier->options();
+    if (judged.image_size != drawn.image_size) {
+      throw Error("config", "The generator draws " + std::to_string(drawn.image_size) + " px images but a classifier takes " +
+                                std::to_string(judged.image_size) + " px.");
+    }
+    if (judged.num_classes != drawn.num_classes) {
+      throw Error("config", "The generator has " + std::to_string(drawn.num_classes) + " classes but a classifier has " +
+                                std::to_string(judged.num_classes) + ".");
+    }
+  }
+}
+
+Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser) {
+  const auto result = opponents(value);
+  if (!result.teacher || !result.student) throw Error("usage", "Guidance needs a teacher and a student.");
+  require_same_inputs(denoiser, result);
   return result;
 }
 
@@ -75,17 +100,9 @@ void register_generation(Api& api) {
   // generate(denoiser, {teacher?, student?}, options, control) -> {images, teacherProbabilities, studentProbabilities}
   api.add_async("generate", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
-    const auto pair = opponents(info[1]);
     const auto options = generate_options(info[2].As<Napi::Object>(), *denoiser);
-    if (options.guidance.index() != 0 && (!pair.teacher || !pair.student)) {
-      throw Error("usage", "generate: guidance needs a teacher and a student.");
-    }
-    for (const auto& classifier : {pair.teacher, pair.student}) {
-      if (classifier && classifier->options().image_size != denoiser->options().image_size) {
-        throw Error("config", "The generator draws " + std::to_string(denoiser->options().image_size) + " px images but a classifier takes " +
-                                  std::to_string(classifier->options().image_size) + " px.");
-      }
-    }
+    const auto pair = options.guidance.index() == 0 ? opponents(info[1]) : both_opponents(info[1], *denoiser);
+    require_same_inputs(*denoiser, pair);
     return [denoiser, pair, options](const JobContext& job) -> Finish {
       auto generated = std::make_shared<Generated>(generate(*denoiser, pair, options, job));
       return [generated](Napi::Env env) -> Napi::Value {

@@ -10,5 +10,6 @@ namespace sparring::node {
 Objective objective_options(const Napi::Object& options);     // {form, gamma}
 SamplingOptions sampling_options(const Napi::Object& options);  // {steps, guidanceScale, precision}
 Opponents opponents(const Napi::Value& value);                // {teacher?, student?}
+Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser);  // {teacher, student} that fit the generator
 
 }  // namespace sparring::node

@@ -81,8 +81,10 @@ void register_inspection(Api& api) {
   api.add_async("guidanceGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
-    return [denoiser, pair = opponents(info[1]), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
-            sampling = sampling_options(options), timestep = integer(options, "timestep"), repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
+    const auto timestep = integer(options, "timestep");
+    if (timestep < 0 || timestep >= denoiser->schedule().num_train_timesteps()) throw Error("usage", "timestep: out of range.");
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
+            sampling = sampling_options(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
       GuidedPrediction result;
       for (int64_t i = 0; i < repeat; ++i) {
         job.check();
@@ -96,7 +98,7 @@ void register_inspection(Api& api) {
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
-    return [denoiser, pair = opponents(info[1]), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
             sampling = sampling_options(options), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const auto result = chain_gradient(*denoiser, pair, objective, batch.x, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});

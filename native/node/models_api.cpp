@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include <torch/torch.h>
 
 #include "diffusion/denoiser.h"
@@ -20,16 +23,34 @@ std::array<double, 3> channel_values(const Napi::Object& options, const char* ke
   return result;
 }
 
+// Options also come from the description in a weights file, which may say anything.
+void require(bool fits, const std::string& problem) {
+  if (!fits) throw Error("config", "Network: " + problem, "The options of the network are wrong, or the file that describes it is damaged.");
+}
+
+constexpr int64_t kMaxSize = 1 << 14;  // of any one dimension: channels, pixels, classes
+
+bool in_range(int64_t value, int64_t most = kMaxSize) { return value >= 1 && value <= most; }
+
+bool all_in_range(const std::vector<int64_t>& values, int64_t most = kMaxSize) {
+  return !values.empty() && values.size() <= 8 && std::all_of(values.begin(), values.end(), [most](int64_t v) { return in_range(v, most); });
+}
+
 ClassifierOptions classifier_options(const Napi::Object& options) {
   ClassifierOptions result;
   const auto architecture = object(options, "architecture");
   const auto family = text(architecture, "family");
   if (family == "cnn") {
-    result.architecture = CnnOptions().width(integer(architecture, "width")).stages(integer(architecture, "stages"));
+    const auto width = integer(architecture, "width"), stages = integer(architecture, "stages");
+    require(in_range(width, 4096) && in_range(stages, 8), "width must be 1 to 4096 and stages 1 to 8.");
+    result.architecture = CnnOptions().width(width).stages(stages);
   } else if (family == "resnet") {
+    const auto layers = integers(architecture, "layers");
+    const auto width = integer(architecture, "width");
+    require(in_range(width, 4096) && all_in_range(layers, 1000), "width must be 1 to 4096, and layers 1 to 8 numbers of at least 1.");
     result.architecture = ResNetOptions()
-                              .layers(integers(architecture, "layers"))
-                              .width(integer(architecture, "width"))
+                              .layers(layers)
+                              .width(width)
                               .bottleneck(boolean(architecture, "bottleneck"))
                               .cifar_stem(text(architecture, "stem") == "cifar");
   } else {
@@ -37,22 +58,33 @@ ClassifierOptions classifier_options(const Napi::Object& options) {
   }
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
+  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
   result.mean = channel_values(options, "mean");
   result.std = channel_values(options, "std");
+  for (size_t c = 0; c < 3; ++c) {
+    require(std::isfinite(result.mean[c]) && std::isfinite(result.std[c]) && result.std[c] > 0, "mean and std must be three numbers each, std above 0.");
+  }
   return result;
 }
 
 DenoiserOptions denoiser_options(const Napi::Object& options) {
   std::vector<bool> attention;
   for (const auto level : integers(options, "attention")) attention.push_back(level != 0);
+  const auto channels = integers(options, "blockChannels");
+  const auto layers = integer(options, "layersPerBlock"), groups = integer(options, "normGroups"), head_dim = integer(options, "headDim");
   DenoiserOptions result;
-  result.unet.block_channels(integers(options, "blockChannels"))
-      .attention(attention)
-      .layers_per_block(integer(options, "layersPerBlock"))
-      .norm_groups(integer(options, "normGroups"))
-      .head_dim(integer(options, "headDim"));
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
+  require(all_in_range(channels) && attention.size() == channels.size(), "blockChannels must be 1 to 8 numbers of at least 1, and attention as many.");
+  require(in_range(layers, 100) && in_range(groups) && in_range(head_dim), "layersPerBlock, normGroups and headDim must be at least 1.");
+  for (size_t level = 0; level < channels.size(); ++level) {
+    require(channels[level] % groups == 0, "normGroups must divide every level of blockChannels.");
+    const bool attends = attention[level] || level + 1 == channels.size();  // the last level always has attention
+    require(!attends || channels[level] <= head_dim || channels[level] % head_dim == 0, "headDim must divide every level with attention.");
+  }
+  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
+  require(result.image_size % (int64_t{1} << (channels.size() - 1)) == 0, "imageSize must be divisible by 2 for each level but the first.");
+  result.unet.block_channels(channels).attention(attention).layers_per_block(layers).norm_groups(groups).head_dim(head_dim);
   return result;
 }
 

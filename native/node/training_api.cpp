@@ -59,6 +59,10 @@ void register_training(Api& api) {
       throw Error("config", "Teacher and student must have the same classes: the teacher has " + std::to_string(teacher->options().num_classes) +
                                 ", the student " + std::to_string(student->options().num_classes) + ".");
     }
+    if (teacher && teacher->options().image_size != student->options().image_size) {
+      throw Error("config", "Teacher and student must take the same images: the teacher takes " + std::to_string(teacher->options().image_size) +
+                                " px, the student " + std::to_string(student->options().image_size) + " px.");
+    }
     const auto given = info[2].As<Napi::Object>();
     ClassifierTrainerOptions options{training_options(given), augment_options(given), number(given, "temperature"), number(given, "labelWeight")};
     return [student, teacher, options](const JobContext&) -> Finish {
@@ -77,7 +81,7 @@ void register_training(Api& api) {
     };
   });
 
-  // trainStep(trainer, images, labels, {learningRate, step}, control) -> {loss, gradientNorm, correct}
+  // trainStep(trainer, images, labels, {learningRate, step}, control) -> {loss, gradientNorm, correct?}
   api.add_async("trainStep", 4, [](const Napi::CallbackInfo& info) -> Work {
     const auto trainer = any_trainer(info[0]);
     const auto options = info[3].As<Napi::Object>();
@@ -91,7 +95,7 @@ void register_training(Api& api) {
         auto object = Napi::Object::New(env);
         object.Set("loss", result.loss);
         object.Set("gradientNorm", result.gradient_norm);
-        object.Set("correct", static_cast<double>(result.correct));
+        if (result.correct) object.Set("correct", static_cast<double>(*result.correct));
         return object;
       };
     };

@@ -21,7 +21,7 @@ double number(const Napi::Object& object, const char* key) {
 
 int64_t integer(const Napi::Object& object, const char* key) {
   const auto value = number(object, key);
-  if (value != std::floor(value)) mismatch(key, "a whole number", object.Get(key));
+  if (value != std::floor(value) || std::abs(value) > 9007199254740992.0) mismatch(key, "a whole number", object.Get(key));
   return static_cast<int64_t>(value);
 }
 

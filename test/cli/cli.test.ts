@@ -169,6 +169,14 @@ test('a folder that holds other files is not written to', () => {
   assert.equal(readdirSync(output), ['thesis.txt']);
 });
 
+test('quickstart --dry-run opens the shipped teacher and generator', () => {
+  const { status, stdout, stderr } = cli(['quickstart', '--dry-run', '--output', join(folder, 'quickstart')]);
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^teacher +[\d,]+ parameters, from .*assets\/birds\/teacher\.safetensors$/m);
+  assert.match(stdout, /^generator +[\d,]+ parameters, from .*assets\/birds\/generator\.safetensors$/m);
+  assert.not(existsSync(join(folder, 'quickstart')));
+});
+
 test('doctor --json is one JSON object', () => {
   const { status, stdout, stderr } = cli(['doctor', '--json']);
   assert.is(status, 0, stderr);

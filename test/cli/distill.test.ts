@@ -83,6 +83,7 @@ test('the run folder has config, metrics, results, weights, stores and grids', a
   assert.equal(JSON.parse(text(reference, 'result.json')).rows.length, 6);
   const lines = text(reference, 'metrics.jsonl').trimEnd().split('\n').map((line) => JSON.parse(line));
   assert.equal(lines.filter(({ stage }) => stage === 'foundation/teacher').map(({ step }) => step), [20, 40, 45]);
+  assert.ok(lines.filter(({ stage }) => stage === 'foundation/generator').every((row) => !('train/accuracy' in row)), 'a generator has no accuracy');
   for (const method of ['edrm-longer', 'unguided', 'unguided-selected', 'config']) {
     const own = lines.filter(({ stage }) => stage === `seed-${seed}/${method}`);
     assert.equal(own.filter((row) => 'train/loss' in row).map(({ step }) => step), [4, 8], method);

@@ -52,7 +52,8 @@ test('foundation writes both networks and how they were made', () => {
   const record = JSON.parse(readFileSync(join(foundation, 'foundation.json'), 'utf8'));
   assert.is(record.config.generator.training.steps, 33);
   assert.is(record.teacher.worstGroupAccuracy, result.teacher.worstGroupAccuracy);
-  assert.ok(record.seconds > 0);
+  assert.match(record.command, 'sparring foundation --config');
+  assert.ok(record.seconds.teacher > 0 && record.seconds.generator > 0);
 });
 
 test('stopped by Ctrl-C and resumed, it ends with the same weights; without --resume it is refused', async () => {
@@ -68,7 +69,7 @@ test('stopped by Ctrl-C and resumed, it ends with the same weights; without --re
 
   const again = cli(makeArgs(output));
   assert.is(again.status, 2);
-  assert.match(again.stderr, /error \(usage\): .*found an unfinished foundation/);
+  assert.match(again.stderr, /error \(usage\): .*expected an empty folder, found a run/);
   assert.is(cli(makeArgs(output, '--resume')).status, 0);
   for (const name of ['teacher.safetensors', 'generator.safetensors']) {
     assert.ok(readFileSync(join(output, name)).equals(readFileSync(join(foundation, name))), name);
@@ -112,6 +113,37 @@ test('generate: stopped by Ctrl-C, the same command goes on and makes the same i
   assert.match(stderr, /Stopped with \d+ of 24 images in .*cut\.\nThe same command goes on from there\./);
   assert.is(cli(generateArgs(stopped, ...slow)).status, 0);
   assert.ok((await imagesOf(await openStore(stopped))).equals(await imagesOf(await openStore(whole))));
+});
+
+test('generate: a folder with images of another seed is refused, a larger count adds to those of the same', async () => {
+  const output = join(folder, 'step');
+  const other = cli(generateArgs(output, '--student', student, '--count', '12', '--seed', '99'));
+  assert.is(other.status, 2, other.stderr);
+  assert.match(other.stderr, /error \(usage\): .*step: the images there were made with other weights, settings or another seed/);
+  const before = await imagesOf(await openStore(output));
+  const more = cli(generateArgs(output, '--student', student, '--count', '20'));
+  assert.is(more.status, 0, more.stderr);
+  assert.is(lastLine(more.stdout).generated, 20);
+  assert.ok((await imagesOf(await openStore(output))).subarray(0, before.length).equals(before));
+});
+
+test('foundation --dry-run prints the plan and trains nothing', () => {
+  const output = join(folder, 'dry');
+  const ended = cli(['foundation', '--config', configFile, '--output', output, '--dry-run']);
+  assert.is(ended.status, 0, ended.stderr);
+  assert.match(ended.stdout, /^generator .* to be trained, 33 steps$/m);
+  assert.not(existsSync(output));
+});
+
+test('evaluate: accuracy by group, as text and as one JSON object', () => {
+  const evaluateArgs = ['evaluate', '--config', configFile, '--weights', weights('teacher')];
+  const plain = cli(evaluateArgs);
+  assert.is(plain.status, 0, plain.stderr);
+  assert.match(plain.stdout, /^waterbird\/land +\d+\.\d % .* of 10\)$/m);
+  const { command, groups, worstGroupAccuracy } = lastLine(cli([...evaluateArgs, '--json']).stdout);
+  assert.is(command, 'evaluate');
+  assert.equal(groups.map(({ count }: { count: number }) => count), [10, 10, 10, 10]);
+  assert.is(worstGroupAccuracy, JSON.parse(readFileSync(join(foundation, 'foundation.json'), 'utf8')).teacher.worstGroupAccuracy);
 });
 
 test('generate: a student that is no classifier is refused before anything is made', () => {

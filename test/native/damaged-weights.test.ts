@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 
 import { stream } from '../../lib/data/random.js';
 import { SparringError } from '../../lib/errors.js';
+import { Classifier, Generator } from '../../lib/native/models.js';
 import { encodeSafetensors, safetensorsBytes } from '../support/safetensors.js';
 import { failure, openEngine, randomImages, temporaryFolder, tinyClassifier } from '../support/tiny.js';
 
@@ -111,6 +112,42 @@ test('what is not a file is an error of the file system', async () => {
   if (process.getuid!() !== 0) { // root may read everything
     chmodSync(write('secret.safetensors', valid), 0);
     assert.match((await failure(() => inspect(at('secret.safetensors')), 'io')).message, 'secret');
+  }
+});
+
+test('a description of the network that cannot be: one error that names the file, before any weight is read', async () => {
+  const classifier = { architecture: { family: 'cnn', width: 4, stages: 2 }, numClasses: 2, imageSize: 16, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] };
+  const generator = { blockChannels: [8, 16], attention: [0, 1], layersPerBlock: 1, normGroups: 4, headDim: 8, numClasses: 2, imageSize: 16 };
+  const cases: ['classifier' | 'generator', unknown, unknown?][] = [
+    ['classifier', null],
+    ['classifier', {}],
+    ['classifier', { ...classifier, imageSize: 0 }],
+    ['classifier', { ...classifier, imageSize: 1e300 }],
+    ['classifier', { ...classifier, numClasses: 0 }, []],
+    ['classifier', { ...classifier, std: [0.2, 0, 0.2] }],
+    ['classifier', { ...classifier, mean: [] }],
+    ['classifier', { ...classifier, architecture: { family: 'cnn', width: 0, stages: 2 } }],
+    ['classifier', { ...classifier, architecture: { family: 'cnn', width: 4, stages: 60 } }],
+    ['classifier', { ...classifier, architecture: { family: 'resnet', layers: [], width: 8, bottleneck: false, stem: 'cifar' } }],
+    ['classifier', { ...classifier, architecture: { family: 'vgg' } }],
+    ['classifier', classifier, ['dark']],
+    ['classifier', classifier, 'dark'],
+    ['generator', { ...generator, blockChannels: [] , attention: [] }],
+    ['generator', { ...generator, attention: [] }],
+    ['generator', { ...generator, attention: [0] }],
+    ['generator', { ...generator, headDim: 0 }],
+    ['generator', { ...generator, headDim: 6 }],
+    ['generator', { ...generator, normGroups: 0 }],
+    ['generator', { ...generator, normGroups: 3 }],
+    ['generator', { ...generator, layersPerBlock: -1 }],
+    ['generator', { ...generator, imageSize: 15 }],
+    ['generator', { ...generator, imageSize: 0 }],
+  ];
+  for (const [kind, spec, classes = ['dark', 'bright']] of cases) {
+    const metadata = { 'sparring.kind': kind, 'sparring.spec': JSON.stringify(spec), 'sparring.classes': JSON.stringify(classes) };
+    const path = write('described.safetensors', safetensorsBytes({ __metadata__: metadata }));
+    const error = await failure(async () => (kind === 'classifier' ? Classifier.load(engine, path) : Generator.load(engine, path)), 'weights');
+    assert.ok(error.message.startsWith(`${path}: the description of its network is damaged: `), `${metadata['sparring.spec']}: ${error.message}`);
   }
 });
 

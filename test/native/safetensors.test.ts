@@ -171,7 +171,7 @@ function smallDisk(): string | undefined {
 test('a full disk leaves the old file, whole, and no other', async () => {
   const disk = smallDisk();
   if (!disk) {
-    console.log('(not run: mounting a small disk needs root)');
+    console.log('skipped: a full disk (mounting a small one needs root)');
     return;
   }
   using small = await tinyClassifier(engine, 1);

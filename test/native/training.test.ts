@@ -77,6 +77,22 @@ for (const precision of ['fp32', 'bf16'] as const) {
   });
 }
 
+test('a denoiser trained on one colour per class draws these colours: target, noise schedule and sampler agree', async () => {
+  const colours = [[40, 90, 200], [220, 160, 30]];
+  const images = Uint8Array.from({ length: 16 * pixels }, (_, i) => colours[Math.floor(i / pixels) % 2]![i % 3]!);
+  const labels = Int32Array.from({ length: 16 }, (_, i) => i % 2);
+  using generator = await tinyGenerator(engine, 1);
+  const trainer: TrainerHandle<DenoiserHandle> = await core.createDenoiserTrainer(generator.handle, { ...trainerOptions({ emaDecay: 0.98 }), labelDropout: 0 });
+  for (let step = 0; step < 300; step++) await core.trainStep(trainer, images, labels, { learningRate: step < 200 ? 5e-3 : 1e-3, step });
+  const drawn = await core.generate(core.trainedModel(trainer), {}, generateOptions({ steps: 10 }));
+  for (const [image, row] of rows(drawn.images, pixels).entries()) {
+    for (const channel of [0, 1, 2]) {
+      const found = mean(Array.from(row).filter((_, i) => i % 3 === channel)), expected = colours[image % 2]![channel]!;
+      assert.ok(Math.abs(found - expected) < 20, `image ${image}, channel ${channel}: expected ${expected}, found ${found}`);
+    }
+  }
+});
+
 /** Logits in training mode of one 3x3 convolution, batch norm over the batch, ReLU, mean, linear; in double precision. */
 function plainForward(weights: Record<string, Tensor>, images: Uint8Array, spec: { mean: readonly number[]; std: readonly number[] }): number[][] {
   const at = (name: string) => weights[name].values;
@@ -184,12 +200,16 @@ test('a state of another model or optimizer is refused and changes nothing', asy
   using student = await tinyClassifier(engine, 1);
   const trainer = await studentTrainer(student, null);
   const before = await stateOf(trainer);
-  for (const other of [await studentTrainer(wide, null), await studentTrainer(student, null, { optimizer: sgd })]) {
+  for (const other of [await studentTrainer(wide, null), await studentTrainer(student, null, { optimizer: sgd }), await studentTrainer(student, null, { emaDecay: 0.9 })]) {
     await core.saveTrainer(other, path);
     const error = await failure(() => engine.run((core) => core.loadTrainer(trainer, path)), 'weights');
     assert.match(error.message, path);
     assert.ok((await stateOf(trainer)).equals(before));
   }
+  // The state of AdamW has all names that SGD asks for, and more.
+  await core.saveTrainer(trainer, path);
+  const plain = await studentTrainer(student, null, { optimizer: momentumSgd });
+  await failure(() => engine.run((core) => core.loadTrainer(plain, path)), 'weights');
 });
 
 test('the moving average lags behind the weights; without one the weights are the result', async () => {

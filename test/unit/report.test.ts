@@ -9,20 +9,18 @@ import { lineChart, metricsCharts } from '../../lib/report/chart.js';
 import { imageGrid } from '../../lib/report/grid.js';
 import { renderReport, writeReport, type Report } from '../../lib/report/html.js';
 import { summarise, type Row } from '../../lib/report/rows.js';
-import { markdownTable, textTable } from '../../lib/report/table.js';
+import { textTable } from '../../lib/report/table.js';
 
 const rows: Row[] = [
   { method: 'edrm', worstGroupAccuracy: summarise([0, 0.02]), meanGroupAccuracy: summarise([0.5, 0.52]), gapClosed: summarise<number | null>([0, 0]), generated: 0, trainingSteps: 1200, seconds: 31.26 },
   { method: 'config', worstGroupAccuracy: summarise([0.98, 0.99]), meanGroupAccuracy: summarise([0.99, 0.994]), gapClosed: summarise<number | null>([0.98, null]), generated: 2304, trainingSteps: 4800, seconds: 200 },
 ];
 
-test('rows as a text table and as Markdown', () => {
+test('rows as a text table', () => {
   const lines = textTable(rows).split('\n');
   assert.is(lines.length, 4);
   assert.is(new Set(lines.map((line) => line.length)).size, 1, 'aligned');
   assert.match(lines[2]!, /^Distillation \(EDRM\)  0\.010 \(0\.000-0\.020\)  0\.510 \(0\.500-0\.520\)  0\.000 \(0\.000-0\.000\)          0  1,200     31\.3$/);
-  assert.is(markdownTable(rows).split('\n')[3], '| + ConfiG images | 0.985 (0.980-0.990) | 0.992 (0.990-0.994) | n/a | 2,304 | 4,800 | 200.0 |');
-  assert.is(markdownTable(rows).split('\n')[1], '| --- | ---: | ---: | ---: | ---: | ---: | ---: |');
 });
 
 test('a summary has the mean, or null where a value is missing', () => {
@@ -58,15 +56,15 @@ test('a grid refuses pixels and captions that do not fit', async () => {
   }
 });
 
-test('charts of a metrics log: one per key, one curve per stage and seed', () => {
+test('charts of a metrics log: one per key, one curve per stage', () => {
   const charts = metricsCharts([
-    { stage: 'edrm', step: 1, seed: 0, loss: 2, note: 'x' },
-    { stage: 'edrm', step: 2, seed: 0, loss: 1, 'test/wga': 0.5 },
-    { stage: 'config', step: 1, seed: 1, loss: 3 },
+    { stage: 'seed-0/edrm', step: 1, loss: 2, note: 'x' },
+    { stage: 'seed-0/edrm', step: 2, loss: 1, 'test/wga': 0.5 },
+    { stage: 'seed-1/config', step: 1, loss: 3 },
   ]);
   assert.equal(charts.map(({ title, yRange, series }) => [title, yRange, series.map(({ name, points }) => [name, points])]), [
-    ['loss', undefined, [['edrm, seed 0', [[1, 2], [2, 1]]], ['config, seed 1', [[1, 3]]]]],
-    ['test/wga', [0, 1], [['edrm, seed 0', [[2, 0.5]]]]],
+    ['loss', undefined, [['seed-0/edrm', [[1, 2], [2, 1]]], ['seed-1/config', [[1, 3]]]]],
+    ['test/wga', [0, 1], [['seed-0/edrm', [[2, 0.5]]]]],
   ]);
 });
 
