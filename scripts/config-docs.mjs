@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const introduction = `# Configuration
+const introduction = (names) => `# Configuration
 
 A run is described by a YAML or JSON file (\`--config\`), by \`--set path.to.key=value\` over it, and by flags over both
 (\`--output\`, \`--seed\`, \`--seeds\`, \`--device\`, \`--threads\`). Every key is optional unless its default says
@@ -13,8 +13,10 @@ A run is described by a YAML or JSON file (\`--config\`), by \`--set path.to.key
 with every default filled in, is saved as \`config.yaml\` in the run folder.
 
 - Values of \`--set\` are YAML: \`--set rounds.count=3\`, \`--set 'generator.attention=[0, 1]'\`.
-- Relative paths in a file (\`data.root\`, \`teacher.weights\`, \`generator.weights\`) start at the file's folder. Those
-  given with \`--set\`, and \`output\` wherever it is given, start at the working directory.
+- Relative paths in a file (\`data.root\`; \`weights\` and \`start\` of \`teacher\` and \`generator\`) start at the file's
+  folder. Those given with \`--set\`, and \`output\` wherever it is given, start at the working directory.
+- In place of an \`architecture\` section a name may stand, \`architecture: vit_small_patch16\`:
+  ${names.map(code).join(', ')}.
 - A section with several kinds (\`kind\`, \`family\`) needs that key as soon as one of its other keys is given.
 - An unknown key, a wrong type or a value out of range ends the command with exit code 2 and names path, expected and
   found.
@@ -22,11 +24,11 @@ with every default filled in, is saved as \`config.yaml\` in the run folder.
 This file is generated from \`lib/config/schema.ts\` by \`scripts/config-docs.mjs\`.
 `;
 
-/** The text of docs/config.md for the JSON Schema of the config's input. */
-export function configDocs(schema) {
+/** The text of docs/config.md for the JSON Schema of the config's input and the names of architectures. */
+export function configDocs(schema, architectures) {
   const sections = new Map(); // one for each set of keys, however many places have it
   collect(schema, '', '', sections);
-  return [introduction, ...[...sections.values()].map(sectionText)].join('\n');
+  return [introduction(architectures), ...[...sections.values()].map(sectionText)].join('\n');
 }
 
 /** Adds the sections below `node`, in the order of the schema: a section first, then what it contains. */
@@ -103,5 +105,7 @@ function code(text) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { configSchema } = await import('../dist/config/schema.js');
-  writeFileSync(new URL('../docs/config.md', import.meta.url), configDocs(configSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' })));
+  const { namedArchitectures } = await import('../dist/config/architectures.js');
+  const schema = configSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' });
+  writeFileSync(new URL('../docs/config.md', import.meta.url), configDocs(schema, Object.keys(namedArchitectures)));
 }

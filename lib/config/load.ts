@@ -5,13 +5,14 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 
 import { SparringError } from '../errors.js';
+import { architectureNamed } from './architectures.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
 
 type Tree = Record<string, unknown>;
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = [['data', 'root'], ['teacher', 'weights'], ['generator', 'weights']];
+const pathKeys = [['data', 'root'], ['teacher', 'weights'], ['teacher', 'start'], ['generator', 'weights'], ['generator', 'start']];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {
@@ -63,7 +64,8 @@ export function applyOverrides(tree: Tree, overrides: readonly string[]): Tree {
 }
 
 /** Fills in defaults and checks every value. Throws SparringError 'config' naming path, expected and found. */
-export function resolveConfig(tree: unknown, source = 'config'): Config {
+export function resolveConfig(given: unknown, source = 'config'): Config {
+  const tree = withoutNames(given, source);
   const result = configSchema.safeParse(tree);
   if (result.success) {
     checkTogether(result.data, source);
@@ -71,6 +73,17 @@ export function resolveConfig(tree: unknown, source = 'config'): Config {
   }
   const problems = result.error.issues.map((issue) => describe(issue, tree));
   throw new SparringError('config', `${source}: ${problems[0].message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, problems[0].hint);
+}
+
+/** The config with `architecture: resnet18` and the like written out. */
+function withoutNames(tree: unknown, source: string): unknown {
+  if (typeof tree !== 'object' || tree === null) return tree;
+  const result: Tree = { ...tree };
+  for (const section of ['teacher', 'student']) {
+    const own = result[section] as Tree | null | undefined;
+    if (typeof own?.architecture === 'string') result[section] = { ...own, architecture: architectureNamed(own.architecture, `${source}: ${section}.architecture`) };
+  }
+  return result;
 }
 
 /** What no single field can know. */
@@ -83,7 +96,7 @@ function checkTogether(config: Config, source: string): void {
   if (sampling.guidance.kind === 'step' && sampling.guidance.until > sampling.guidance.from) {
     fail(`sampling.guidance.until: expected at most ${sampling.guidance.from}, the value of from, found ${sampling.guidance.until}.`, 'Time runs from 1 (pure noise) down to 0.');
   }
-  if (generator.weights) return; // the file says what the network is
+  if (generator.weights ?? generator.start) return; // the file says what the network is
   if (generator.attention.length !== generator.blockChannels.length) {
     fail(`generator.attention: expected ${generator.blockChannels.length} entries, one per level, found ${generator.attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
   }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { difficulties } from '../data/spuco-mnist.js';
 import { methods } from '../report/rows.js';
+import { architecture } from './architectures.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -45,20 +46,6 @@ function training(defaults: { steps: number; learningRate: number; emaDecay?: nu
     })
     .prefault({});
 }
-
-const cnn = z.strictObject({
-  family: z.literal('cnn'),
-  width: count.default(16).describe('channels of the first stage, doubled at each next one'),
-  stages: z.int().min(1).max(6).default(3).describe('3x3 convolutions; each but the first halves the resolution'),
-});
-const resnet = z.strictObject({
-  family: z.literal('resnet'),
-  layers: z.array(count).min(1).max(6).default([2, 2, 2, 2]).describe('blocks per stage; [2,2,2,2] is ResNet-18, [3,4,6,3] ResNet-34 or, with bottleneck, -50'),
-  width: count.default(64).describe('channels of the first stage, doubled at each next one'),
-  bottleneck: z.boolean().default(false).describe('1x1-3x3-1x1 blocks with expansion 4'),
-  stem: z.enum(['imagenet', 'cifar']).default('imagenet').describe('7x7 stride 2 and max pool, or 3x3 stride 1'),
-});
-const architecture = z.discriminatedUnion('family', [cnn, resnet]);
 
 const normalisation = {
   mean: triple.default([0.5, 0.5, 0.5]).describe('per channel, of pixels in 0..1'),
@@ -113,6 +100,7 @@ const chainGuidance = z.strictObject({
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
 });
 
+const startingWeights = z.string().optional().describe('safetensors file from whose weights the training goes on, instead of random ones');
 const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, folder train');
 
 export const configSchema = z.strictObject({
@@ -127,6 +115,7 @@ export const configSchema = z.strictObject({
   teacher: z
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the teacher is trained'),
+      start: startingWeights,
       architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),
       ...normalisation,
       trainOn: trainOn.default('broad'),
@@ -136,6 +125,7 @@ export const configSchema = z.strictObject({
   generator: z
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the generator is trained'),
+      start: startingWeights,
       blockChannels: z.array(count).min(1).max(6).default([32, 64, 96]).describe('channels per resolution level'),
       attention: z.array(z.union([z.literal(0), z.literal(1)])).default([0, 0, 1]).describe('self-attention per level'),
       layersPerBlock: count.default(1).describe('residual blocks per level; one more going up'),

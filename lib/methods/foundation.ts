@@ -54,17 +54,19 @@ interface Obtained<Model> {
 
 async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>> {
   const { config, engine, data } = context;
-  const { weights, architecture, mean, std, trainOn, training } = config.teacher;
+  const { weights, start, architecture, mean, std, trainOn, training } = config.teacher;
   if (weights) return { model: await loadClassifier(engine, config.teacher, weights, data.train), seconds: 0 };
 
-  const spec = { architecture, numClasses: data.train.classes.length, imageSize: data.train.imageSize, mean, std };
   const stage = openStage(context, 'foundation/teacher');
   const file = join(stage.folder, foundationFiles.teacher);
   if (!stage.finished()) {
-    const initial = await Classifier.create(engine, spec, data.train.classes, config.seed);
+    const { classes, imageSize } = data.train;
+    const initial = start
+      ? await loadClassifier(engine, config.teacher, start, data.train)
+      : await Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, config.seed);
     using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed });
     await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
-    await new Classifier(engine, trainer.result(), spec, data.train.classes).save(file);
+    await new Classifier(engine, trainer.result(), initial.spec, initial.classes).save(file);
     await stage.finish({ seconds: stage.seconds, steps: training.steps });
   }
   return { model: await Classifier.load(engine, file), ...stage.finished<{ seconds: number }>()! };
@@ -72,17 +74,19 @@ async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>>
 
 async function obtainGenerator(context: RunContext): Promise<Obtained<Generator>> {
   const { config, engine, data } = context;
-  const { weights, blockChannels, attention, layersPerBlock, normGroups, headDim, labelDropout, trainOn, training } = config.generator;
+  const { weights, start, blockChannels, attention, layersPerBlock, normGroups, headDim, labelDropout, trainOn, training } = config.generator;
   if (weights) return { model: await loadGenerator(engine, weights, data.train), seconds: 0 };
 
-  const spec = { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: data.train.classes.length, imageSize: data.train.imageSize };
   const stage = openStage(context, 'foundation/generator');
   const file = join(stage.folder, foundationFiles.generator);
   if (!stage.finished()) {
-    const initial = await Generator.create(engine, spec, data.train.classes, config.seed);
+    const { classes, imageSize } = data.train;
+    const initial = start
+      ? await loadGenerator(engine, start, data.train)
+      : await Generator.create(engine, { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: classes.length, imageSize }, classes, config.seed);
     using trainer = await Trainer.generator(initial, training, { seed: config.seed, labelDropout });
     await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'generator.trainOn'), training);
-    await new Generator(engine, trainer.result(), spec, data.train.classes).save(file);
+    await new Generator(engine, trainer.result(), initial.spec, initial.classes).save(file);
     await stage.finish({ seconds: stage.seconds, steps: training.steps });
   }
   return { model: await Generator.load(engine, file), ...stage.finished<{ seconds: number }>()! };

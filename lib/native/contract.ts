@@ -21,7 +21,30 @@ export interface JobControl {
 
 export type Architecture =
   | { family: 'cnn'; width: number; stages: number }
-  | { family: 'resnet'; layers: readonly number[]; width: number; bottleneck: boolean; stem: 'imagenet' | 'cifar' };
+  | { family: 'resnet'; layers: readonly number[]; width: number; bottleneck: boolean; stem: 'imagenet' | 'cifar' }
+  | {
+      family: 'vit';
+      patch: number;
+      dim: number;
+      depth: number;
+      heads: number;
+      mlpDim: number;
+      /** Register tokens. */
+      registers: number;
+      /** DeiT's distillation token and second head. */
+      distilled: boolean;
+      layerScale: boolean;
+      /** Whether class and register tokens have position embeddings too. */
+      prefixPositions: boolean;
+      /** CLIP: a norm before the blocks, no bias in the patch embedding. */
+      preNorm: boolean;
+      pool: 'token' | 'average';
+      activation: 'gelu' | 'quick-gelu';
+      normEps: number;
+    }
+  | { family: 'convnext'; depths: readonly number[]; dims: readonly number[] }
+  | { family: 'mobilenet-v3'; size: 'small' | 'large'; width: number }
+  | { family: 'efficientnet'; width: number; depth: number };
 
 export interface ClassifierSpec {
   architecture: Architecture;

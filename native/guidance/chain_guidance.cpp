@@ -55,7 +55,8 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
     const auto begin = i * segment;
     const auto output = run_steps(denoiser, input, timesteps, begin, std::min(begin + segment, steps), classes, sampling, job);
     if (i + 1 == segment_inputs.size()) {
-      const auto score = disagreement(opponents, objective, output, classes, sampling.dtype);
+      const auto logits = judge(opponents, output, sampling.dtype);
+      const auto score = objective(logits.teacher, logits.student, classes);
       result.images = output.detach();
       result.score = score.detach();
       result.gradient = torch::autograd::grad({score.sum()}, {input})[0];
@@ -83,7 +84,8 @@ at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const 
       torch::NoGradGuard no_grad;
       const auto timesteps = denoiser.schedule().timesteps(sampling.steps, Spacing::trailing);
       step.images = run_steps(denoiser, z, timesteps, 0, timesteps.size(), classes, sampling, job);
-      step.score = disagreement(opponents, options.objective, step.images, classes, sampling.dtype);
+      const auto logits = judge(opponents, step.images, sampling.dtype);
+      step.score = options.objective(logits.teacher, logits.student, classes);
     } else {
       step = chain_gradient(denoiser, opponents, options.objective, z, classes, sampling, segment, job);
     }

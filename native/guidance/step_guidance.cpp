@@ -15,10 +15,9 @@ at::Tensor rms(const at::Tensor& x) { return x.square().mean(at::IntArrayRef{1, 
 
 }  // namespace
 
-at::Tensor disagreement(const Opponents& opponents, const Objective& objective, const at::Tensor& images,
-                        const at::Tensor& classes, at::ScalarType dtype) {
+OpponentLogits judge(const Opponents& opponents, const at::Tensor& images, at::ScalarType dtype) {
   const auto pixels = (images + 1) / 2;  // classifiers take 0..1
-  return objective(opponents.teacher->forward_frozen(pixels, dtype), opponents.student->forward_frozen(pixels, dtype), classes);
+  return {opponents.teacher->forward_frozen(pixels, dtype), opponents.student->forward_frozen(pixels, dtype)};
 }
 
 GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
@@ -27,9 +26,11 @@ GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponent
   torch::AutoGradMode grad(true);
   const auto x = x_t.detach().requires_grad_(true);
   const auto prediction = denoiser.predict(x, timestep, classes, guidance_scale, dtype);
-  const auto score = disagreement(opponents, objective, prediction.x0.clamp(-1, 1), classes, dtype);
+  const auto logits = judge(opponents, prediction.x0.clamp(-1, 1), dtype);
+  const auto score = objective(logits.teacher, logits.student, classes);
   const auto gradient = torch::autograd::grad({score.sum()}, {x})[0];
-  return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach()};
+  const auto disagreement = class_probability(logits.teacher.detach(), classes) - class_probability(logits.student.detach(), classes);
+  return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach(), disagreement};
 }
 
 at::Tensor denoise_step(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
@@ -44,7 +45,8 @@ at::Tensor denoise_step(Denoiser& denoiser, const Opponents& opponents, const St
     auto guided = guidance_gradient(denoiser, opponents, guidance->objective, x_t, timestep, classes, guidance_scale, dtype);
     // A gradient of zero (both classifiers saturated) leaves the image unguided instead of dividing by zero.
     const auto direction = guided.gradient / rms(guided.gradient).clamp_min(1e-20);
-    prediction.epsilon = guided.prediction.epsilon - weight * direction;
+    const auto strength = weight * (1 - guided.disagreement.clamp_min(0)).view({-1, 1, 1, 1});
+    prediction.epsilon = guided.prediction.epsilon - strength * direction;
     prediction.x0 = x0_from_epsilon(x_t, prediction.epsilon, schedule.alpha_bar(timestep));
   } else {
     torch::NoGradGuard no_grad;

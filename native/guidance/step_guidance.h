@@ -2,10 +2,11 @@
 // to x_t through the U-Net, changes the predicted noise before the DDIM step.
 //
 //   J(x_t)    = objective(teacher(x0(x_t)), student(x0(x_t)), y),   x0 clamped to -1..1
-//   epsilon'  = epsilon - scale * w(t) * g / rms(g),                 g = dJ/dx_t, rms per image
+//   epsilon'  = epsilon - scale * w(t) * (1 - max(0, t_y - f_y)) * g / rms(g),      g = dJ/dx_t, rms per image
 //
 // The score is -epsilon / sigma, so a step along +g is a subtraction from epsilon. Normalising per image makes
-// `scale` independent of how saturated the two classifiers are.
+// `scale` independent of how saturated the two classifiers are. The factor of t_y - f_y ends the push where the two
+// already disagree: a gradient that is nearly zero, brought to full length, would only distort the image.
 #pragma once
 
 #include "diffusion/denoiser.h"
@@ -31,14 +32,18 @@ struct Opponents {
   std::shared_ptr<Classifier> student;
 };
 
-// Objective at images in -1..1: [B, 3, H, W], [B] -> [B]
-at::Tensor disagreement(const Opponents& opponents, const Objective& objective, const at::Tensor& images,
-                        const at::Tensor& classes, at::ScalarType dtype);
+struct OpponentLogits {
+  at::Tensor teacher, student;  // [B, K]
+};
+
+// What both say of images in -1..1, [B, 3, H, W].
+OpponentLogits judge(const Opponents& opponents, const at::Tensor& images, at::ScalarType dtype);
 
 struct GuidedPrediction {
   Prediction prediction;  // of the unguided model, detached
   at::Tensor gradient;    // dJ/dx_t, [B, 3, H, W]
   at::Tensor score;       // J, [B]
+  at::Tensor disagreement;  // t_y - f_y, [B]
 };
 
 // Prediction and gradient with one U-Net forward and one backward to its input.

@@ -3,17 +3,8 @@
 namespace sparring {
 namespace {
 
-torch::nn::AnyModule make_network(const ClassifierOptions& options) {
-  return std::visit(
-      [&](auto architecture) -> torch::nn::AnyModule {
-        architecture.num_classes(options.num_classes);
-        if constexpr (std::is_same_v<decltype(architecture), CnnOptions>) {
-          return torch::nn::AnyModule(Cnn(architecture));
-        } else {
-          return torch::nn::AnyModule(ResNet(architecture));
-        }
-      },
-      options.architecture);
+torch::nn::AnyModule network_of(const ClassifierOptions& options) {
+  return make_network(options.architecture, options.num_classes, options.image_size);
 }
 
 at::Tensor channel_constant(const std::array<double, 3>& values, at::Device device) {
@@ -52,7 +43,7 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
 Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t seed)
     : options_(std::move(options)), device_(device) {
   torch::manual_seed(seed);  // initialisation is the only use of the global generator
-  net_ = make_network(options_);
+  net_ = network_of(options_);
   module().to(device_);
   to_channels_last(module());
   mean_ = channel_constant(options_.mean, device_);
@@ -76,7 +67,7 @@ at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType d
 }
 
 torch::nn::AnyModule Classifier::copy_network() const {
-  auto copy = make_network(options_);
+  auto copy = network_of(options_);
   copy.ptr()->to(device_);
   to_channels_last(*copy.ptr());
   copy_weights(module(), *copy.ptr());

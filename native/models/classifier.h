@@ -4,17 +4,15 @@
 #include <array>
 #include <memory>
 #include <string>
-#include <variant>
 
 #include <torch/torch.h>
 
-#include "models/cnn.h"
-#include "models/resnet.h"
+#include "models/architecture.h"
 
 namespace sparring {
 
 struct ClassifierOptions {
-  std::variant<CnnOptions, ResNetOptions> architecture;
+  Architecture architecture;
   int64_t num_classes = 2;
   int64_t image_size = 32;
   std::array<double, 3> mean{0.5, 0.5, 0.5};  // per channel, of pixels in 0..1

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "models/nested.h"
 #include "ops/attention.h"
 #include "ops/group_norm_silu.h"
 #include "ops/upsample_conv.h"
@@ -27,18 +28,6 @@ Conv2d conv3x3(int64_t in, int64_t out, int64_t stride = 1) {
 
 at::Tensor normalise(const GroupNorm& norm, const at::Tensor& x, bool silu) {
   return group_norm_silu(x, norm->options.num_groups(), norm->weight, norm->bias, kNormEps, silu);
-}
-
-// Registers a module below plain containers, made when missing: "downsamplers.0.conv".
-template <typename Holder>
-Holder register_nested(torch::nn::Module& parent, const std::vector<std::string>& path, Holder module) {
-  auto* at = &parent;
-  for (size_t i = 0; i + 1 < path.size(); ++i) {
-    const auto children = at->named_children();
-    const auto* existing = children.find(path[i]);
-    at = existing ? existing->get() : at->register_module(path[i], std::make_shared<torch::nn::Module>(path[i])).get();
-  }
-  return at->register_module(path.back(), module);
 }
 
 // Sinusoidal embedding (Vaswani et al. 2017) with the cosine half first: [B] -> [B, channels]

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 
 #include <torch/torch.h>
@@ -7,6 +6,8 @@
 #include "io/state_dict.h"
 #include "models/classifier.h"
 #include "node/api.h"
+#include "node/architectures.h"
+#include "node/network_checks.h"
 #include "node/values.h"
 
 namespace sparring::node {
@@ -23,42 +24,15 @@ std::array<double, 3> channel_values(const Napi::Object& options, const char* ke
   return result;
 }
 
-// Options also come from the description in a weights file, which may say anything.
-void require(bool fits, const std::string& problem) {
-  if (!fits) throw Error("config", "Network: " + problem, "The options of the network are wrong, or the file that describes it is damaged.");
-}
-
-constexpr int64_t kMaxSize = 1 << 14;  // of any one dimension: channels, pixels, classes
-
-bool in_range(int64_t value, int64_t most = kMaxSize) { return value >= 1 && value <= most; }
-
-bool all_in_range(const std::vector<int64_t>& values, int64_t most = kMaxSize) {
-  return !values.empty() && values.size() <= 8 && std::all_of(values.begin(), values.end(), [most](int64_t v) { return in_range(v, most); });
-}
-
 ClassifierOptions classifier_options(const Napi::Object& options) {
   ClassifierOptions result;
-  const auto architecture = object(options, "architecture");
-  const auto family = text(architecture, "family");
-  if (family == "cnn") {
-    const auto width = integer(architecture, "width"), stages = integer(architecture, "stages");
-    require(in_range(width, 4096) && in_range(stages, 8), "width must be 1 to 4096 and stages 1 to 8.");
-    result.architecture = CnnOptions().width(width).stages(stages);
-  } else if (family == "resnet") {
-    const auto layers = integers(architecture, "layers");
-    const auto width = integer(architecture, "width");
-    require(in_range(width, 4096) && all_in_range(layers, 1000), "width must be 1 to 4096, and layers 1 to 8 numbers of at least 1.");
-    result.architecture = ResNetOptions()
-                              .layers(layers)
-                              .width(width)
-                              .bottleneck(boolean(architecture, "bottleneck"))
-                              .cifar_stem(text(architecture, "stem") == "cifar");
-  } else {
-    throw Error("usage", "Unknown architecture family '" + family + "'; expected cnn or resnet.");
-  }
+  result.architecture = architecture(object(options, "architecture"));
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
   require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
+  if (const auto* vit = std::get_if<ViTOptions>(&result.architecture)) {
+    require(result.image_size % vit->patch() == 0, "patch must divide imageSize.");
+  }
   result.mean = channel_values(options, "mean");
   result.std = channel_values(options, "std");
   for (size_t c = 0; c < 3; ++c) {

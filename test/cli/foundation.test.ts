@@ -56,6 +56,19 @@ test('foundation writes both networks and how they were made', () => {
   assert.ok(record.seconds.teacher > 0 && record.seconds.generator > 0);
 });
 
+test('start: the training goes on from the given weights', () => {
+  const still = ['teacher', 'generator'].flatMap((role) => [`${role}.start=${join(foundation, `${role}.safetensors`)}`, `${role}.training.steps=2`, `${role}.training.learningRate=1e-12`]);
+  const output = join(folder, 'started');
+  const ended = cli(makeArgs(output, ...still.flatMap((value) => ['--set', value])));
+  assert.is(ended.status, 0, ended.stderr);
+  const weights = (of: string, role: string): Buffer => readFileSync(join(of, `${role}.safetensors`));
+  assert.ok(weights(output, 'generator').equals(weights(foundation, 'generator')), 'steps of no length leave the generator as it was');
+  assert.is(weights(output, 'teacher').length, weights(foundation, 'teacher').length); // its batch statistics move
+  const refused = cli(makeArgs(join(folder, 'refused'), '--set', `generator.start=${student}`));
+  assert.is(refused.status, 1);
+  assert.match(refused.stderr, /error \(weights\): .*student\.safetensors: expected a generator, found a classifier/);
+});
+
 test('stopped by Ctrl-C and resumed, it ends with the same weights; without --resume it is refused', async () => {
   const output = join(folder, 'stopped');
   const { child, ended } = startCli(makeArgs(output));

@@ -1,5 +1,5 @@
 /** Guidance with small random networks in fp32: gradients against finite differences, and what generation promises. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert';
 import type { Generated, GenerateOptions, Guidance, ObjectiveOptions } from '../../lib/native/contract.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
+import { encodeSafetensors, readSafetensors } from '../support/safetensors.js';
 import { failure, generateOptions, openEngine, pixels, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator } from '../support/tiny.js';
 
 const engine = await openEngine();
@@ -152,6 +153,33 @@ test('guidance acts within its interval only, with the weight of its schedule', 
   assert.not.equal(first, unguided);
   assert.not.equal(await images({ from: 0.6, until: 0.6 }), unguided); // both ends belong to it
   assert.equal(await images({ from: 1, until: 0.8, schedule: 'linear' }), first, 'linear: weight 1 at its start, 0 at its end');
+});
+
+test('guidance fades where the two already disagree as wished, and not where they agree', async () => {
+  // Classifiers of one opinion: the teacher always says 0, the student always 1.
+  const folder = temporaryFolder();
+  const convinced = async (source: Classifier, label: number): Promise<Classifier> => {
+    const path = join(folder, `${label}.safetensors`);
+    await source.save(path);
+    const { tensors, metadata } = readSafetensors(path);
+    tensors['fc.bias'].values[label] += 50;
+    writeFileSync(path, encodeSafetensors(tensors, metadata));
+    return Classifier.load(engine, path);
+  };
+  using says0 = await convinced(teacher, 0);
+  using says1 = await convinced(student, 1);
+  const pair = { teacher: says0.handle, student: says1.handle };
+  const images = async (label: number, guidance: Guidance) =>
+    (await core.generate(generator.handle, pair, generateOptions({ classes: [label], seeds: [11], guidance }))).images;
+  // Both are saturated. The log form has a gradient even so, of class 0 from the student and of class 1 from the teacher.
+  const guidance = step({ objective: { form: 'log', gamma: 1 } });
+  const levels = async (label: number): Promise<number> => {
+    const unguided = await images(label, { kind: 'none' });
+    return Math.max(...(await images(label, guidance)).map((value, i) => Math.abs(value - unguided[i])));
+  };
+  const [wished, opposite] = [await levels(0), await levels(1)];
+  assert.ok(wished <= 1, `t_y = 1 and f_y = 0: ${wished} levels`);
+  assert.ok(opposite > 20, `t_y = 0 and f_y = 1: ${opposite} levels`);
 });
 
 test('the chain keeps the best iterate of each image', async () => {

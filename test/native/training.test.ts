@@ -8,7 +8,7 @@ import type { ClassifierHandle, DenoiserHandle, ModelHandle, StepResult, Trainer
 import type { Classifier } from '../../lib/native/models.js';
 import { logSoftmax, mean, norm, relativeError, rows } from '../support/numeric.js';
 import { encodeSafetensors, readSafetensors, type Tensor } from '../support/safetensors.js';
-import { batch, failure, fullAugmentation, openEngine, pixels, size, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
+import { batch, failure, fullAugmentation, generateOptions, openEngine, pixels, size, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;

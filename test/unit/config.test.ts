@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { namedArchitectures } from '../../lib/config/architectures.js';
 import { applyOverrides, readConfigFile, resolveConfig } from '../../lib/config/load.js';
 import { configSchema } from '../../lib/config/schema.js';
 import { nearest } from '../../lib/config/suggest.js';
@@ -108,7 +109,7 @@ test('what no single field can know is checked too', () => {
     [{ generator: { headDim: 24, attention: [0, 1, 1] } }, /generator\.headDim: 24 does not divide 64 channels/],
     [{ data: { kind: 'folder', root: 'x', imageSize: 30 } }, /generator\.blockChannels: 3 levels need an image size divisible by 4, found 30/],
     [{ data: { kind: 'spuco-mnist', root: 'x' }, generator: { blockChannels: [8, 8, 8, 8], attention: [0, 0, 0, 0] } }, /divisible by 8, found 28/],
-    [{ rounds: { replay: 1 } }, /rounds\.replay: expected less than 1, found 1/],
+    [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
   for (const [tree, expected] of cases) assert.match(complaint(tree), expected);
@@ -167,6 +168,17 @@ test('a config file that is missing, broken or not a mapping', () => {
   assert.match(failure(() => readConfigFile(file('text.yaml', 'hello\n'))).message, /expected keys and values, found string/);
 });
 
+test('an architecture may be given by its name', () => {
+  for (const name of Object.keys(namedArchitectures)) resolveConfig({ student: { architecture: name } });
+  const { teacher, student } = resolveConfig({ teacher: { architecture: 'resnet50' }, student: { architecture: 'vit_tiny_patch16' } });
+  assert.equal(teacher.architecture, { family: 'resnet', layers: [3, 4, 6, 3], width: 64, bottleneck: true, stem: 'imagenet' });
+  assert.equal([student.architecture.family, (student.architecture as { dim: number }).dim], ['vit', 192]);
+  const error = failure(() => resolveConfig({ student: { architecture: 'resnet_18' } }, 'run.yaml'));
+  assert.match(error.message, "run.yaml: student.architecture: expected a family with its options or one of resnet18,");
+  assert.match(error.message, "found 'resnet_18'");
+  assert.is(error.hint, "Did you mean 'resnet18'?");
+});
+
 test('nearest word', () => {
   assert.is(nearest('studnet', ['teacher', 'student']), 'student');
   assert.is(nearest('LearningRate', ['learningRate']), 'learningRate');
@@ -180,7 +192,7 @@ test('the example configs are valid', () => {
 
 test('docs/config.md is what scripts/config-docs.mjs makes of the schema', () => {
   const written = readFileSync(new URL('../../docs/config.md', import.meta.url), 'utf8');
-  assert.is(written, configDocs(configSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' })), 'run `npm run build && node scripts/config-docs.mjs`');
+  assert.is(written, configDocs(configSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' }), Object.keys(namedArchitectures)), 'run `npm run build && node scripts/config-docs.mjs`');
 });
 
 test.run();

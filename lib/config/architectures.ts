@@ -1,0 +1,109 @@
+/** The architectures of classifiers, as a config gives them: a family with its options, or a name that stands for one. */
+import { z } from 'zod';
+
+import { SparringError } from '../errors.js';
+import { nearest } from './suggest.js';
+
+const count = z.int().min(1);
+
+const cnn = z.strictObject({
+  family: z.literal('cnn'),
+  width: count.default(16).describe('channels of the first stage, doubled at each next one'),
+  stages: z.int().min(1).max(6).default(3).describe('3x3 convolutions; each but the first halves the resolution'),
+});
+const resnet = z.strictObject({
+  family: z.literal('resnet'),
+  layers: z.array(count).min(1).max(6).default([2, 2, 2, 2]).describe('blocks per stage; [2,2,2,2] is ResNet-18, [3,4,6,3] ResNet-34 or, with bottleneck, -50'),
+  width: count.default(64).describe('channels of the first stage, doubled at each next one'),
+  bottleneck: z.boolean().default(false).describe('1x1-3x3-1x1 blocks with expansion 4'),
+  stem: z.enum(['imagenet', 'cifar']).default('imagenet').describe('7x7 stride 2 and max pool, or 3x3 stride 1'),
+});
+const vit = z.strictObject({
+  family: z.literal('vit'),
+  patch: count.default(16).describe('side of a patch in pixels; divides the image size'),
+  dim: count.default(384).describe('channels of a token'),
+  depth: count.default(12).describe('blocks'),
+  heads: count.default(6).describe('attention heads; divides dim'),
+  mlpDim: count.default(1536).describe('channels within the MLP of a block'),
+  registers: z.int().min(0).max(64).default(0).describe('register tokens (DINOv2 with registers: 4)'),
+  distilled: z.boolean().default(false).describe('distillation token and second head of DeiT'),
+  layerScale: z.boolean().default(false).describe('a learned factor per channel on each residual branch (DINOv2, DeiT III)'),
+  prefixPositions: z.boolean().default(true).describe('class and register tokens have position embeddings too; not so in DeiT III and DINOv2 with registers'),
+  preNorm: z.boolean().default(false).describe('a norm before the blocks, no bias in the patch embedding (CLIP)'),
+  pool: z.enum(['token', 'average']).default('token').describe('what the head sees: the class token, or the mean of the patches (MAE)'),
+  activation: z.enum(['gelu', 'quick-gelu']).default('gelu').describe("quick-gelu: x sigmoid(1.702 x), of OpenAI's CLIP"),
+  normEps: z.number().positive().default(1e-6).describe('of the layer norms; 1e-5 in CLIP'),
+});
+const convnext = z.strictObject({
+  family: z.literal('convnext'),
+  depths: z.array(count).min(1).max(6).default([3, 3, 9, 3]).describe('blocks per stage'),
+  dims: z.array(count).min(1).max(6).default([96, 192, 384, 768]).describe('channels per stage'),
+});
+const multiplier = z.number().positive().max(16).default(1);
+const mobilenetV3 = z.strictObject({
+  family: z.literal('mobilenet-v3'),
+  size: z.enum(['small', 'large']).default('small').describe('MobileNetV3-Small or -Large'),
+  width: multiplier.describe('multiplies the channels'),
+});
+const efficientnet = z.strictObject({
+  family: z.literal('efficientnet'),
+  width: multiplier.describe('multiplies the channels; 1 is B0'),
+  depth: multiplier.describe('multiplies the blocks; 1 is B0'),
+});
+
+export const architecture = z.discriminatedUnion('family', [cnn, resnet, vit, convnext, mobilenetV3, efficientnet]);
+type ArchitectureInput = z.input<typeof architecture>;
+
+const vitSizes = {
+  tiny: { dim: 192, heads: 3, mlpDim: 768 },
+  small: {},
+  base: { dim: 768, heads: 12, mlpDim: 3072 },
+  large: { dim: 1024, depth: 24, heads: 16, mlpDim: 4096 },
+} as const;
+const vitOf = (size: keyof typeof vitSizes, more: object): ArchitectureInput => ({ family: 'vit', ...vitSizes[size], ...more });
+const clip = { preNorm: true, normEps: 1e-5 };
+
+/** Names of timm (and, for the CIFAR networks, of the paper) for the architectures in common use. */
+export const namedArchitectures: Readonly<Record<string, ArchitectureInput>> = {
+  resnet18: { family: 'resnet' },
+  resnet34: { family: 'resnet', layers: [3, 4, 6, 3] },
+  resnet50: { family: 'resnet', layers: [3, 4, 6, 3], bottleneck: true },
+  resnet101: { family: 'resnet', layers: [3, 4, 23, 3], bottleneck: true },
+  ...Object.fromEntries([20, 32, 44, 56].map((depth) => [`cifar_resnet${depth}`, { family: 'resnet', layers: Array(3).fill((depth - 2) / 6), width: 16, stem: 'cifar' }])),
+  vit_tiny_patch16: vitOf('tiny', {}),
+  vit_small_patch16: vitOf('small', {}),
+  vit_small_patch32: vitOf('small', { patch: 32 }),
+  vit_base_patch16: vitOf('base', {}),
+  vit_base_patch32: vitOf('base', { patch: 32 }),
+  vit_large_patch16: vitOf('large', {}),
+  vit_large_patch32: vitOf('large', { patch: 32 }),
+  deit_tiny_distilled_patch16: vitOf('tiny', { distilled: true }),
+  deit_small_distilled_patch16: vitOf('small', { distilled: true }),
+  deit_base_distilled_patch16: vitOf('base', { distilled: true }),
+  vit_small_patch14_dinov2: vitOf('small', { patch: 14, layerScale: true }),
+  vit_base_patch14_dinov2: vitOf('base', { patch: 14, layerScale: true }),
+  vit_large_patch14_dinov2: vitOf('large', { patch: 14, layerScale: true }),
+  vit_small_patch14_reg4_dinov2: vitOf('small', { patch: 14, layerScale: true, registers: 4, prefixPositions: false }),
+  vit_base_patch14_reg4_dinov2: vitOf('base', { patch: 14, layerScale: true, registers: 4, prefixPositions: false }),
+  vit_large_patch14_reg4_dinov2: vitOf('large', { patch: 14, layerScale: true, registers: 4, prefixPositions: false }),
+  vit_base_patch16_clip: vitOf('base', clip),
+  vit_base_patch32_clip: vitOf('base', { patch: 32, ...clip }),
+  vit_large_patch14_clip: vitOf('large', { patch: 14, ...clip }),
+  vit_base_patch16_clip_quickgelu: vitOf('base', { ...clip, activation: 'quick-gelu' }),
+  vit_base_patch32_clip_quickgelu: vitOf('base', { patch: 32, ...clip, activation: 'quick-gelu' }),
+  vit_large_patch14_clip_quickgelu: vitOf('large', { patch: 14, ...clip, activation: 'quick-gelu' }),
+  convnext_tiny: { family: 'convnext' },
+  convnext_small: { family: 'convnext', depths: [3, 3, 27, 3] },
+  convnext_base: { family: 'convnext', depths: [3, 3, 27, 3], dims: [128, 256, 512, 1024] },
+  mobilenetv3_small_100: { family: 'mobilenet-v3', size: 'small' },
+  mobilenetv3_large_100: { family: 'mobilenet-v3', size: 'large' },
+  efficientnet_b0: { family: 'efficientnet' },
+};
+
+/** What a name stands for. Throws SparringError 'config', which says where, when there is no such name. */
+export function architectureNamed(name: string, where: string): ArchitectureInput {
+  if (Object.hasOwn(namedArchitectures, name)) return namedArchitectures[name]!;
+  const names = Object.keys(namedArchitectures);
+  const guess = nearest(name, names);
+  throw new SparringError('config', `${where}: expected a family with its options or one of ${names.join(', ')}; found '${name}'.`, guess ? `Did you mean '${guess}'?` : 'See docs/config.md.');
+}

@@ -1,0 +1,23 @@
+// The classifier families. A new one is added to the variant here and to `build` in the .cpp file.
+#pragma once
+
+#include <variant>
+
+#include <torch/torch.h>
+
+#include "models/cnn.h"
+#include "models/convnext.h"
+#include "models/efficientnet.h"
+#include "models/mobilenet_v3.h"
+#include "models/resnet.h"
+#include "models/vit.h"
+
+namespace sparring {
+
+using Architecture = std::variant<CnnOptions, ResNetOptions, ViTOptions, ConvNeXtOptions, MobileNetV3Options, EfficientNetOptions>;
+
+// A network with random weights: [B, 3, H, W] -> [B, num_classes]. Families whose weights depend on the size of their
+// input take images of `image_size` pixels, the others of any size.
+torch::nn::AnyModule make_network(const Architecture& architecture, int64_t num_classes, int64_t image_size);
+
+}  // namespace sparring

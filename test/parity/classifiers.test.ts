@@ -1,0 +1,96 @@
+/** Classifiers against timm: the same weights under the same names, the same logits and gradients. */
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { stream } from '../../lib/data/random.js';
+import type { Architecture } from '../../lib/native/contract.js';
+import { relativeError } from '../support/numeric.js';
+import { goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
+import { openEngine, temporaryFolder, trainerOptions } from '../support/tiny.js';
+
+interface Case {
+  architecture: Architecture;
+  /** Largest error of the gradient in bf16: about what timm itself has, where rounding flips ReLUs. */
+  bf16Gradient: number;
+}
+
+const vit = (golden: string, more: Partial<Extract<Architecture, { family: 'vit' }>> = {}): Case => {
+  const { config } = readGolden<{ patch_size: number; embed_dim: number; depth: number; num_heads: number; mlp_ratio: number }>(`${golden}_case`);
+  return {
+    architecture: {
+      family: 'vit', patch: config.patch_size, dim: config.embed_dim, depth: config.depth, heads: config.num_heads, mlpDim: config.embed_dim * config.mlp_ratio,
+      registers: 0, distilled: false, layerScale: false, prefixPositions: true, preNorm: false, pool: 'token', activation: 'gelu', normEps: 1e-6, ...more,
+    },
+    bf16Gradient: 0.05,
+  };
+};
+const convnext = readGolden<{ depths: number[]; dims: number[] }>('convnext_case').config;
+const mobilenet = (size: 'small' | 'large'): Architecture => ({ family: 'mobilenet-v3', size, width: readGolden<{ width: number }>(`mobilenet_v3_${size}_case`).config.width });
+const efficientnet = readGolden<{ width: number; depth: number }>('efficientnet_case').config;
+
+const cases: Record<string, Case> = {
+  vit_token: vit('vit_token'),
+  vit_distilled: vit('vit_distilled', { distilled: true }),
+  vit_registers: vit('vit_registers', { registers: 3, prefixPositions: false, layerScale: true }),
+  vit_average: vit('vit_average', { pool: 'average' }),
+  vit_clip: vit('vit_clip', { preNorm: true, activation: 'quick-gelu', normEps: 1e-5 }),
+  convnext: { architecture: { family: 'convnext', depths: convnext.depths, dims: convnext.dims }, bf16Gradient: 0.05 },
+  mobilenet_v3_large: { architecture: mobilenet('large'), bf16Gradient: 0.5 },
+  mobilenet_v3_small: { architecture: mobilenet('small'), bf16Gradient: 0.2 },
+  efficientnet: { architecture: { family: 'efficientnet', width: efficientnet.width, depth: efficientnet.depth }, bf16Gradient: 0.1 },
+};
+
+const { core } = await openEngine();
+const folder = temporaryFolder();
+
+for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
+  const { config, tensors } = readGolden<{ num_classes: number }>(`${name}_case`);
+  const floats = (tensor: string) => tensors[tensor].values as Float32Array;
+  const load = async () => {
+    const model = await core.createClassifier({
+      architecture, numClasses: config.num_classes, imageSize: tensors.x.shape[3], device: 'cpu', seed: 0,
+      mean: [0, 0, 0], std: [1, 1, 1], // the case's x is what the network itself takes
+    });
+    await core.loadWeights(model, goldenPath(name));
+    return model;
+  };
+  const errors = async (precision: 'fp32' | 'bf16') => {
+    const { logits, gradient } = await core.classifierGradient(await load(), { x: floats('x'), direction: floats('cotangent'), precision });
+    return { logits: relativeError(logits, floats('y')), gradient: relativeError(gradient, floats('dx')) };
+  };
+
+  test(`${name}: logits and gradient with respect to the input`, async () => {
+    const { logits, gradient } = await errors('fp32');
+    assert.ok(logits < 1e-5, `logits: ${logits}`);
+    assert.ok(gradient < 1e-5, `gradient: ${gradient}`);
+  });
+
+  test(`${name}: bf16 is close`, async () => {
+    const { logits, gradient } = await errors('bf16');
+    assert.ok(logits < 0.03, `logits: ${logits}`);
+    assert.ok(gradient < bf16Gradient, `gradient: ${gradient}`);
+  });
+
+  test(`${name}: trains, also in bf16 and as a copy with a moving average`, async () => {
+    const imageSize = tensors.x.shape[3];
+    const random = stream(1, 'images');
+    const images = Uint8Array.from({ length: 8 * imageSize ** 2 * 3 }, () => random.integer(256));
+    const labels = Int32Array.from({ length: 8 }, (_, i) => i % config.num_classes);
+    const options = { ...trainerOptions({ precision: 'bf16', emaDecay: 0.5 }), temperature: 1, labelWeight: 0 };
+    const trainer = await core.createClassifierTrainer(await load(), null, options);
+    const losses: number[] = [];
+    for (let step = 0; step < 20; step++) losses.push((await core.trainStep(trainer, images, labels, { learningRate: 2e-3, step })).loss);
+    assert.ok(losses.at(-1)! < 0.8 * losses[0], `${losses}`);
+    const logits = await core.predict(core.trainedModel(trainer), images, { precision: 'fp32' });
+    assert.ok(logits.every(Number.isFinite));
+  });
+
+  test(`${name}: weights are saved under the names of timm`, async () => {
+    const path = join(folder, `${name}.safetensors`);
+    await core.saveWeights(await load(), path, {}, 'fp32');
+    assert.equal(readSafetensors(path).tensors, readSafetensors(goldenPath(name)).tensors);
+  });
+}
+
+test.run();

@@ -1,0 +1,53 @@
+"""What every golden file shares: pinned versions, seeded weights, how a model and its case are saved."""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+PINNED = {"torch": "2.13.0", "diffusers": "0.42.1", "timm": "1.0.31", "transformers": "5.24.0", "open_clip_torch": "3.3.0",
+          "safetensors": "0.8.0", "numpy": "2.4.6"}
+for package, expected in PINNED.items():
+    if version(package).split("+")[0] != expected:
+        sys.exit(f"make_goldens.py: expected {package} {expected}, found {version(package)}")
+
+# The torchvision wheel of the package index is built for CUDA, and its operators do not load beside a CPU torch.
+# timm imports torchvision and uses none of them, but their names must exist.
+if "+cpu" in torch.__version__:
+    torchvision_operators = torch.library.Library("torchvision", "DEF")
+    torchvision_operators.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    torchvision_operators.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+FOLDER = Path(__file__).parent.parent / "goldens"
+
+
+def save(name, tensors, config):
+    tensors = {key: value.detach().contiguous() for key, value in tensors.items()}
+    save_file(tensors, FOLDER / f"{name}.safetensors", metadata={"config": json.dumps(config, sort_keys=True)})
+
+
+def randomise_norms(model):
+    """Norm layers start as the identity, which would hide a swapped weight, bias or statistic."""
+    for module in model.modules():
+        if isinstance(module, (torch.nn.GroupNorm, torch.nn.LayerNorm, torch.nn.BatchNorm2d)):
+            torch.nn.init.normal_(module.weight, 1.0, 0.2)
+            torch.nn.init.normal_(module.bias, 0.0, 0.2)
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, 0.0, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+            module.num_batches_tracked.fill_(7)
+
+
+def save_model(name, model, config, x, **inputs):
+    """Saves the weights of `model`, and the case model(x, **inputs)."""
+    model.eval()
+    x.requires_grad_(True)
+    y = model(x, **inputs)
+    y = y.sample if hasattr(y, "sample") else y
+    cotangent = torch.randn_like(y)
+    (dx,) = torch.autograd.grad((y * cotangent).sum(), x)
+    save(name, model.state_dict(), config)
+    save(f"{name}_case", {"x": x, **inputs, "y": y, "cotangent": cotangent, "dx": dx}, config)
