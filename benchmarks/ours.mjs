@@ -106,7 +106,7 @@ async function loadModels() {
   for (const [role, spec] of Object.entries(trial.models)) {
     const create = role === 'denoiser' ? core.createDenoiser : core.createClassifier;
     handles[role] = await create({ ...spec, device: 'cpu', seed: 0 });
-    await core.loadWeights(handles[role], weightsPath(role));
+    await core.loadWeights(handles[role], weightsPath(role), { newHead: false });
   }
   return handles;
 }

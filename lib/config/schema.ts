@@ -100,7 +100,7 @@ const chainGuidance = z.strictObject({
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
 });
 
-const startingWeights = z.string().optional().describe('safetensors file from whose weights the training goes on, instead of random ones');
+const startMeaning = 'safetensors file from whose weights the training goes on, instead of random ones';
 const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, folder train');
 
 export const configSchema = z.strictObject({
@@ -115,7 +115,7 @@ export const configSchema = z.strictObject({
   teacher: z
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the teacher is trained'),
-      start: startingWeights,
+      start: z.string().optional().describe(`${startMeaning}; a head for other classes is made anew`),
       architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),
       ...normalisation,
       trainOn: trainOn.default('broad'),
@@ -125,7 +125,7 @@ export const configSchema = z.strictObject({
   generator: z
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the generator is trained'),
-      start: startingWeights,
+      start: z.string().optional().describe(startMeaning),
       blockChannels: z.array(count).min(1).max(6).default([32, 64, 96]).describe('channels per resolution level'),
       attention: z.array(z.union([z.literal(0), z.literal(1)])).default([0, 0, 1]).describe('self-attention per level'),
       layersPerBlock: count.default(1).describe('residual blocks per level; one more going up'),

@@ -62,7 +62,7 @@ async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>>
   if (!stage.finished()) {
     const { classes, imageSize } = data.train;
     const initial = start
-      ? await loadClassifier(engine, config.teacher, start, data.train)
+      ? await loadClassifier(engine, config.teacher, start, data.train, { newHead: true, seed: config.seed })
       : await Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, config.seed);
     using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed });
     await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
@@ -112,11 +112,11 @@ async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, 
 }
 
 /** Loads a file of sparring, which says what it is, or one of torchvision or timm with the configured architecture. */
-export async function loadClassifier(engine: Engine, { architecture, mean, std }: Described, path: string, inputs: Inputs): Promise<Classifier> {
+export async function loadClassifier(engine: Engine, { architecture, mean, std }: Described, path: string, inputs: Inputs, head: { newHead?: boolean; seed?: number } = {}): Promise<Classifier> {
   const { classes, imageSize } = inputs;
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
   const foreign = { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] };
-  return checkInputs(await Classifier.load(engine, path, metadata['sparring.kind'] ? undefined : foreign), inputs, path);
+  return checkInputs(await Classifier.load(engine, path, metadata['sparring.kind'] ? undefined : foreign, head), inputs, path);
 }
 
 export async function loadGenerator(engine: Engine, path: string, inputs: Inputs): Promise<Generator> {

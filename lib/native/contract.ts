@@ -182,7 +182,8 @@ export interface NativeCore {
   createDenoiser(spec: DenoiserSpec & Placement): Promise<DenoiserHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
   inspectWeights(path: string): Promise<WeightsInfo>;
-  loadWeights(model: ModelHandle, path: string): Promise<void>;
+  /** With `newHead`, a classifier's head that the file lacks, or has for another number of classes, stays random. */
+  loadWeights(model: ModelHandle, path: string, options: { newHead: boolean }): Promise<void>;
   saveWeights(model: ModelHandle, path: string, metadata: Record<string, string>, dtype: StorageType): Promise<void>;
   parameterCount(model: ModelHandle): Promise<number>;
   /** Logits, [B, K]. */

@@ -30,14 +30,15 @@ export class Classifier implements Disposable {
 
   /**
    * Loads a safetensors file. A file that sparring wrote says what it is; for one of torchvision or timm pass `given`.
+   * With `newHead` its head may be missing or made for another number of classes; it is then random, from `seed`.
    * Throws SparringError 'weights' when the file is damaged or does not fit, 'io' when it cannot be read.
    */
-  static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>): Promise<Classifier> {
+  static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>, { newHead = false, seed = 0 } = {}): Promise<Classifier> {
     const { spec, classes } = given ?? (await readModelFile<ClassifierSpec>(engine, path, 'classifier'));
-    const classifier = await Classifier.create(engine, spec, classes, 0).catch((error) => {
+    const classifier = await Classifier.create(engine, spec, classes, seed).catch((error) => {
       throw given ? error : damagedDescription(path, error);
     });
-    await engine.run((core) => core.loadWeights(classifier.handle, path));
+    await engine.run((core) => core.loadWeights(classifier.handle, path, { newHead }));
     return classifier;
   }
 
@@ -85,7 +86,7 @@ export class Generator implements Disposable {
     const generator = await Generator.create(engine, spec, classes, 0).catch((error) => {
       throw damagedDescription(path, error);
     });
-    await engine.run((core) => core.loadWeights(generator.handle, path));
+    await engine.run((core) => core.loadWeights(generator.handle, path, { newHead: false }));
     return generator;
   }
 

@@ -1,5 +1,6 @@
 #include "io/state_dict.h"
 
+#include <algorithm>
 #include <map>
 
 #include "error.h"
@@ -33,24 +34,24 @@ NamedTensors state_dict(const torch::nn::Module& module) {
   return tensors;
 }
 
-void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::string& prefix) {
-  std::map<std::string, at::Tensor> sources;
-  for (const auto& [name, tensor] : file.tensors) {
-    if (name.starts_with(prefix)) sources.emplace(name.substr(prefix.size()), tensor);
-  }
+void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::vector<std::string>& optional) {
+  std::map<std::string, at::Tensor> sources(file.tensors.begin(), file.tensors.end());
+  const auto is_optional = [&](const std::string& name) {
+    return std::any_of(optional.begin(), optional.end(), [&](const std::string& part) { return name.starts_with(part + "."); });
+  };
   std::vector<std::string> missing, misshapen, unexpected;
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // (target, source)
   for (const auto& [name, target] : state_dict(module)) {
     const auto source = sources.find(name);
     if (source == sources.end()) {
-      if (!name.ends_with("num_batches_tracked")) missing.push_back(prefix + name);
+      if (!is_optional(name) && !name.ends_with("num_batches_tracked")) missing.push_back(name);
       continue;
     }
     if (fits(target, source->second)) copies.emplace_back(target, source->second);
-    else misshapen.push_back(prefix + name + ": expected " + describe(target) + ", found " + describe(source->second));
+    else if (!is_optional(name) || target.sizes() == source->second.sizes()) misshapen.push_back(name + ": expected " + describe(target) + ", found " + describe(source->second));
     sources.erase(source);
   }
-  for (const auto& [name, tensor] : sources) unexpected.push_back(prefix + name + ": " + describe(tensor));
+  for (const auto& [name, tensor] : sources) unexpected.push_back(name + ": " + describe(tensor));
 
   if (!missing.empty() || !misshapen.empty() || !unexpected.empty()) {
     std::string message = file.path + ": the weights do not fit the model.";

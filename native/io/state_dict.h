@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <torch/torch.h>
 
@@ -12,10 +13,11 @@ namespace sparring {
 // All parameters and buffers, detached, sharing memory with the module; parameters first, each in registration order.
 NamedTensors state_dict(const torch::nn::Module& module);
 
-// Copies the file's tensors into the module's parameters and buffers, converting floating-point types and devices. With
-// a `prefix`, only tensors whose name starts with it are used, by the rest of their name. All or nothing: every missing,
-// unexpected and misshapen name is listed in one Error "weights" before anything is changed. `num_batches_tracked` may
-// be missing, since files older than PyTorch 0.4.1 have none and nothing is computed from it with a fixed momentum.
-void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::string& prefix = "");
+// Copies the file's tensors into the module's parameters and buffers, converting floating-point types and devices. All or
+// nothing: every missing, unexpected and misshapen name is listed in one Error "weights" before anything is changed.
+// Tensors below the modules `optional` ("fc", "head") may be missing or of another shape in the file; they then stay as
+// they are. `num_batches_tracked` may be missing, since files older than PyTorch 0.4.1 have none and nothing is computed
+// from it with a fixed momentum.
+void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::vector<std::string>& optional = {});
 
 }  // namespace sparring

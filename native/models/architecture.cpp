@@ -10,6 +10,13 @@ torch::nn::AnyModule build(const ConvNeXtOptions& options) { return torch::nn::A
 torch::nn::AnyModule build(const MobileNetV3Options& options) { return torch::nn::AnyModule(MobileNetV3(options)); }
 torch::nn::AnyModule build(const EfficientNetOptions& options) { return torch::nn::AnyModule(EfficientNet(options)); }
 
+std::vector<std::string> heads(const CnnOptions&) { return {"fc"}; }
+std::vector<std::string> heads(const ResNetOptions&) { return {"fc"}; }
+std::vector<std::string> heads(const ViTOptions&) { return {"head", "head_dist"}; }
+std::vector<std::string> heads(const ConvNeXtOptions&) { return {"head.fc"}; }
+std::vector<std::string> heads(const MobileNetV3Options&) { return {"classifier"}; }
+std::vector<std::string> heads(const EfficientNetOptions&) { return {"classifier"}; }
+
 }  // namespace
 
 torch::nn::AnyModule make_network(const Architecture& architecture, int64_t num_classes, int64_t image_size) {
@@ -20,6 +27,10 @@ torch::nn::AnyModule make_network(const Architecture& architecture, int64_t num_
         return build(options);
       },
       architecture);
+}
+
+std::vector<std::string> head_names(const Architecture& architecture) {
+  return std::visit([](const auto& options) { return heads(options); }, architecture);
 }
 
 }  // namespace sparring

@@ -1,7 +1,9 @@
 // The classifier families. A new one is added to the variant here and to `build` in the .cpp file.
 #pragma once
 
+#include <string>
 #include <variant>
+#include <vector>
 
 #include <torch/torch.h>
 
@@ -19,5 +21,8 @@ using Architecture = std::variant<CnnOptions, ResNetOptions, ViTOptions, ConvNeX
 // A network with random weights: [B, 3, H, W] -> [B, num_classes]. Families whose weights depend on the size of their
 // input take images of `image_size` pixels, the others of any size.
 torch::nn::AnyModule make_network(const Architecture& architecture, int64_t num_classes, int64_t image_size);
+
+// Names of the layers whose output are the classes.
+std::vector<std::string> head_names(const Architecture& architecture);
 
 }  // namespace sparring

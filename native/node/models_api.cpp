@@ -136,9 +136,13 @@ void register_models(Api& api) {
     };
   });
 
-  api.add_async("loadWeights", 2, [](const Napi::CallbackInfo& info) -> Work {
-    return [model = any_model(info[0]), path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {
-      load_into(model.module(), read_safetensors(path));
+  // loadWeights(model, path, {newHead}): with newHead, a head that the file lacks or has for other classes stays random
+  api.add_async("loadWeights", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto model = any_model(info[0]);
+    std::vector<std::string> optional;
+    if (boolean(info[2].As<Napi::Object>(), "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
+    return [model, path = info[1].ToString().Utf8Value(), optional](const JobContext&) -> Finish {
+      load_into(model.module(), read_safetensors(path), optional);
       model.touch();
       return finish_nothing();
     };

@@ -7,7 +7,7 @@ import { stream } from '../../lib/data/random.js';
 import type { Architecture } from '../../lib/native/contract.js';
 import { relativeError } from '../support/numeric.js';
 import { goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
-import { openEngine, temporaryFolder, trainerOptions } from '../support/tiny.js';
+import { failure, openEngine, temporaryFolder, trainerOptions } from '../support/tiny.js';
 
 interface Case {
   architecture: Architecture;
@@ -41,18 +41,19 @@ const cases: Record<string, Case> = {
   efficientnet: { architecture: { family: 'efficientnet', width: efficientnet.width, depth: efficientnet.depth }, bf16Gradient: 0.1 },
 };
 
-const { core } = await openEngine();
+const engine = await openEngine();
+const { core } = engine;
 const folder = temporaryFolder();
 
 for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
   const { config, tensors } = readGolden<{ num_classes: number }>(`${name}_case`);
   const floats = (tensor: string) => tensors[tensor].values as Float32Array;
-  const load = async () => {
+  const load = async ({ numClasses = config.num_classes, newHead = false } = {}) => {
     const model = await core.createClassifier({
-      architecture, numClasses: config.num_classes, imageSize: tensors.x.shape[3], device: 'cpu', seed: 0,
+      architecture, numClasses, imageSize: tensors.x.shape[3], device: 'cpu', seed: 0,
       mean: [0, 0, 0], std: [1, 1, 1], // the case's x is what the network itself takes
     });
-    await core.loadWeights(model, goldenPath(name));
+    await core.loadWeights(model, goldenPath(name), { newHead });
     return model;
   };
   const errors = async (precision: 'fp32' | 'bf16') => {
@@ -90,6 +91,18 @@ for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
     const path = join(folder, `${name}.safetensors`);
     await core.saveWeights(await load(), path, {}, 'fp32');
     assert.equal(readSafetensors(path).tensors, readSafetensors(goldenPath(name)).tensors);
+  });
+
+  test(`${name}: other classes take a new head, and nothing else`, async () => {
+    const path = join(folder, `${name}-3.safetensors`);
+    await core.saveWeights(await load({ numClasses: 3, newHead: true }), path, {}, 'fp32');
+    const [found, expected] = [readSafetensors(path).tensors, readSafetensors(goldenPath(name)).tensors];
+    const changed = Object.keys(expected).filter((key) => JSON.stringify(found[key].shape) !== JSON.stringify(expected[key].shape));
+    assert.ok(changed.length > 0 && changed.every((key) => /^(head|head_dist|head\.fc|classifier)\.(weight|bias)$/.test(key)), `${changed}`);
+    for (const key of changed) assert.is(found[key].shape[0], 3);
+    for (const key of Object.keys(expected)) if (!changed.includes(key)) assert.equal(found[key], expected[key], key);
+    const { message } = await failure(() => engine.run(() => load({ numClasses: 3 })), 'weights');
+    for (const key of changed) assert.match(message, `${key}: expected Float [3`);
   });
 }
 
