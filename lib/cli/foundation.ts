@@ -17,7 +17,7 @@ export const command: CommandModule<object, Flags> = {
     yargs
       .options(flagsOf.training)
       .positional('data', { choices: ['birds'], describe: 'the embedded dataset; for others give --config' })
-      .example('$0 foundation birds --output assets/birds', 'recreate the shipped weights') as never,
+      .example('$0 foundation birds --output birds', 'the birds; how the shipped weights were made is in assets/birds/foundation.json') as never,
   handler: async (flags) => {
     const config = configFromFlags(flags, { name: 'foundation', ...(flags.data && { data: { kind: flags.data } }) });
     if (flags['dry-run']) return printPlan('foundation', config, flags);

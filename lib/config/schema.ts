@@ -12,13 +12,14 @@ const triple = z.tuple([z.number(), z.number(), z.number()]);
 /** Ranges of colour jitter; 0 = none. */
 type Jitter = { brightness: number; contrast: number; saturation: number };
 const noJitter: Jitter = { brightness: 0, contrast: 0, saturation: 0 };
+const strongJitter: Jitter = { brightness: 0.3, contrast: 0.3, saturation: 0.5 };
 
-function augment({ brightness, contrast, saturation }: Jitter) {
+function augment({ brightness, contrast, saturation }: Jitter, cropPadding: number) {
   const range = z.number().min(0).max(1);
   return z
     .strictObject({
       flip: z.boolean().default(true).describe('mirror left-right with probability 1/2'),
-      cropPadding: z.int().min(0).default(2).describe('pixels of reflect-padded random shift'),
+      cropPadding: z.int().min(0).default(cropPadding).describe('pixels of reflect-padded random shift'),
       brightness: range.default(brightness).describe('jitter factor drawn from 1 - b .. 1 + b'),
       contrast: range.default(contrast).describe('likewise, around the mean grey of the image'),
       saturation: range.default(saturation).describe('likewise, around the grey of each pixel'),
@@ -27,7 +28,7 @@ function augment({ brightness, contrast, saturation }: Jitter) {
 }
 
 /** How a network is trained; `steps` and `learningRate` have no default that suits all. */
-function training(defaults: { steps: number; learningRate: number; emaDecay?: number; warmupSteps?: number; schedule?: 'cosine' | 'constant'; jitter?: Jitter }) {
+function training(defaults: { steps: number; learningRate: number; emaDecay?: number; warmupSteps?: number; jitter?: Jitter; cropPadding?: number }) {
   return z
     .strictObject({
       steps: count.default(defaults.steps).describe('optimizer steps'),
@@ -42,7 +43,7 @@ function training(defaults: { steps: number; learningRate: number; emaDecay?: nu
       weightDecay: z.number().min(0).default(0.01).describe('decoupled in adamw, added to the gradient in sgd'),
       clipNorm: z.number().min(0).default(1).describe('global gradient norm; 0 = no clipping'),
       emaDecay: z.number().min(0).max(0.99999).default(defaults.emaDecay ?? 0).describe('of the moving average of the weights; 0 = none'),
-      augment: augment(defaults.jitter ?? noJitter),
+      augment: augment(defaults.jitter ?? noJitter, defaults.cropPadding ?? 2),
     })
     .prefault({});
 }
@@ -119,7 +120,7 @@ export const configSchema = z.strictObject({
       architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),
       ...normalisation,
       trainOn: trainOn.default('broad'),
-      training: training({ steps: 4000, learningRate: 2e-3, emaDecay: 0.99, jitter: { brightness: 0.3, contrast: 0.3, saturation: 0.5 } }),
+      training: training({ steps: 4000, learningRate: 2e-3, emaDecay: 0.99, jitter: strongJitter }),
     })
     .prefault({}),
   generator: z
@@ -148,9 +149,9 @@ export const configSchema = z.strictObject({
   methods: z.array(z.enum(methods).exclude(['teacher', 'edrm'])).default(['edrm-longer', 'unguided', 'unguided-selected', 'config']).describe('rows beside teacher and edrm'),
   rounds: z
     .strictObject({
-      count: count.default(10).describe('rounds of generation and training'),
-      imagesPerRound: count.default(160).describe('generated, before selection'),
-      training: training({ steps: 160, learningRate: 3e-3, emaDecay: 0.98, warmupSteps: 0 }).describe('steps are of each round, the schedule spans all rounds'),
+      count: count.default(3).describe('rounds of generation and training'),
+      imagesPerRound: count.default(540).describe('generated, before selection'),
+      training: training({ steps: 540, learningRate: 3e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4 }).describe('steps are of each round, the schedule spans all rounds'),
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),
       teacherProbability: fraction.default(0.8).describe('selection: the teacher prefers the class and gives it at least this'),
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),

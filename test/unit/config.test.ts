@@ -43,7 +43,7 @@ test('an empty config is the default run', () => {
   assert.is(config.output, undefined);
   assert.is(config.data.kind, 'birds');
   assert.equal(config.methods, ['edrm-longer', 'unguided', 'unguided-selected', 'config']);
-  assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [10, 160, 160]);
+  assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [3, 540, 540]);
   const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2 }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' };
   assert.equal(config.sampling.guidance, guidance);
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
