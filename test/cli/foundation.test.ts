@@ -64,7 +64,7 @@ test('start: the training goes on from the given weights', () => {
   const weights = (of: string, role: string): Buffer => readFileSync(join(of, `${role}.safetensors`));
   assert.ok(weights(output, 'generator').equals(weights(foundation, 'generator')), 'steps of no length leave the generator as it was');
   assert.is(weights(output, 'teacher').length, weights(foundation, 'teacher').length); // its batch statistics move
-  const refused = cli(makeArgs(join(folder, 'refused'), '--set', `generator.start=${student}`));
+  const refused = cli(makeArgs(join(folder, 'wrong-start'), '--set', `generator.start=${student}`));
   assert.is(refused.status, 1);
   assert.match(refused.stderr, /error \(weights\): .*student\.safetensors: expected a generator, found a classifier/);
 });
