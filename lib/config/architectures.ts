@@ -54,6 +54,22 @@ const efficientnet = z.strictObject({
 export const architecture = z.discriminatedUnion('family', [cnn, resnet, vit, convnext, mobilenetV3, efficientnet]);
 type ArchitectureInput = z.input<typeof architecture>;
 
+/** What keeps a network of this architecture from taking images of this size, or from being built at all; undefined if nothing does. */
+export function architectureProblem(options: z.output<typeof architecture>, imageSize: number): string | undefined {
+  if (options.family === 'vit') {
+    const { dim, heads, patch, distilled, pool } = options;
+    if (dim % heads !== 0) return `${heads} heads do not divide ${dim} channels.`;
+    if (imageSize % patch !== 0) return `patches of ${patch} px do not divide images of ${imageSize} px.`;
+    if (distilled && pool === 'average') return 'a distilled transformer has class and distillation tokens, not an average, for its heads.';
+  } else if (options.family === 'convnext') {
+    const { depths, dims } = options;
+    if (depths.length !== dims.length) return `expected as many dims as depths, found ${dims.length} and ${depths.length}.`;
+    const least = 4 * 2 ** (depths.length - 1); // the stem divides by 4, each further stage by 2
+    if (imageSize < least) return `${depths.length} stages need images of at least ${least} px, found ${imageSize}.`;
+  }
+  return undefined;
+}
+
 const vitSizes = {
   tiny: { dim: 192, heads: 3, mlpDim: 768 },
   small: {},

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 
 import { SparringError } from '../errors.js';
-import { architectureNamed } from './architectures.js';
+import { architectureNamed, architectureProblem } from './architectures.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
 
@@ -96,6 +96,15 @@ function checkTogether(config: Config, source: string): void {
   if (sampling.guidance.kind === 'step' && sampling.guidance.until > sampling.guidance.from) {
     fail(`sampling.guidance.until: expected at most ${sampling.guidance.from}, the value of from, found ${sampling.guidance.until}.`, 'Time runs from 1 (pure noise) down to 0.');
   }
+  for (const role of ['teacher', 'generator'] as const) {
+    if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
+  }
+  const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
+  for (const role of ['teacher', 'student'] as const) {
+    if (role === 'teacher' && config.teacher.weights) continue; // a file may say what the network is
+    const problem = architectureProblem(config[role].architecture, size);
+    if (problem) fail(`${role}.architecture: ${problem}`, 'Choose another architecture or image size.');
+  }
   if (generator.weights ?? generator.start) return; // the file says what the network is
   if (generator.attention.length !== generator.blockChannels.length) {
     fail(`generator.attention: expected ${generator.blockChannels.length} entries, one per level, found ${generator.attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
@@ -106,7 +115,6 @@ function checkTogether(config: Config, source: string): void {
     if (channels % generator.normGroups !== 0) fail(`generator.normGroups: ${generator.normGroups} does not divide ${channels} channels.`, 'Choose a divisor of every level.');
     if (attends && channels > generator.headDim && channels % generator.headDim !== 0) fail(`generator.headDim: ${generator.headDim} does not divide ${channels} channels.`, 'Choose a divisor of every level with attention, and of the last.');
   }
-  const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
   const factor = 2 ** (generator.blockChannels.length - 1);
   if (size % factor !== 0) fail(`generator.blockChannels: ${generator.blockChannels.length} levels need an image size divisible by ${factor}, found ${size}.`, 'Use fewer levels or another data.imageSize.');
 }

@@ -109,6 +109,12 @@ test('what no single field can know is checked too', () => {
     [{ generator: { headDim: 24, attention: [0, 1, 1] } }, /generator\.headDim: 24 does not divide 64 channels/],
     [{ data: { kind: 'folder', root: 'x', imageSize: 30 } }, /generator\.blockChannels: 3 levels need an image size divisible by 4, found 30/],
     [{ data: { kind: 'spuco-mnist', root: 'x' }, generator: { blockChannels: [8, 8, 8, 8], attention: [0, 0, 0, 0] } }, /divisible by 8, found 28/],
+    [{ student: { architecture: { family: 'vit', dim: 10, heads: 3 } } }, /student\.architecture: 3 heads do not divide 10 channels/],
+    [{ data: { kind: 'spuco-mnist', root: 'x' }, student: { architecture: 'vit_small_patch16' } }, /student\.architecture: patches of 16 px do not divide images of 28 px/],
+    [{ student: { architecture: { family: 'vit', distilled: true, pool: 'average' } } }, /student\.architecture: a distilled transformer/],
+    [{ teacher: { architecture: { family: 'convnext', depths: [1, 1] } } }, /teacher\.architecture: expected as many dims as depths, found 4 and 2/],
+    [{ data: { kind: 'spuco-mnist', root: 'x' }, teacher: { architecture: 'convnext_tiny' } }, /teacher\.architecture: 4 stages need images of at least 32 px, found 28/],
+    [{ generator: { weights: 'a', start: 'b' } }, /generator: expected weights or start, found both/],
     [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
@@ -169,7 +175,7 @@ test('a config file that is missing, broken or not a mapping', () => {
 });
 
 test('an architecture may be given by its name', () => {
-  for (const name of Object.keys(namedArchitectures)) resolveConfig({ student: { architecture: name } });
+  for (const name of Object.keys(namedArchitectures)) resolveConfig({ data: { kind: 'folder', root: 'x', imageSize: 224 }, student: { architecture: name } });
   const { teacher, student } = resolveConfig({ teacher: { architecture: 'resnet50' }, student: { architecture: 'vit_tiny_patch16' } });
   assert.equal(teacher.architecture, { family: 'resnet', layers: [3, 4, 6, 3], width: 64, bottleneck: true, stem: 'imagenet' });
   assert.equal([student.architecture.family, (student.architecture as { dim: number }).dim], ['vit', 192]);
