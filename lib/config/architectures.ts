@@ -79,7 +79,7 @@ const vitSizes = {
 const vitOf = (size: keyof typeof vitSizes, more: object): ArchitectureInput => ({ family: 'vit', ...vitSizes[size], ...more });
 const clip = { preNorm: true, normEps: 1e-5 };
 
-/** Names of timm (and, for the CIFAR networks, of the paper) for the architectures in common use. */
+/** Names of timm, without the image size (and, for the CIFAR networks, of the paper), for the architectures in common use. */
 export const namedArchitectures: Readonly<Record<string, ArchitectureInput>> = {
   resnet18: { family: 'resnet' },
   resnet34: { family: 'resnet', layers: [3, 4, 6, 3] },

@@ -1,4 +1,4 @@
-// The classifier families. A new one is added to the variant here and to `build` in the .cpp file.
+// The classifier families. A new one is added to the variant here, and to `build` and `heads` in the .cpp file.
 #pragma once
 
 #include <string>

@@ -11,15 +11,9 @@ using torch::nn::LayerNorm;
 using torch::nn::LayerNormOptions;
 using torch::nn::Linear;
 
-constexpr double kInitialStd = 0.02;  // of weights and position embeddings, truncated normal as in timm
+constexpr double kInitialStd = 0.02;  // of weights and embeddings; timm truncates at +-2, which never acts at this width
 
 LayerNorm make_norm(const ViTOptions& options) { return LayerNorm(LayerNormOptions({options.dim()}).eps(options.norm_eps())); }
-
-// Normal with kInitialStd, cut at two standard deviations. Truncation at +-2 as in timm hardly ever acts at this width.
-void init_normal(at::Tensor& tensor) {
-  torch::NoGradGuard no_grad;
-  tensor.normal_(0, kInitialStd).clamp_(-2, 2);
-}
 
 // A parameter below a container of its own: "ls1.gamma".
 at::Tensor register_layer_scale(torch::nn::Module& block, const std::string& name, int64_t dim) {
@@ -77,12 +71,12 @@ ViTImpl::ViTImpl(const ViTOptions& options) : options(options) {
   head = register_module("head", Linear(dim, options.num_classes()));
   if (options.distilled()) head_dist = register_module("head_dist", Linear(dim, options.num_classes()));
 
-  init_normal(pos_embed);
-  if (dist_token.defined()) init_normal(dist_token);
   torch::NoGradGuard no_grad;
+  pos_embed.normal_(0, kInitialStd);
+  if (dist_token.defined()) dist_token.normal_(0, kInitialStd);
   for (auto& module : modules(/*include_self=*/false)) {
     if (auto* linear = module->as<Linear>()) {
-      init_normal(linear->weight);
+      linear->weight.normal_(0, kInitialStd);
       linear->bias.zero_();
     }
   }
@@ -106,8 +100,8 @@ at::Tensor ViTImpl::forward(const at::Tensor& x) {
   if (norm_pre) tokens = norm_pre(tokens);
   for (auto& block : blocks) tokens = block(tokens);
   if (options.average_pool()) {
-    const auto prefix = tokens.size(1) - (options.image_size() / options.patch()) * (options.image_size() / options.patch());
-    return head(norm(tokens.slice(1, prefix).mean(1)));
+    const auto side = options.image_size() / options.patch();
+    return head(norm(tokens.slice(1, tokens.size(1) - side * side).mean(1)));  // without class and register tokens
   }
   if (!options.distilled()) return head(norm(tokens.select(1, 0)));
   return (head(norm(tokens.select(1, 0))) + head_dist(norm(tokens.select(1, 1)))) / 2;

@@ -1,5 +1,3 @@
-#include <torch/torch.h>
-
 #include "node/architectures.h"
 
 #include "node/network_checks.h"

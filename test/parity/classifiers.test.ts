@@ -1,4 +1,5 @@
-/** Classifiers against timm: the same weights under the same names, the same logits and gradients. */
+/** Classifiers against timm (ResNets have the names of torchvision too): the same weights under the same names, the same
+ * logits and gradients. */
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -25,11 +26,21 @@ const vit = (golden: string, more: Partial<Extract<Architecture, { family: 'vit'
     bf16Gradient: 0.05,
   };
 };
+const resnet = (golden: string): Case => {
+  const { config } = readGolden<{ block: 'BasicBlock' | 'Bottleneck'; layers: number[]; channels: number[]; cifar_stem: boolean }>(`${golden}_case`);
+  return {
+    architecture: { family: 'resnet', layers: config.layers, width: config.channels[0], bottleneck: config.block === 'Bottleneck', stem: config.cifar_stem ? 'cifar' : 'imagenet' },
+    bf16Gradient: 0.45, // eager PyTorch autocast is 0.34 off as well
+  };
+};
 const convnext = readGolden<{ depths: number[]; dims: number[] }>('convnext_case').config;
 const mobilenet = (size: 'small' | 'large'): Architecture => ({ family: 'mobilenet-v3', size, width: readGolden<{ width: number }>(`mobilenet_v3_${size}_case`).config.width });
 const efficientnet = readGolden<{ width: number; depth: number }>('efficientnet_case').config;
 
 const cases: Record<string, Case> = {
+  resnet_basic: resnet('resnet_basic'),
+  resnet_bottleneck: resnet('resnet_bottleneck'),
+  resnet_cifar: resnet('resnet_cifar'),
   vit_token: vit('vit_token'),
   vit_distilled: vit('vit_distilled', { distilled: true }),
   vit_registers: vit('vit_registers', { registers: 3, prefixPositions: false, layerScale: true }),
@@ -98,7 +109,7 @@ for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
     await core.saveWeights(await load({ numClasses: 3, newHead: true }), path, {}, 'fp32');
     const [found, expected] = [readSafetensors(path).tensors, readSafetensors(goldenPath(name)).tensors];
     const changed = Object.keys(expected).filter((key) => JSON.stringify(found[key].shape) !== JSON.stringify(expected[key].shape));
-    assert.ok(changed.length > 0 && changed.every((key) => /^(head|head_dist|head\.fc|classifier)\.(weight|bias)$/.test(key)), `${changed}`);
+    assert.ok(changed.length > 0 && changed.every((key) => /^(fc|head|head_dist|head\.fc|classifier)\.(weight|bias)$/.test(key)), `${changed}`);
     for (const key of changed) assert.is(found[key].shape[0], 3);
     for (const key of Object.keys(expected)) if (!changed.includes(key)) assert.equal(found[key], expected[key], key);
     const { message } = await failure(() => engine.run(() => load({ numClasses: 3 })), 'weights');

@@ -5,14 +5,14 @@
         open_clip_torch==3.3.0
     goldens-env/bin/pip install pillow huggingface_hub pyyaml requests filelock regex packaging importlib_metadata tqdm \
         tokenizers ftfy
-    goldens-env/bin/python test/parity/make_goldens.py [module of test/parity/reference ...]
+    goldens-env/bin/python test/parity/make_goldens.py [--output folder] [module of test/parity/reference ...]
 
 Everything is fp32, seeded and computed on the CPU with one thread. What a file was made with is JSON under the metadata
 key "config" (a single key, so that the bytes are reproducible). `<name>.safetensors` is a model's state_dict and nothing
 else; `<name>_case.safetensors` holds its inputs, its output y, and dx, the gradient of sum(y * cotangent).
 """
 
-import sys
+import argparse
 from importlib import import_module
 from pathlib import Path
 
@@ -23,9 +23,14 @@ def main():
     from reference import common  # checks the pinned versions, before anything else is imported
 
     common.torch.set_num_threads(1)
-    common.FOLDER.mkdir(parents=True, exist_ok=True)
     modules = sorted(path.stem for path in REFERENCES.glob("*.py") if path.stem not in ("__init__", "common"))
-    for name in sys.argv[1:] or modules:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--output", type=Path, default=common.FOLDER)
+    parser.add_argument("modules", nargs="*", choices=[[], *modules])
+    arguments = parser.parse_args()
+    common.FOLDER = arguments.output
+    common.FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in arguments.modules or modules:
         import_module(f"reference.{name}").make()
     for path in sorted(common.FOLDER.glob("*.safetensors")):
         print(f"{path.stat().st_size:8d}  {path.name}")
