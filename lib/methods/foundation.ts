@@ -42,28 +42,43 @@ export interface Foundation {
 
 /** Loads or trains both. */
 export async function obtainFoundation(context: RunContext): Promise<Foundation> {
-  const teacher = await obtainTeacher(context);
-  const generator = await obtainGenerator(context);
+  const { config, engine, data } = context;
+  // Both are opened before either is trained: a wrong file costs no training.
+  const initial = { teacher: await openTeacher(engine, config, data.train), generator: await openGenerator(engine, config, data.train) };
+  const teacher = config.teacher.weights ? { model: initial.teacher, seconds: 0 } : await trainTeacher(context, initial.teacher);
+  const generator = config.generator.weights ? { model: initial.generator, seconds: 0 } : await trainGenerator(context, initial.generator);
   return { teacher: teacher.model, generator: generator.model, seconds: { teacher: teacher.seconds, generator: generator.seconds } };
 }
 
-interface Obtained<Model> {
+/** The teacher of a run, or what its training begins with: given weights, or random ones. */
+export async function openTeacher(engine: Engine, { teacher, seed }: Config, inputs: Inputs): Promise<Classifier> {
+  const { weights, start, architecture, mean, std } = teacher;
+  if (weights) return loadClassifier(engine, teacher, weights, inputs);
+  if (start) return loadClassifier(engine, teacher, start, inputs, { newHead: true, seed });
+  const { classes, imageSize } = inputs;
+  return Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, seed);
+}
+
+/** Likewise the generator. */
+export async function openGenerator(engine: Engine, { generator, seed }: Config, inputs: Inputs): Promise<Generator> {
+  const { weights, start, blockChannels, attention, layersPerBlock, normGroups, headDim } = generator;
+  const file = weights ?? start;
+  if (file) return loadGenerator(engine, file, inputs);
+  const { classes, imageSize } = inputs;
+  return Generator.create(engine, { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: classes.length, imageSize }, classes, seed);
+}
+
+interface Trained<Model> {
   model: Model;
   seconds: number;
 }
 
-async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>> {
+async function trainTeacher(context: RunContext, initial: Classifier): Promise<Trained<Classifier>> {
   const { config, engine, data } = context;
-  const { weights, start, architecture, mean, std, trainOn, training } = config.teacher;
-  if (weights) return { model: await loadClassifier(engine, config.teacher, weights, data.train), seconds: 0 };
-
+  const { trainOn, training } = config.teacher;
   const stage = openStage(context, 'foundation/teacher');
   const file = join(stage.folder, foundationFiles.teacher);
   if (!stage.finished()) {
-    const { classes, imageSize } = data.train;
-    const initial = start
-      ? await loadClassifier(engine, config.teacher, start, data.train, { newHead: true, seed: config.seed })
-      : await Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, config.seed);
     using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed });
     await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
     await new Classifier(engine, trainer.result(), initial.spec, initial.classes).save(file);
@@ -72,18 +87,12 @@ async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>>
   return { model: await Classifier.load(engine, file), ...stage.finished<{ seconds: number }>()! };
 }
 
-async function obtainGenerator(context: RunContext): Promise<Obtained<Generator>> {
+async function trainGenerator(context: RunContext, initial: Generator): Promise<Trained<Generator>> {
   const { config, engine, data } = context;
-  const { weights, start, blockChannels, attention, layersPerBlock, normGroups, headDim, labelDropout, trainOn, training } = config.generator;
-  if (weights) return { model: await loadGenerator(engine, weights, data.train), seconds: 0 };
-
+  const { labelDropout, trainOn, training } = config.generator;
   const stage = openStage(context, 'foundation/generator');
   const file = join(stage.folder, foundationFiles.generator);
   if (!stage.finished()) {
-    const { classes, imageSize } = data.train;
-    const initial = start
-      ? await loadGenerator(engine, start, data.train)
-      : await Generator.create(engine, { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: classes.length, imageSize }, classes, config.seed);
     using trainer = await Trainer.generator(initial, training, { seed: config.seed, labelDropout });
     await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'generator.trainOn'), training);
     await new Generator(engine, trainer.result(), initial.spec, initial.classes).save(file);

@@ -92,6 +92,14 @@ export interface AugmentOptions {
   saturation: number;
 }
 
+/** Shares of the images of a batch that another one is mixed into; together at most 1. */
+export interface MixingOptions {
+  /** A rectangle of the other image (arXiv 1905.04899). */
+  cutMix: number;
+  /** A blend with the other image (arXiv 1710.09412). */
+  mixUp: number;
+}
+
 export interface TrainerOptions {
   optimizer: OptimizerOptions;
   clipNorm: number;
@@ -192,7 +200,7 @@ export interface NativeCore {
   createClassifierTrainer(
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
-    options: TrainerOptions & { temperature: number; labelWeight: number },
+    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(
@@ -237,5 +245,6 @@ export interface NativeCore {
     options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
   ): Fields<'values'>;
   augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
+  mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
   initialNoise(options: { seeds: ArrayLike<number>; size: number }): Fields<'noise'>;
 }

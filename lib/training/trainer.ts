@@ -1,4 +1,4 @@
-import type { TrainingConfig } from '../config/schema.js';
+import type { ClassifierTrainingConfig, TrainingConfig } from '../config/schema.js';
 import type { ClassifierHandle, DenoiserHandle, ModelHandle, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
@@ -20,11 +20,11 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
   static async classifier(
     student: Classifier,
     teacher: Classifier | null,
-    training: TrainingConfig,
+    training: ClassifierTrainingConfig,
     { seed, temperature = 1, labelWeight = 0 }: { seed: number; temperature?: number; labelWeight?: number },
   ): Promise<Trainer<ClassifierHandle>> {
     const { engine } = student;
-    const options = { ...trainerOptions(training, engine, seed), temperature, labelWeight };
+    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, temperature, labelWeight };
     return new Trainer(engine, await engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, options)));
   }
 

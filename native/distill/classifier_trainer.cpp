@@ -15,7 +15,10 @@ ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::s
 StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
   const auto device = student_->device();
   const auto& training = options_.training;
-  const auto pixels = augment(images, options_.augment, training.seed, step).to(device);  // [B, 3, H, W]
+  auto views = augment(images, options_.augment, training.seed, step);  // [B, 3, H, W]
+  std::optional<MixedViews> mixed;
+  if (options_.mixing.any()) views = (mixed = mix(views, options_.mixing, training.seed, step))->images;
+  const auto pixels = views.to(device);
   const auto target = labels.to(device);
 
   at::Tensor teacher_logits;
@@ -31,12 +34,13 @@ StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& l
     AutocastGuard autocast(device.type(), training.autocast_bf16);
     logits = student_->forward(pixels);  // [B, K] fp32
   }
+  const auto label_loss = [&] { return mixed ? mixed_cross_entropy(logits, target, mixed->partner.to(device), mixed->share.to(device)) : at::cross_entropy_loss(logits, target); };
   at::Tensor loss;
   if (teacher_) {
     loss = distillation_loss(logits, teacher_logits, options_.temperature);
-    if (options_.label_weight > 0) loss = loss + options_.label_weight * at::cross_entropy_loss(logits, target);
+    if (options_.label_weight > 0) loss = loss + options_.label_weight * label_loss();
   } else {
-    loss = at::cross_entropy_loss(logits, target);
+    loss = label_loss();
   }
 
   StepResult result;

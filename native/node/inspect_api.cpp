@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "distill/augment.h"
+#include "distill/mixing.h"
 #include "distill/optimizer.h"
 #include "node/api.h"
 #include "node/generation_options.h"
@@ -148,6 +149,17 @@ void register_inspection(Api& api) {
         values.push_back(x.detach().clone());
       }
       return finish_fields({{"values", at::stack(values)}});
+    };
+  });
+
+  // mix(images, {size, cutMix, mixUp, seed, step}) -> {pixels [B, 3, H, W], partner [B], share [B]}
+  api.add_async("mix", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[1].As<Napi::Object>();
+    const MixingOptions mixing{number(options, "cutMix"), number(options, "mixUp")};
+    return [batch = images(info[0], integer(options, "size")), mixing, seed = static_cast<uint64_t>(integer(options, "seed")),
+            step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
+      const auto result = mix(augment(batch, {}, seed, step), mixing, seed, step);
+      return finish_fields({{"pixels", result.images}, {"partner", result.partner.to(at::kFloat)}, {"share", result.share}});
     };
   });
 
