@@ -121,6 +121,14 @@ test('what no single field can know is checked too', () => {
   for (const [tree, expected] of cases) assert.match(complaint(tree), expected);
 });
 
+test('views are mixed in classifiers alone, and no image twice', () => {
+  const both = { cutMix: 0.6, mixUp: 0.5 };
+  for (const config of [{ teacher: { training: { mixing: both } } }, { rounds: { training: { mixing: both } } }]) {
+    assert.match(failure(() => resolveConfig(config)).message, /training\.mixing: expected cutMix and mixUp to sum to at most 1/);
+  }
+  assert.is(failure(() => resolveConfig({ generator: { training: { mixing: both } } })).message, "config: unknown key 'generator.training.mixing'.");
+});
+
 test('a level without attention may have any channels', () => {
   assert.is(resolveConfig({ generator: { headDim: 48 } }).generator.headDim, 48);
 });
