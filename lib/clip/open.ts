@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
+import { architectureProblem } from '../config/architectures.js';
 import { SparringError } from '../errors.js';
 import type { ClassifierSpec, KeyNames, TextEncoderSpec } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
@@ -42,6 +43,9 @@ export async function openClip(engine: Engine, path: string): Promise<ClipModel>
   const folder = dirname(weights);
   const ofTransformers = has('vision_model.embeddings.class_embedding');
   const found = ofTransformers ? await readTransformers(folder) : await readOpenClip(folder, () => describeOpenAI(weights, info));
+  const { heads, dim } = found.text;
+  const problem = architectureProblem(found.architecture, found.imageSize) ?? (dim % heads !== 0 ? `${heads} heads do not divide ${dim} channels of the text tower.` : undefined);
+  if (problem) throw new SparringError('weights', `${folder}: ${problem}`, 'The config file and the weights must be of one model.');
   const tokenizer = await openTokenizer(folder);
   if (tokenizer.endToken !== found.text.endToken) {
     throw new SparringError('weights', `${folder}: the tokenizer ends a text with token ${tokenizer.endToken}, the model with ${found.text.endToken}.`, "Put the model's own vocab.json and merges.txt beside its weights.");

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 
 import type { Config, TrainingConfig } from '../config/schema.js';
+import { zeroShotClassifier } from '../clip/zero-shot.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
@@ -29,8 +30,13 @@ type Described = Pick<Config['teacher'], 'architecture' | 'mean' | 'std'>;
 /** Throws SparringError 'config' when teacher or generator would be trained on a split that the data do not have. */
 export function checkSplits(config: RunContext['config'], data: RunContext['data']): void {
   for (const role of ['teacher', 'generator'] as const) {
-    if (!config[role].weights) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
+    if (role === 'teacher' ? isTrained(config.teacher) : !config.generator.weights) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
   }
+}
+
+/** Whether the teacher is trained here. */
+export function isTrained({ weights, zeroShot }: Config['teacher']): boolean {
+  return !weights && zeroShot?.tune !== 'none';
 }
 
 export interface Foundation {
@@ -54,22 +60,37 @@ interface Obtained<Model> {
 
 async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>> {
   const { config, engine, data } = context;
-  const { weights, start, architecture, mean, std, trainOn, training } = config.teacher;
+  const { weights, zeroShot, trainOn, training } = config.teacher;
   if (weights) return { model: await loadClassifier(engine, config.teacher, weights, data.train), seconds: 0 };
 
   const stage = openStage(context, 'foundation/teacher');
   const file = join(stage.folder, foundationFiles.teacher);
   if (!stage.finished()) {
-    const { classes, imageSize } = data.train;
-    const initial = start
-      ? await loadClassifier(engine, config.teacher, start, data.train, { newHead: true, seed: config.seed })
-      : await Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, config.seed);
-    using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed });
-    await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
-    await new Classifier(engine, trainer.result(), initial.spec, initial.classes).save(file);
-    await stage.finish({ seconds: stage.seconds, steps: training.steps });
+    const initial = await initialTeacher(engine, config, data.train, context);
+    if (isTrained(config.teacher)) {
+      using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed, headOnly: zeroShot?.tune === 'head' });
+      await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
+      await new Classifier(engine, trainer.result(), initial.spec, initial.classes).save(file);
+    } else {
+      await initial.save(file);
+    }
+    await stage.finish({ seconds: stage.seconds, steps: isTrained(config.teacher) ? training.steps : 0 });
   }
   return { model: await Classifier.load(engine, file), ...stage.finished<{ seconds: number }>()! };
+}
+
+/** The teacher before any training here: of given weights, of a CLIP model, or random. */
+export async function initialTeacher(engine: Engine, { teacher, seed }: Config, inputs: Inputs, { signal, reporter }: Partial<Pick<RunContext, 'signal' | 'reporter'>> = {}): Promise<Classifier> {
+  const { start, zeroShot, architecture, mean, std } = teacher;
+  const { classes, imageSize } = inputs;
+  if (start) return loadClassifier(engine, teacher, start, inputs, { newHead: true, seed });
+  if (zeroShot) {
+    return zeroShotClassifier(engine, zeroShot, inputs, {
+      ...(signal && { signal }),
+      ...(reporter && { onProgress: (done: number, total: number) => reporter.progress('prompts', done, total) }),
+    });
+  }
+  return Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, seed);
 }
 
 async function obtainGenerator(context: RunContext): Promise<Obtained<Generator>> {

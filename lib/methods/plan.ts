@@ -5,7 +5,7 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
-import { checkSplits, loadGenerator, loadClassifier } from './foundation.js';
+import { checkSplits, initialTeacher, isTrained, loadClassifier, loadGenerator } from './foundation.js';
 
 /** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
 export async function planOf(config: Config): Promise<string[]> {
@@ -17,7 +17,7 @@ export async function planOf(config: Config): Promise<string[]> {
   checkSplits(config, data);
   const teacher = config.teacher.weights
     ? await loadClassifier(engine, config.teacher, config.teacher.weights, data.train)
-    : await Classifier.create(engine, { ...size, ...config.teacher }, classes, config.seed);
+    : await initialTeacher(engine, config, data.train);
   const generator = config.generator.weights
     ? await loadGenerator(engine, config.generator.weights, data.train)
     : await Generator.create(engine, { ...size, ...config.generator }, classes, config.seed);
@@ -25,11 +25,12 @@ export async function planOf(config: Config): Promise<string[]> {
 
   const { rounds, sampling } = config;
   const source = (weights: string | undefined, steps: number): string => (weights ? `from ${weights}` : `to be trained, ${steps} steps`);
+  const teacherSource = isTrained(config.teacher) ? undefined : (config.teacher.weights ?? config.teacher.zeroShot?.clip);
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
     ...describeData('test', data.test),
-    `teacher    ${await count(teacher)} parameters, ${source(config.teacher.weights, config.teacher.training.steps)}`,
+    `teacher    ${await count(teacher)} parameters, ${source(teacherSource, config.teacher.training.steps)}`,
     `generator  ${await count(generator)} parameters, ${source(config.generator.weights, config.generator.training.steps)}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
     `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} DDIM steps, ${sampling.guidance.kind} guidance)`,

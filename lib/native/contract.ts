@@ -52,8 +52,10 @@ export type Architecture =
 export interface ClassifierSpec {
   architecture: Architecture;
   numClasses: number;
-  /** Side of the input in pixels. */
+  /** Side of the images in pixels. */
   imageSize: number;
+  /** Side of what the network takes, to which images are resized (bicubic); by default imageSize. */
+  inputSize?: number;
   /** Per channel, of pixels in 0..1. */
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
@@ -231,7 +233,8 @@ export interface NativeCore {
   createClassifierTrainer(
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
-    options: TrainerOptions & { temperature: number; labelWeight: number },
+    /** `headOnly`: a linear probe; default false. */
+    options: TrainerOptions & { temperature: number; labelWeight: number; headOnly?: boolean },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(

@@ -15,6 +15,7 @@ struct ClassifierTrainerOptions {
   AugmentOptions augment;
   double temperature = 1;   // of the soft labels
   double label_weight = 0;  // weight of the hard-label term beside distillation
+  bool head_only = false;   // a linear probe: all below the head stays as it is
 };
 
 struct StepResult {

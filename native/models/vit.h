@@ -1,7 +1,7 @@
 // Vision transformers (Dosovitskiy et al. 2020, arXiv 2010.11929) with the key names of timm: patch_embed.proj, cls_token,
 // reg_token, pos_embed, norm_pre, blocks.0.{norm1,attn.qkv,attn.proj,ls1.gamma,norm2,mlp.fc1,mlp.fc2,ls2.gamma}, norm or
 // fc_norm, proj, head. The options cover AugReg, DeiT and its distilled form (dist_token, head_dist), DeiT III, DINOv2
-// with and without registers, MAE, and the image tower of CLIP, whose zero-shot head is `head`.
+// with and without registers, MAE, and the image tower of CLIP with a zero-shot or linear-probe head.
 #pragma once
 
 #include <vector>

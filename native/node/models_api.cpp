@@ -30,9 +30,10 @@ ClassifierOptions classifier_options(const Napi::Object& options) {
   result.architecture = architecture(object(options, "architecture"));
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
-  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
+  result.input_size = options.Get("inputSize").IsUndefined() ? result.image_size : integer(options, "inputSize");
+  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size) && in_range(result.input_size), "numClasses, imageSize and inputSize must be at least 1.");
   if (const auto* vit = std::get_if<ViTOptions>(&result.architecture)) {
-    require(result.image_size % vit->patch() == 0, "patch must divide imageSize.");
+    require(result.input_size % vit->patch() == 0, "patch must divide the side of the input.");
   }
   result.mean = channel_values(options, "mean");
   result.std = channel_values(options, "std");

@@ -34,7 +34,7 @@ for (const [name, path] of Object.entries(models)) {
 
   test(`${name}: a zero-shot classifier has the logits and gradients of the reference`, async () => {
     const { config, tensors } = readGolden<ZeroShotCase>(`clip_${name}_case`);
-    const classifier = await zeroShotClassifier(engine, { clip: path, prompts: config.prompts, names: {} }, config.classes);
+    const classifier = await zeroShotClassifier(engine, { clip: path, prompts: config.prompts, names: {} }, { classes: config.classes, imageSize: tensors.x.shape[3] });
     const errors = async (precision: 'fp32' | 'bf16') => {
       const { logits, gradient } = await core.classifierGradient(classifier.handle, { x: floats(tensors.x.values), direction: floats(tensors.cotangent.values), precision });
       return { logits: relativeError(logits, tensors.y.values), gradient: relativeError(gradient, tensors.dx.values) };
@@ -66,14 +66,24 @@ async function compareText(encoder: ClipTextEncoder, name: string): Promise<void
 
 test("one prompt for each class gives CLIPModel's logits_per_image", async () => {
   const { config, tensors } = readGolden<ZeroShotCase>('clip_transformers_logits');
-  const classifier = await zeroShotClassifier(engine, { clip: models.transformers, prompts: config.prompts, names: {} }, config.classes);
+  const classifier = await zeroShotClassifier(engine, { clip: models.transformers, prompts: config.prompts, names: {} }, { classes: config.classes, imageSize: tensors.x.shape[3] });
   const direction = new Float32Array(tensors.y.values.length);
   const { logits } = await core.classifierGradient(classifier.handle, { x: floats(tensors.x.values), direction, precision: 'fp32' });
   assert.ok(relativeError(logits, tensors.y.values) < 1e-5);
 });
 
+for (const side of [20, 45]) {
+  test(`images of ${side} px are resized to the input of the model, bicubic with antialias`, async () => {
+    const { config, tensors } = readGolden<ZeroShotCase>(`clip_transformers_${side}px`);
+    const classifier = await zeroShotClassifier(engine, { clip: models.transformers, prompts: config.prompts, names: {} }, { classes: config.classes, imageSize: side });
+    const { logits, gradient } = await core.classifierGradient(classifier.handle, { x: floats(tensors.x.values), direction: floats(tensors.cotangent.values), precision: 'fp32' });
+    const errors = [relativeError(logits, tensors.y.values), relativeError(gradient, tensors.dx.values)];
+    assert.ok(errors.every((error) => error < 1e-5), `${errors}`);
+  });
+}
+
 test('a zero-shot classifier is saved and read like any other', async () => {
-  const classifier = await zeroShotClassifier(engine, { clip: models.open_clip, prompts: ['a {}'], names: { cat: 'tabby cat' } }, ['cat', 'dog']);
+  const classifier = await zeroShotClassifier(engine, { clip: models.open_clip, prompts: ['a {}'], names: { cat: 'tabby cat' } }, { classes: ['cat', 'dog'], imageSize: 32 });
   const path = join(temporaryFolder(), 'teacher.safetensors');
   await classifier.save(path);
   const images = Uint8Array.from({ length: 2 * 32 * 32 * 3 }, (_, i) => (i * 31) % 256);
@@ -85,7 +95,7 @@ test('a zero-shot classifier is saved and read like any other', async () => {
 test('what a class is called in the prompts: its own name, or another', async () => {
   const make = async (names: Record<string, string>, classes: string[]) => {
     const path = join(temporaryFolder(), 'teacher.safetensors');
-    await (await zeroShotClassifier(engine, { clip: models.openai, prompts: ['a {}'], names }, classes)).save(path);
+    await (await zeroShotClassifier(engine, { clip: models.openai, prompts: ['a {}'], names }, { classes, imageSize: 32 })).save(path);
     return readSafetensors(path).tensors['head.weight'].values;
   };
   const [plain, named] = [await make({}, ['water_bird', 'tench']), await make({ x: 'water bird', y: 'tench' }, ['x', 'y'])];
@@ -105,7 +115,7 @@ test("missing, unexpected and misshapen weights are listed under the file's own 
   tensors[`${attention}.q_proj.weight`] = { dtype: 'F32', shape: [48, 4], values: new Float32Array(192) };
   tensors['vision_model.surplus'] = { dtype: 'F32', shape: [1], values: new Float32Array(1) };
   writeFileSync(file, encodeSafetensors(tensors));
-  const { message } = await failure(() => zeroShotClassifier(engine, { clip: folder, prompts: ['{}'], names: {} }, ['cat']), 'weights');
+  const { message } = await failure(() => zeroShotClassifier(engine, { clip: folder, prompts: ['{}'], names: {} }, { classes: ['cat'], imageSize: 32 }), 'weights');
   assert.match(message, /missing \(1\):\n  vision_model\.encoder\.layers\.1\.self_attn\.k_proj\.weight: Float \[48, 48\]/);
   assert.match(message, /wrong shape or type \(1\):\n  vision_model\.encoder\.layers\.1\.self_attn\.q_proj\.weight: expected Float \[48, 48\], found Float \[48, 4\]/);
   assert.match(message, /unexpected \(1\):\n  vision_model\.surplus: Float \[1\]/);
@@ -125,6 +135,8 @@ test('what is no CLIP gives one error that says where', async () => {
   assert.match(await complaint(golden('unet.safetensors'), 'weights'), /expected a tensor text_projection/);
 
   cpSync(models.transformers, folder, { recursive: true });
+  change('config.json', (config) => (config.vision_config.num_attention_heads = 5));
+  assert.match(await complaint(folder, 'weights'), /clip: 5 heads do not divide 48 channels/);
   change('config.json', (config) => (config.vision_config.hidden_act = 'relu'));
   assert.match(await complaint(folder, 'weights'), /config\.json: vision_config\.hidden_act: .*found "relu"/);
   change('config.json', (config) => (config.model_type = 'siglip'));

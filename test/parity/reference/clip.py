@@ -1,6 +1,7 @@
 """CLIP in the forms that its weights are met in: transformers' and open_clip's model folders, OpenAI's names in 16 bits,
 and text towers alone. The vocabulary is that of the first 100 merges."""
 
+import copy
 import json
 
 import torch
@@ -55,21 +56,22 @@ def save_text(name, texts, embed, table, config, **more):
     save(name, {"tokens": texts, "embeddings": embeddings, "cotangent": cotangent, "gradient": gradient, **more}, config)
 
 
-def save_zero_shot(name, model, embed_image, embed_text):
+def save_zero_shot(name, model, embed_image, embed_text, size=32):
     """The zero-shot classifier on pixels in 0..1; and how far off the reference is when it computes in bf16."""
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-    x = torch.rand(3, 3, 32, 32, requires_grad=True)
+    x = torch.rand(3, 3, size, size, requires_grad=True)
     with torch.no_grad():
-        texts = torch.stack([unit(unit(embed_text(prompts)).mean(0)) for prompts in tokens()])
+        texts = torch.stack([unit(unit(embed_text(model, prompts)).mean(0)) for prompts in tokens()])
 
-    def classify(dtype):
-        logits = model.logit_scale.exp().to(dtype) * unit(embed_image(((x - mean) / std).to(dtype))) @ texts.to(dtype).T
+    def classify(dtype, model):
+        pixels = torch.nn.functional.interpolate(x, (32, 32), mode="bicubic", antialias=True)
+        logits = model.logit_scale.exp().to(dtype) * unit(embed_image(model, ((pixels - mean) / std).to(dtype))) @ texts.to(dtype).T
         return logits, torch.autograd.grad((logits * cotangent).sum(), x)[0]
 
     cotangent = torch.randn(len(x), len(texts))
-    y, dx = classify(torch.float32)
-    model.bfloat16()
-    errors = [((found.float() - expected).norm() / expected.norm()).item() for found, expected in zip(classify(torch.bfloat16), (y, dx))]
+    y, dx = classify(torch.float32, model)
+    in_bf16 = classify(torch.bfloat16, copy.deepcopy(model).bfloat16())
+    errors = [((found.float() - expected).norm() / expected.norm()).item() for found, expected in zip(in_bf16, (y, dx))]
     save(name, {"x": x, "y": y, "cotangent": cotangent, "dx": dx}, dict(classes=CLASSES, prompts=PROMPTS, bf16=dict(zip(("logits", "gradient"), errors))))
 
 
@@ -86,15 +88,18 @@ def make_transformers():
 
     texts = tokens().flatten(0, 1)
     output = model.text_model(input_ids=texts, output_hidden_states=True)
-    embed_text = lambda texts: model.get_text_features(input_ids=texts).pooler_output
-    save_text("clip_transformers_text", texts, embed_text, model.text_model.embeddings.token_embedding.weight, {},
+    embed_text = lambda model, texts: model.get_text_features(input_ids=texts).pooler_output
+    embed_image = lambda model, x: model.get_image_features(pixel_values=x).pooler_output
+    save_text("clip_transformers_text", texts, lambda texts: embed_text(model, texts), model.text_model.embeddings.token_embedding.weight, {},
               states=output.last_hidden_state, states_skip=model.text_model.final_layer_norm(output.hidden_states[-2]))
     # CLIPModel's own logits, of the first prompt alone
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     x = torch.rand(2, 3, 32, 32)
     save("clip_transformers_logits", {"x": x, "y": model(input_ids=tokens()[:, 0], pixel_values=(x - mean) / std).logits_per_image},
          dict(classes=CLASSES, prompts=PROMPTS[:1]))
-    save_zero_shot("clip_transformers_case", model, lambda x: model.get_image_features(pixel_values=x).pooler_output, embed_text)
+    save_zero_shot("clip_transformers_case", model, embed_image, embed_text)
+    for size in (20, 45):
+        save_zero_shot(f"clip_transformers_{size}px", model, embed_image, embed_text, size)
 
 
 def make_open_clip():
@@ -107,7 +112,7 @@ def make_open_clip():
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {"mean": MEAN, "std": STD}}, indent=2) + "\n")
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     save_text("clip_open_clip_text", tokens().flatten(0, 1), model.encode_text, model.token_embedding.weight, {})
-    save_zero_shot("clip_open_clip_case", model, model.encode_image, model.encode_text)
+    save_zero_shot("clip_open_clip_case", model, type(model).encode_image, type(model).encode_text)
 
 
 def make_openai():
@@ -122,7 +127,7 @@ def make_openai():
     save_file({**weights, **{name: torch.tensor(value) for name, value in scalars.items()}}, folder / "model.safetensors")
     model = build_model_from_openai_state_dict(dict(weights), cast_dtype=torch.float32).float().eval()
     save_text("clip_openai_text", tokens().flatten(0, 1), model.encode_text, model.token_embedding.weight, {})
-    save_zero_shot("clip_openai_case", model, model.encode_image, model.encode_text)
+    save_zero_shot("clip_openai_case", model, type(model).encode_image, type(model).encode_text)
 
 
 def make_text_towers():
