@@ -10,7 +10,7 @@ import { zeroShotClassifier } from '../../lib/clip/zero-shot.js';
 import { Classifier } from '../../lib/native/models.js';
 import { relativeError } from '../support/numeric.js';
 import { encodeSafetensors, readGolden, readSafetensors } from '../support/safetensors.js';
-import { failure, openEngine, temporaryFolder } from '../support/tiny.js';
+import { failure, openEngine, temporaryFolder, trainerOptions } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -90,6 +90,16 @@ test('a zero-shot classifier is saved and read like any other', async () => {
   const again = await Classifier.load(engine, path);
   assert.equal([again.classes, again.spec], [['cat', 'dog'], classifier.spec]);
   assert.equal(await again.logits(images), await classifier.logits(images));
+});
+
+test('a zero-shot classifier is trained on, head and all, in bf16', async () => {
+  const images = Uint8Array.from({ length: 8 * 32 * 32 * 3 }, (_, i) => (i * 97) % 251);
+  const labels = Int32Array.from({ length: 8 }, (_, i) => i % 2);
+  const classifier = await zeroShotClassifier(engine, { clip: models.open_clip, prompts: ['a {}'], names: {} }, { classes: ['cat', 'dog'], imageSize: 32 });
+  const trainer = await core.createClassifierTrainer(classifier.handle, null, { ...trainerOptions({ precision: 'bf16', emaDecay: 0.5 }), temperature: 1, labelWeight: 0 });
+  const losses: number[] = [];
+  for (let step = 0; step < 20; step++) losses.push((await core.trainStep(trainer, images, labels, { learningRate: 2e-3, step })).loss);
+  assert.ok(losses.at(-1)! < 0.8 * losses[0]!, `${losses}`);
 });
 
 test('what a class is called in the prompts: its own name, or another', async () => {
