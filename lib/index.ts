@@ -19,6 +19,11 @@ export { Classifier, Generator } from './native/models.js';
 export { Trainer, type Batch } from './training/trainer.js';
 export type { Architecture, AugmentOptions, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, StepResult } from './native/contract.js';
 
+// CLIP
+export { zeroShotClassifier, type ZeroShotOptions } from './clip/zero-shot.js';
+export { ClipTokenizer } from './clip/tokenizer.js';
+export { openTokenizer } from './clip/vocabulary.js';
+
 // Data, metrics, samples
 export { openData } from './data/open.js';
 export { openFolder, findUnreadableImages } from './data/folder.js';

@@ -120,6 +120,13 @@ const chainGuidance = z.strictObject({
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
 });
 
+const zeroShot = z.strictObject({
+  clip: z.string().describe('CLIP model: folder of transformers or open_clip, or a safetensors file with the names of OpenAI'),
+  prompts: z.array(z.string().includes('{}')).min(1).default(['a photo of a {}.']).describe('texts in which {} stands for the class; the head of a class is the mean of their embeddings'),
+  names: z.record(z.string(), z.string()).default({}).describe('what a class is called in the prompts, where that is not its name with spaces for _'),
+  tune: z.enum(['none', 'head', 'all']).default('none').describe('what training changes, from the zero-shot head on: head is a linear probe'),
+});
+
 const startMeaning = 'safetensors file from whose weights the training goes on, instead of random ones';
 const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, folder train');
 
@@ -136,6 +143,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the teacher is trained'),
       start: z.string().optional().describe(`${startMeaning}; a head for other classes is made anew`),
+      zeroShot: zeroShot.optional().describe('a CLIP model as teacher, in place of weights and start; architecture and normalisation are its own'),
       architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),
       ...normalisation,
       trainOn: trainOn.default('broad'),

@@ -5,7 +5,7 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
-import { checkSplits, openGenerator, openTeacher } from './foundation.js';
+import { checkSplits, isTrained, openGenerator, openTeacher } from './foundation.js';
 
 /** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
 export async function planOf(config: Config): Promise<string[]> {
@@ -20,14 +20,15 @@ export async function planOf(config: Config): Promise<string[]> {
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
 
   const { rounds, sampling } = config;
-  const source = ({ weights, start, training }: Config['teacher' | 'generator']): string =>
-    weights ? `from ${weights}` : `to be trained, ${training.steps} steps${start ? ` from ${start} on` : ''}`;
+  const trained = ({ start, training }: Config['teacher' | 'generator']): string => `to be trained, ${training.steps} steps${start ? ` from ${start} on` : ''}`;
+  const teacherSource = isTrained(config.teacher) ? trained(config.teacher) : `from ${config.teacher.weights ?? config.teacher.zeroShot?.clip}`;
+  const generatorSource = config.generator.weights ? `from ${config.generator.weights}` : trained(config.generator);
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
     ...describeData('test', data.test),
-    `teacher    ${await count(teacher)} parameters, ${source(config.teacher)}`,
-    `generator  ${await count(generator)} parameters, ${source(config.generator)}`,
+    `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
+    `generator  ${await count(generator)} parameters, ${generatorSource}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
     `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} DDIM steps, ${sampling.guidance.kind} guidance)`,
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,

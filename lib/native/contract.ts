@@ -6,6 +6,7 @@
 declare const kind: unique symbol;
 export type ClassifierHandle = { readonly [kind]: 'classifier' };
 export type DenoiserHandle = { readonly [kind]: 'denoiser' };
+export type TextEncoderHandle = { readonly [kind]: 'text-encoder' };
 export type TrainerHandle<Model> = { readonly [kind]: 'trainer'; readonly model: Model };
 export type CancelToken = { readonly [kind]: 'token' };
 export type ModelHandle = ClassifierHandle | DenoiserHandle;
@@ -38,6 +39,8 @@ export type Architecture =
       prefixPositions: boolean;
       /** CLIP: a norm before the blocks, no bias in the patch embedding. */
       preNorm: boolean;
+      /** CLIP: channels of a linear map to unit vectors before the head; 0 = none. */
+      projection: number;
       pool: 'token' | 'average';
       activation: 'gelu' | 'quick-gelu';
       normEps: number;
@@ -49,8 +52,10 @@ export type Architecture =
 export interface ClassifierSpec {
   architecture: Architecture;
   numClasses: number;
-  /** Side of the input in pixels. */
+  /** Side of the images in pixels. */
   imageSize: number;
+  /** Side of what the network takes, to which images are resized (bicubic); by default imageSize. */
+  inputSize?: number;
   /** Per channel, of pixels in 0..1. */
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
@@ -67,6 +72,35 @@ export interface DenoiserSpec {
   headDim: number;
   numClasses: number;
   imageSize: number;
+}
+
+/** The text tower of CLIP, or a text encoder of Stable Diffusion. */
+export interface TextEncoderSpec {
+  vocabSize: number;
+  /** Tokens of a text, start and end included. */
+  contextLength: number;
+  endToken: number;
+  dim: number;
+  depth: number;
+  heads: number;
+  mlpDim: number;
+  /** Channels of the embedding; 0 = the state of the end token. */
+  projection: number;
+  /** Whether the weights have the factor of the similarities. */
+  logitScale: boolean;
+  activation: 'gelu' | 'quick-gelu';
+  normEps: number;
+}
+
+/** See native/io/key_names.h. */
+export interface KeyRule {
+  ours: string;
+  theirs: readonly string[];
+  layout: 'same' | 'transposed' | 'squeezed';
+}
+export interface KeyNames {
+  rules: readonly KeyRule[];
+  ignored: readonly string[];
 }
 
 export interface Placement {
@@ -184,23 +218,31 @@ export interface NativeCore {
   setThreads(threads: number): Promise<void>;
   createToken(): CancelToken;
   cancel(token: CancelToken): void;
-  dispose(handle: ModelHandle | TrainerHandle<ModelHandle>): void;
+  dispose(handle: ModelHandle | TextEncoderHandle | TrainerHandle<ModelHandle>): void;
 
   createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
   createDenoiser(spec: DenoiserSpec & Placement): Promise<DenoiserHandle>;
+  createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
   inspectWeights(path: string): Promise<WeightsInfo>;
-  /** With `newHead`, a classifier's head that the file lacks, or has for another number of classes, stays random. */
-  loadWeights(model: ModelHandle, path: string, options: { newHead: boolean }): Promise<void>;
+  /**
+   * With `newHead`, a classifier's head that the file lacks, or has for another number of classes, stays random.
+   * `keyNames` say what the file calls the weights, when that is not what we call them.
+   */
+  loadWeights(model: ModelHandle | TextEncoderHandle, path: string, options: { newHead: boolean; keyNames?: KeyNames }): Promise<void>;
   saveWeights(model: ModelHandle, path: string, metadata: Record<string, string>, dtype: StorageType): Promise<void>;
   parameterCount(model: ModelHandle): Promise<number>;
   /** Logits, [B, K]. */
   predict(model: ClassifierHandle, images: Uint8Array, options: { precision: Precision }, control?: JobControl): Promise<Float32Array>;
 
+  /** Makes texts the head: `tokens` of as many prompts for each class in turn, [K * T * contextLength]. */
+  zeroShotHead(model: ClassifierHandle, encoder: TextEncoderHandle, tokens: Int32Array, control?: JobControl): Promise<void>;
+
   createClassifierTrainer(
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
-    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number },
+    /** `headOnly`: a linear probe; default false. */
+    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(
@@ -225,6 +267,11 @@ export interface NativeCore {
     objective: ObjectiveOptions;
   }): Fields<'score' | 'teacherGradient' | 'studentGradient'>;
   classifierGradient(model: ClassifierHandle, options: { x: Float32Array; direction: Float32Array; precision: Precision }): Fields<'logits' | 'gradient'>;
+  /** `states` without the last `skip` blocks; `gradient` of the embeddings with respect to the table of token embeddings. */
+  textEncoderGradient(
+    encoder: TextEncoderHandle,
+    options: { tokens: Int32Array; skip: number; direction: Float32Array },
+  ): Fields<'embeddings' | 'states' | 'gradient'>;
   denoiserGradient(
     model: DenoiserHandle,
     options: { x: Float32Array; timesteps: ArrayLike<number>; classes: ArrayLike<number>; direction: Float32Array },

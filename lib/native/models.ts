@@ -1,6 +1,6 @@
 import { SparringError } from '../errors.js';
 import { softmax } from '../metrics/softmax.js';
-import type { ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, Opponents, StorageType } from './contract.js';
+import type { ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, StorageType } from './contract.js';
 import type { Cancellable, Engine } from './engine.js';
 
 /** Metadata keys under which a weights file says what it is. */
@@ -11,6 +11,12 @@ const classesKey = 'sparring.classes';
 interface ModelFile<Spec> {
   spec: Spec;
   classes: string[];
+}
+
+interface LoadOptions {
+  newHead?: boolean;
+  seed?: number;
+  keyNames?: KeyNames;
 }
 
 /** A classifier on the engine: a network with its normalisation, its input size and its class names. */
@@ -30,15 +36,16 @@ export class Classifier implements Disposable {
 
   /**
    * Loads a safetensors file. A file that sparring wrote says what it is; for one of torchvision or timm pass `given`.
+   * `keyNames` say what a file of yet another project calls the weights.
    * With `newHead` its head may be missing or made for another number of classes; it is then random, from `seed`.
    * Throws SparringError 'weights' when the file is damaged or does not fit, 'io' when it cannot be read.
    */
-  static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>, { newHead = false, seed = 0 } = {}): Promise<Classifier> {
+  static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>, { newHead = false, seed = 0, keyNames }: LoadOptions = {}): Promise<Classifier> {
     const { spec, classes } = given ?? (await readModelFile<ClassifierSpec>(engine, path, 'classifier'));
     const classifier = await Classifier.create(engine, spec, classes, seed).catch((error) => {
       throw given ? error : damagedDescription(path, error);
     });
-    await engine.run((core) => core.loadWeights(classifier.handle, path, { newHead }));
+    await engine.run((core) => core.loadWeights(classifier.handle, path, { newHead, ...(keyNames && { keyNames }) }));
     return classifier;
   }
 

@@ -16,15 +16,15 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     private readonly handle: TrainerHandle<Model>,
   ) {}
 
-  /** Cross-entropy to the labels, or, with a teacher, soft cross-entropy to its output on the same view (EDRM). */
+  /** Cross-entropy to the labels, or, with a teacher, soft cross-entropy to its output on the same view (EDRM). With `headOnly` all below the head stays. */
   static async classifier(
     student: Classifier,
     teacher: Classifier | null,
     training: ClassifierTrainingConfig,
-    { seed, temperature = 1, labelWeight = 0 }: { seed: number; temperature?: number; labelWeight?: number },
+    { seed, temperature = 1, labelWeight = 0, headOnly = false }: { seed: number; temperature?: number; labelWeight?: number; headOnly?: boolean },
   ): Promise<Trainer<ClassifierHandle>> {
     const { engine } = student;
-    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, temperature, labelWeight };
+    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, temperature, labelWeight, headOnly };
     return new Trainer(engine, await engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, options)));
   }
 

@@ -1,12 +1,26 @@
 #include "distill/classifier_trainer.h"
 
+#include <algorithm>
+
 #include "distill/losses.h"
 
 namespace sparring {
+namespace {
+
+std::shared_ptr<Classifier> with_trainable(std::shared_ptr<Classifier> classifier, bool head_only) {
+  const auto heads = head_names(classifier->options().architecture);
+  for (auto& item : classifier->module().named_parameters()) {
+    const bool in_head = std::any_of(heads.begin(), heads.end(), [&](const std::string& head) { return item.key().starts_with(head + "."); });
+    item.value().requires_grad_(in_head || !head_only);
+  }
+  return classifier;
+}
+
+}  // namespace
 
 ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher,
                                      ClassifierTrainerOptions options)
-    : student_(std::move(student)),
+    : student_(with_trainable(std::move(student), options.head_only)),
       teacher_(std::move(teacher)),
       ema_(options.training.ema_decay > 0 ? student_->clone() : nullptr),
       options_(options),
@@ -28,7 +42,7 @@ StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& l
   }
 
   BufferGuard statistics(student_->module());
-  student_->module().train();
+  student_->module().train(!options_.head_only);  // statistics of batch norms are below the head
   at::Tensor logits;
   {
     AutocastGuard autocast(device.type(), training.autocast_bf16);

@@ -17,6 +17,7 @@ struct ClassifierTrainerOptions {
   MixingOptions mixing;
   double temperature = 1;   // of the soft labels
   double label_weight = 0;  // weight of the hard-label term beside distillation
+  bool head_only = false;   // a linear probe: all below the head stays as it is
 };
 
 struct StepResult {

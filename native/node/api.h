@@ -31,6 +31,7 @@ class Api {
 };
 
 void register_models(Api& api);      // create, load, save, predict
+void register_clip(Api& api);        // text towers and zero-shot heads
 void register_training(Api& api);    // trainers and their steps
 void register_generation(Api& api);  // guided and unguided sampling
 void register_inspection(Api& api);  // gradients and intermediate values, for tests and benchmarks

@@ -89,6 +89,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     Api api(env, Napi::Object(raw_env, raw_exports), Session::create(env));
     register_process(api);
     register_models(api);
+    register_clip(api);
     register_training(api);
     register_generation(api);
     register_inspection(api);

@@ -7,6 +7,7 @@
 #include "distill/optimizer.h"
 #include "node/api.h"
 #include "node/generation_options.h"
+#include "node/tokens.h"
 #include "node/values.h"
 #include "ops/random.h"
 
@@ -61,6 +62,19 @@ void register_inspection(Api& api) {
       const auto x = pixels.clone().requires_grad_(true);
       const auto logits = classifier->forward_frozen(x, dtype);
       return finish_fields({{"logits", logits.detach()}, {"gradient", torch::autograd::grad({logits}, {x}, {direction})[0]}});
+    };
+  });
+
+  // textEncoderGradient(encoder, {tokens, skip, direction [B, E]}) -> {embeddings, states, gradient}: the gradient of the
+  // embeddings with respect to the table of token embeddings
+  api.add_async("textEncoderGradient", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto encoder = unwrap<ClipTextImpl>(info[0], "text encoder");
+    const auto options = info[1].As<Napi::Object>();
+    const auto texts = tokens(options.Get("tokens"), *encoder);
+    return [encoder, texts, skip = integer(options, "skip"), direction = floats(options.Get("direction"), {texts.size(0), -1}).to(texts.device())](const JobContext&) -> Finish {
+      const auto embeddings = encoder->forward(texts);
+      const auto gradient = torch::autograd::grad({embeddings}, {encoder->token_embed->weight}, {direction})[0];
+      return finish_fields({{"embeddings", embeddings.detach()}, {"states", encoder->states(texts, skip).detach()}, {"gradient", gradient}});
     };
   });
 

@@ -5,6 +5,7 @@
 #include "diffusion/denoiser.h"
 #include "io/state_dict.h"
 #include "models/classifier.h"
+#include "models/clip_text.h"
 #include "node/api.h"
 #include "node/architectures.h"
 #include "node/network_checks.h"
@@ -29,9 +30,10 @@ ClassifierOptions classifier_options(const Napi::Object& options) {
   result.architecture = architecture(object(options, "architecture"));
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
-  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
+  result.input_size = options.Get("inputSize").IsUndefined() ? result.image_size : integer(options, "inputSize");
+  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size) && in_range(result.input_size), "numClasses, imageSize and inputSize must be at least 1.");
   if (const auto* vit = std::get_if<ViTOptions>(&result.architecture)) {
-    require(result.image_size % vit->patch() == 0, "patch must divide imageSize.");
+    require(result.input_size % vit->patch() == 0, "patch must divide the side of the input.");
   }
   result.mean = channel_values(options, "mean");
   result.std = channel_values(options, "std");
@@ -62,18 +64,48 @@ DenoiserOptions denoiser_options(const Napi::Object& options) {
   return result;
 }
 
-// A classifier or a denoiser, for the verbs that treat both alike.
+// Any network, for the verbs that treat all alike.
 struct AnyModel {
   std::shared_ptr<Classifier> classifier;
   std::shared_ptr<Denoiser> denoiser;
-  torch::nn::Module& module() const { return classifier ? classifier->module() : denoiser->module(); }
-  void touch() const { classifier ? classifier->touch() : denoiser->touch(); }
+  std::shared_ptr<ClipTextImpl> text_encoder;
+  torch::nn::Module& module() const {
+    if (text_encoder) return *text_encoder;
+    return classifier ? classifier->module() : denoiser->module();
+  }
+  void touch() const {
+    if (classifier) classifier->touch();
+    if (denoiser) denoiser->touch();
+  }
 };
 
 AnyModel any_model(const Napi::Value& value) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
-  if (dynamic_cast<Handle<Denoiser>*>(base)) return {nullptr, unwrap<Denoiser>(value, "denoiser")};
-  return {unwrap<Classifier>(value, "classifier"), nullptr};
+  if (dynamic_cast<Handle<Denoiser>*>(base)) return {nullptr, unwrap<Denoiser>(value, "denoiser"), nullptr};
+  if (dynamic_cast<Handle<ClipTextImpl>*>(base)) return {nullptr, nullptr, unwrap<ClipTextImpl>(value, "text encoder")};
+  return {unwrap<Classifier>(value, "classifier"), nullptr, nullptr};
+}
+
+std::vector<std::string> texts(const Napi::Object& options, const char* key) {
+  const auto list = object(options, key).As<Napi::Array>();
+  std::vector<std::string> result;
+  for (uint32_t i = 0; i < list.Length(); ++i) result.push_back(list.Get(i).ToString().Utf8Value());
+  return result;
+}
+
+// {rules: [{ours, theirs: [...], layout}], ignored: [...]}; undefined: our own names.
+KeyNames key_names(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const auto options = value.As<Napi::Object>();
+  KeyNames result{{}, texts(options, "ignored")};
+  const auto rules = object(options, "rules").As<Napi::Array>();
+  for (uint32_t i = 0; i < rules.Length(); ++i) {
+    const auto rule = rules.Get(i).As<Napi::Object>();
+    const auto layout = text(rule, "layout");
+    result.rules.push_back({text(rule, "ours"), texts(rule, "theirs"),
+                            layout == "transposed" ? Layout::transposed : layout == "squeezed" ? Layout::squeezed : Layout::same});
+  }
+  return result;
 }
 
 Napi::Value describe(Napi::Env env, const SafetensorsFile& file) {
@@ -136,13 +168,14 @@ void register_models(Api& api) {
     };
   });
 
-  // loadWeights(model, path, {newHead}): with newHead, a head that the file lacks or has for other classes stays random
+  // loadWeights(model, path, {newHead, keyNames?}): with newHead, a head that the file lacks or has for other classes stays random
   api.add_async("loadWeights", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto model = any_model(info[0]);
+    const auto options = info[2].As<Napi::Object>();
     std::vector<std::string> optional;
-    if (boolean(info[2].As<Napi::Object>(), "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
-    return [model, path = info[1].ToString().Utf8Value(), optional](const JobContext&) -> Finish {
-      load_into(model.module(), read_safetensors(path), optional);
+    if (boolean(options, "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
+    return [model, path = info[1].ToString().Utf8Value(), optional, names = key_names(options.Get("keyNames"))](const JobContext&) -> Finish {
+      load_into(model.module(), read_safetensors(path), optional, names);
       model.touch();
       return finish_nothing();
     };

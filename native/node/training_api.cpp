@@ -69,8 +69,8 @@ void register_training(Api& api) {
                                 " px, the student " + std::to_string(student->options().image_size) + " px.");
     }
     const auto given = info[2].As<Napi::Object>();
-    ClassifierTrainerOptions options{training_options(given), augment_options(given), mixing_options(given),
-                                     number(given, "temperature"), number(given, "labelWeight")};
+    ClassifierTrainerOptions options{training_options(given), augment_options(given), mixing_options(given), number(given, "temperature"),
+                                     number(given, "labelWeight"), !given.Get("headOnly").IsUndefined() && boolean(given, "headOnly")};
     return [student, teacher, options](const JobContext&) -> Finish {
       auto trainer = std::make_shared<ClassifierTrainer>(student, teacher, options);
       return [trainer](Napi::Env env) { return wrap(env, trainer); };

@@ -16,10 +16,10 @@ const folder = temporaryFolder();
 const sgd = { kind: 'sgd', beta1: 0, beta2: 0, momentum: 0, weightDecay: 0 } as const;
 const momentumSgd = { ...sgd, momentum: 0.9, weightDecay: 0.01 };
 
-type StudentOptions = Partial<TrainerOptions> & { mixing?: MixingOptions; temperature?: number; labelWeight?: number };
+type StudentOptions = Partial<TrainerOptions> & { mixing?: MixingOptions; temperature?: number; labelWeight?: number; headOnly?: boolean };
 const noMixing: MixingOptions = { cutMix: 0, mixUp: 0 };
-const studentTrainer = (student: Classifier, teacher: Classifier | null, { mixing = noMixing, temperature = 1, labelWeight = 0, ...options }: StudentOptions = {}) =>
-  engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, { ...trainerOptions(options), mixing, temperature, labelWeight }));
+const studentTrainer = (student: Classifier, teacher: Classifier | null, { mixing = noMixing, temperature = 1, labelWeight = 0, headOnly = false, ...options }: StudentOptions = {}) =>
+  engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, { ...trainerOptions(options), mixing, temperature, labelWeight, headOnly }));
 
 /** Steps [from, to), each with its own batch. */
 async function train(trainer: TrainerHandle<ModelHandle>, from: number, to: number, learningRate = 0.01): Promise<StepResult[]> {
@@ -50,6 +50,20 @@ function distance(after: Record<string, Tensor>, before: Record<string, Tensor>)
   const names = Object.keys(before).filter((name) => /weight|bias/.test(name));
   return norm(names.flatMap((name) => Array.from(before[name].values, (value, i) => after[name].values[i] - value)));
 }
+
+test('a linear probe learns, and changes nothing below the head; afterwards all can be trained again', async () => {
+  using student = await tinyClassifier(engine, 1);
+  const changed = async (headOnly: boolean) => {
+    const before = await weightsOf(student.handle);
+    const results = await train(await studentTrainer(student, null, { headOnly }), 0, 25, 0.05);
+    const after = await weightsOf(student.handle);
+    return { results, names: Object.keys(before).filter((name) => norm(before[name].values.map((value, i) => value - after[name].values[i])) > 0) };
+  };
+  const { results, names } = await changed(true);
+  assert.equal(names.sort(), ['fc.bias', 'fc.weight']);
+  assert.ok(mean(losses(results).slice(-5)) < 0.8 * results[0].loss, `losses ${losses(results)}`);
+  assert.ok((await changed(false)).names.length > 2);
+});
 
 for (const precision of ['fp32', 'bf16'] as const) {
   for (const [name, optimizer, learningRate] of [['AdamW', trainerOptions().optimizer, 0.02], ['SGD', momentumSgd, 0.1]] as const) {

@@ -21,7 +21,7 @@ const vit = (golden: string, more: Partial<Extract<Architecture, { family: 'vit'
   return {
     architecture: {
       family: 'vit', patch: config.patch_size, dim: config.embed_dim, depth: config.depth, heads: config.num_heads, mlpDim: config.embed_dim * config.mlp_ratio,
-      registers: 0, distilled: false, layerScale: false, prefixPositions: true, preNorm: false, pool: 'token', activation: 'gelu', normEps: 1e-6, ...more,
+      registers: 0, distilled: false, layerScale: false, prefixPositions: true, preNorm: false, projection: 0, pool: 'token', activation: 'gelu', normEps: 1e-6, ...more,
     },
     bf16Gradient: 0.05,
   };
