@@ -5,16 +5,24 @@
 namespace sparring {
 namespace {
 
-// Above this many tokens the [tokens, tokens] matrix outweighs what the flash kernel costs.
-constexpr int64_t kLongestPlain = 1024;
+// Above this size the [queries, keys] matrix outweighs what the flash kernel costs.
+constexpr int64_t kLargestPlain = 1024 * 1024;
 
 }  // namespace
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  if (q.is_cuda() || q.size(2) > kLongestPlain) return at::scaled_dot_product_attention(q, k, v);
+  if (q.is_cuda() || q.size(2) * k.size(2) > kLargestPlain) return at::scaled_dot_product_attention(q, k, v);
   const auto scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
-  const auto weights = at::softmax(at::matmul(q * scale, k.transpose(2, 3)), -1);  // [B, heads, tokens, tokens]
+  const auto weights = at::softmax(at::matmul(q * scale, k.transpose(2, 3)), -1);  // [B, heads, queries, keys]
   return at::matmul(weights, v);
+}
+
+at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads) {
+  const auto batch = q.size(0), channels = q.size(2);
+  const auto split = [&](const at::Tensor& x) {
+    return x.view({batch, -1, heads, channels / heads}).transpose(1, 2);  // [B, heads, tokens, d]
+  };
+  return attention(split(q), split(k), split(v)).transpose(1, 2).reshape({batch, -1, channels});
 }
 
 }  // namespace sparring
