@@ -41,21 +41,22 @@ def named(config, model):
     return dict(config, _class_name=type(model).__name__)
 
 
-def save_text_model(name, model, config, x, text, timestep):
-    """As save_model, with the gradient by the text, and the reference's own errors in bf16."""
+def save_checkpoint(name, model, config, x, timestep, text=None):
+    """As save_model, with the gradient by the text if there is one, and the reference's own errors in bf16."""
+    inputs = [tensor for tensor in (x, text) if tensor is not None]
+    names = ("y", "dx", "dtext")[: 1 + len(inputs)]
 
     def run(dtype):
-        inputs = [tensor.to(dtype).requires_grad_(True) for tensor in (x, text)]
-        y = model.to(dtype)(inputs[0], timestep, encoder_hidden_states=inputs[1]).sample
-        return y, *torch.autograd.grad((y * cotangent.to(dtype)).sum(), inputs)
+        given = [tensor.to(dtype).requires_grad_(True) for tensor in inputs]
+        y = model.to(dtype)(given[0], timestep, *given[1:]).sample
+        return dict(zip(names, (y, *torch.autograd.grad((y * cotangent.to(dtype)).sum(), given))))
 
     cotangent = torch.randn_like(x)
-    y, dx, dtext = exact = run(torch.float32)
+    exact = run(torch.float32)
     save(name, model.state_dict(), config)
-    in_bf16 = run(torch.bfloat16)
-    errors = [((found.float() - right).norm() / right.norm()).item() for found, right in zip(in_bf16, exact)]
-    config = dict(config, bf16_errors=dict(zip(("y", "dx", "dtext"), errors)))
-    save(f"{name}_case", dict(x=x, timestep=timestep, text=text, y=y, cotangent=cotangent, dx=dx, dtext=dtext), config)
+    errors = {key: ((found.float() - exact[key]).norm() / exact[key].norm()).item() for key, found in run(torch.bfloat16).items()}
+    case = dict(x=x, timestep=timestep, **({} if text is None else {"text": text}), cotangent=cotangent, **exact)
+    save(f"{name}_case", case, dict(config, bf16_errors=errors))
 
 
 def make():
@@ -67,9 +68,9 @@ def make():
 
     torch.manual_seed(2)
     model = randomised(UNet2DModel(**DDPM))
-    save_model("unet_ddpm", model, named(DDPM, model), torch.randn(2, 3, 8, 8), timestep=torch.tensor([3, 870]))
+    save_checkpoint("unet_ddpm", model, named(DDPM, model), torch.randn(2, 3, 8, 8), torch.tensor([3, 870]))
 
     for seed, (name, config) in enumerate({"unet_sd1": STABLE_DIFFUSION_1, "unet_sd2": STABLE_DIFFUSION_2}.items()):
         torch.manual_seed(3 + seed)
         model = randomised(UNet2DConditionModel(**config))
-        save_text_model(name, model, named(config, model), torch.randn(2, 4, 8, 8), torch.randn(2, 7, 12), torch.tensor([3, 870]))
+        save_checkpoint(name, model, named(config, model), torch.randn(2, 4, 8, 8), torch.tensor([3, 870]), torch.randn(2, 7, 12))
