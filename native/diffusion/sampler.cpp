@@ -1,6 +1,7 @@
 #include "diffusion/sampler.h"
 
 #include <cmath>
+#include <string>
 
 #include "error.h"
 #include "ops/random.h"

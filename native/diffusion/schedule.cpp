@@ -49,12 +49,16 @@ double NoiseSchedule::alpha_bar_between(double timestep) const {
 
 std::vector<int64_t> NoiseSchedule::timesteps(int64_t steps, Spacing spacing) const {
   const auto total = num_train_timesteps();
+  const auto first_leading = (steps - 1) * (total / std::max<int64_t>(steps, 1)) + options_.steps_offset;
+  if (steps < 1 || steps > total || (spacing == Spacing::leading && first_leading >= total)) {
+    throw Error("usage", "Sampling steps: expected at least 1 and timesteps below " + std::to_string(total) + ", found " + std::to_string(steps) + " steps.",
+                "The model was trained with that many timesteps; take fewer steps.");
+  }
+  const auto ratio = static_cast<double>(total) / static_cast<double>(steps);
   std::vector<int64_t> result;
   for (int64_t i = 0; i < steps; ++i) {
-    const auto ratio = static_cast<double>(total) / static_cast<double>(steps);
     switch (spacing) {
-      case Spacing::linspace:
-        // The last of several is 0; a single one is 0 too.
+      case Spacing::linspace:  // down to 0; a single step is at 0 too
         result.push_back(std::llrint(static_cast<double>((steps - 1 - i) * (total - 1)) / static_cast<double>(std::max<int64_t>(steps - 1, 1))));
         break;
       case Spacing::leading:
@@ -64,10 +68,6 @@ std::vector<int64_t> NoiseSchedule::timesteps(int64_t steps, Spacing spacing) co
         result.push_back(std::llrint(static_cast<double>(total) - static_cast<double>(i) * ratio) - 1);
         break;
     }
-  }
-  if (result.empty() || steps > total || result.front() >= total) {
-    throw Error("usage", "Sampling steps: expected at least 1 and timesteps below " + std::to_string(total) + ", found " + std::to_string(steps) + " steps.",
-                "The model was trained with that many timesteps; take fewer steps.");
   }
   return result;
 }

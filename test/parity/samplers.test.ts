@@ -58,7 +58,7 @@ for (const [betas, name] of [['linear', 'linear'], ['scaled-linear', 'scaled_lin
 const schedule: NoiseScheduleSpec = { trainTimesteps: 1000, betas: 'cosine', betaStart: 1e-4, betaEnd: 0.02, setAlphaToOne: true, stepsOffset: 0 };
 const run = (sampler: Partial<SamplerSpec>, more: { seeds?: number[]; schedule?: Partial<NoiseScheduleSpec>; prediction?: 'epsilon' | 'v' | 'x0' } = {}) => {
   const spec: SamplerSpec = { kind: 'ddim', steps: 4, spacing: 'trailing', eta: 0, variance: 'fixed-small', strength: 1, ...sampler };
-  const taken = Math.floor(spec.steps * spec.strength);
+  const taken = Math.floor(Math.min(spec.steps, 1000) * spec.strength);
   return engine.run((core) => core.samplerTrajectory({
     schedule: { ...schedule, ...more.schedule }, sampler: spec, prediction: more.prediction ?? 'v', clip: 0, noise, image: null,
     outputs: normals(5, taken * noise.length), stepNoise: null, seeds: more.seeds ?? [40, 41],
@@ -94,6 +94,7 @@ test('impossible runs are refused', async () => {
     [() => run({ steps: 0 }), /strength leave no step/],
     [() => run({ steps: 3, strength: 0.1 }), /leave no step/],
     [() => run({ steps: 1001 }), /timesteps below 1000, found 1001 steps/],
+    [() => run({ steps: 2 ** 52 }), /found 4503599627370496 steps/],
     [() => run({ steps: 1000, spacing: 'leading' }, { schedule: { stepsOffset: 1 } }), /timesteps below 1000, found 1000 steps/],
     [() => run({ eta: 1.5 }), /eta must be from 0 to 1/],
     [() => run({ strength: 0 }), /strength must be above 0/],
