@@ -103,6 +103,59 @@ export interface KeyNames {
   ignored: readonly string[];
 }
 
+/** A U-Net of diffusers: UNet2DModel, or with a text UNet2DConditionModel. */
+export interface UNetSpec {
+  /** Of images or latents. */
+  channels: number;
+  blockChannels: readonly number[];
+  /** Attention per level, 0 or 1. */
+  attention: readonly (0 | 1)[];
+  /** Attention heads per level. */
+  heads: readonly number[];
+  layersPerBlock: number;
+  normGroups: number;
+  normEps: number;
+  /** 0: none. */
+  classEmbeddings: number;
+  /** Channels of a token of the text; 0: no text. */
+  textChannels: number;
+  transformerLayers: number;
+  /** Stable Diffusion 2.x; 1.x projects with 1x1 convolutions. */
+  linearProjection: boolean;
+  /** Padding of what is halved, on all sides or right and below (DDPM). */
+  downsampleBothSides: boolean;
+  /** Of the time embedding: cosines before sines. */
+  cosineFirst: boolean;
+  frequencyShift: number;
+}
+
+export type PredictionType = 'epsilon' | 'v' | 'x0';
+export type Spacing = 'linspace' | 'leading' | 'trailing';
+
+export interface NoiseScheduleSpec {
+  trainTimesteps: number;
+  betas: 'linear' | 'scaled-linear' | 'cosine';
+  /** Of linear and scaled-linear betas. */
+  betaStart: number;
+  betaEnd: number;
+  /** DDIM ends without noise, or at the level of timestep 0. */
+  setAlphaToOne: boolean;
+  /** Added to the timesteps of leading spacing. */
+  stepsOffset: number;
+}
+
+export interface SamplerSpec {
+  kind: 'ddim' | 'ddim-inversion' | 'ddpm' | 'dpm-solver++-2m' | 'euler';
+  steps: number;
+  spacing: Spacing;
+  /** Of ddim: 0 is deterministic, 1 has the variance of ddpm. */
+  eta: number;
+  /** Of ddpm. */
+  variance: 'fixed-small' | 'fixed-large';
+  /** Image to image: the share of the steps that is taken, those nearest to the image. */
+  strength: number;
+}
+
 export interface Placement {
   device: string;
   seed: number;
@@ -286,8 +339,35 @@ export interface NativeCore {
     opponents: Opponents,
     options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; objective: ObjectiveOptions; segmentSteps: number },
   ): Fields<'gradient' | 'score' | 'images'>;
-  noiseSchedule(options: { steps: number; spacing: 'trailing' | 'leading' }): Fields<'alphasCumprod' | 'timesteps'>;
-  ddimStep(options: { x: Float32Array; v: Float32Array; timestep: number; steps: number; clip: boolean }): Fields<'x'>;
+  noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
+  /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
+  samplerTrajectory(options: {
+    schedule: NoiseScheduleSpec;
+    sampler: SamplerSpec;
+    prediction: PredictionType;
+    clip: number;
+    /** [B * ...]; where the run starts, mixed with the image if there is one. */
+    noise: Float32Array;
+    image: Float32Array | null;
+    outputs: Float32Array;
+    /** [steps, B * ...]; null: from the seeds. */
+    stepNoise: Float32Array | null;
+    /** [B] */
+    seeds: ArrayLike<number>;
+  }): Fields<'timesteps' | 'alphaBars' | 'trajectory'>;
+  /** Of a frozen network with the weights of a file; `classes` and `text` are null where the network has none. */
+  unetGradient(options: {
+    unet: UNetSpec;
+    weights: string;
+    size: number;
+    x: Float32Array;
+    timesteps: ArrayLike<number>;
+    classes: Int32Array | null;
+    /** [B, tokens, textChannels] */
+    text: Float32Array | null;
+    direction: Float32Array;
+    precision: Precision;
+  }): Promise<{ output: Float32Array; gradient: Float32Array; textGradient: Float32Array | null }>;
   optimiserTrajectory(
     options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
   ): Fields<'values'>;

@@ -35,5 +35,6 @@ void register_clip(Api& api);        // text towers and zero-shot heads
 void register_training(Api& api);    // trainers and their steps
 void register_generation(Api& api);  // guided and unguided sampling
 void register_inspection(Api& api);  // gradients and intermediate values, for tests and benchmarks
+void register_diffusion_inspection(Api& api);  // the same of samplers and of text-conditional U-Nets
 
 }  // namespace sparring::node

@@ -5,24 +5,13 @@
 #include "distill/augment.h"
 #include "distill/mixing.h"
 #include "distill/optimizer.h"
-#include "node/api.h"
+#include "node/fields.h"
 #include "node/generation_options.h"
 #include "node/tokens.h"
-#include "node/values.h"
 #include "ops/random.h"
 
 namespace sparring::node {
 namespace {
-
-using Fields = std::vector<std::pair<const char*, at::Tensor>>;
-
-Finish finish_fields(Fields fields) {
-  return [fields = std::move(fields)](Napi::Env env) -> Napi::Value {
-    auto result = Napi::Object::New(env);
-    for (const auto& [name, tensor] : fields) result.Set(name, to_float32_array(env, tensor));
-    return result;
-  };
-}
 
 struct NoisyBatch {
   at::Tensor x, classes;
@@ -117,29 +106,6 @@ void register_inspection(Api& api) {
             sampling = sampling_options(options), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const auto result = chain_gradient(*denoiser, pair, objective, batch.x, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
-    };
-  });
-
-  // noiseSchedule({steps, spacing}) -> {alphasCumprod, timesteps}
-  api.add_async("noiseSchedule", 1, [](const Napi::CallbackInfo& info) -> Work {
-    const auto options = info[0].As<Napi::Object>();
-    return [steps = integer(options, "steps"), spacing = text(options, "spacing") == "leading" ? Spacing::leading : Spacing::trailing](const JobContext&) -> Finish {
-      const auto schedule = NoiseSchedule::cosine();
-      auto alphas = at::empty({schedule.num_train_timesteps()}, at::kFloat);
-      for (int64_t t = 0; t < schedule.num_train_timesteps(); ++t) alphas[t] = schedule.alpha_bar(t);
-      return finish_fields({{"alphasCumprod", alphas}, {"timesteps", at::tensor(schedule.timesteps(steps, spacing), at::kFloat)}});
-    };
-  });
-
-  // ddimStep({x, v, timestep, steps, clip}) -> {x}
-  api.add_async("ddimStep", 1, [](const Napi::CallbackInfo& info) -> Work {
-    const auto options = info[0].As<Napi::Object>();
-    return [x = floats(options.Get("x"), {-1}), v = floats(options.Get("v"), {-1}), timestep = integer(options, "timestep"),
-            steps = integer(options, "steps"), clip = boolean(options, "clip")](const JobContext&) -> Finish {
-      const auto schedule = NoiseSchedule::cosine();
-      auto prediction = from_v(x, v, schedule.alpha_bar(timestep));
-      if (clip) prediction.x0 = prediction.x0.clamp(-1, 1);
-      return finish_fields({{"x", ddim_step(prediction, schedule.alpha_bar(schedule.next(timestep, steps)))}});
     };
   });
 

@@ -48,6 +48,7 @@ DenoiserOptions denoiser_options(const Napi::Object& options) {
   for (const auto level : integers(options, "attention")) attention.push_back(level != 0);
   const auto channels = integers(options, "blockChannels");
   const auto layers = integer(options, "layersPerBlock"), groups = integer(options, "normGroups"), head_dim = integer(options, "headDim");
+  std::vector<int64_t> heads;
   DenoiserOptions result;
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
@@ -57,10 +58,11 @@ DenoiserOptions denoiser_options(const Napi::Object& options) {
     require(channels[level] % groups == 0, "normGroups must divide every level of blockChannels.");
     const bool attends = attention[level] || level + 1 == channels.size();  // the last level always has attention
     require(!attends || channels[level] <= head_dim || channels[level] % head_dim == 0, "headDim must divide every level with attention.");
+    heads.push_back(std::max<int64_t>(1, channels[level] / head_dim));
   }
   require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
   require(result.image_size % (int64_t{1} << (channels.size() - 1)) == 0, "imageSize must be divisible by 2 for each level but the first.");
-  result.unet.block_channels(channels).attention(attention).layers_per_block(layers).norm_groups(groups).head_dim(head_dim);
+  result.unet.block_channels(channels).attention(attention).layers_per_block(layers).norm_groups(groups).heads(heads);
   return result;
 }
 

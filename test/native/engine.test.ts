@@ -79,7 +79,7 @@ test('jobs run in the order of their submission', async () => {
   const note = (name: string) => () => void ended.push(name);
   await Promise.all([
     generate({ steps: 40 }).then(note('long')),
-    core.noiseSchedule({ steps: 10, spacing: 'trailing' }).then(note('short')),
+    core.noiseSchedule({ trainTimesteps: 1000, betas: 'cosine', betaStart: 1e-4, betaEnd: 0.02, setAlphaToOne: true, stepsOffset: 0 }).then(note('short')),
     failure(() => engine.run((core) => core.inspectWeights('/no/such/file')), 'io').then(note('failing')),
     generate({ steps: 10 }).then(note('medium')),
   ]);
