@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { Engine } from '../dist/native/engine.js';
 import { median } from './statistics.mjs';
 
-const noAugmentation = { flip: false, cropPadding: 0, brightness: 0, contrast: 0, saturation: 0 };
+const noAugmentation = { flip: false, cropPadding: 0, zoom: 0, brightness: 0, contrast: 0, saturation: 0, hue: 0 };
 const objective = { form: 'difference', gamma: 1 };
 const learningRate = 1e-3;
 

@@ -9,20 +9,23 @@ const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
 const triple = z.tuple([z.number(), z.number(), z.number()]);
 
-/** Ranges of colour jitter; 0 = none. */
-type Jitter = { brightness: number; contrast: number; saturation: number };
-const noJitter: Jitter = { brightness: 0, contrast: 0, saturation: 0 };
-const strongJitter: Jitter = { brightness: 0.3, contrast: 0.3, saturation: 0.5 };
+/** Ranges of what is drawn for each view; 0 = none. */
+type Jitter = { brightness: number; contrast: number; saturation: number; hue: number; zoom: number };
+const noJitter: Jitter = { brightness: 0, contrast: 0, saturation: 0, hue: 0, zoom: 0 };
+const colourJitter: Jitter = { ...noJitter, brightness: 0.3, contrast: 0.3, saturation: 0.5 };
+const strongJitter: Jitter = { ...colourJitter, hue: 0.1, zoom: 0.3 };
 
-function augment({ brightness, contrast, saturation }: Jitter, cropPadding: number) {
+function augment({ brightness, contrast, saturation, hue, zoom }: Jitter, cropPadding: number) {
   const range = z.number().min(0).max(1);
   return z
     .strictObject({
       flip: z.boolean().default(true).describe('mirror left-right with probability 1/2'),
       cropPadding: z.int().min(0).default(cropPadding).describe('pixels of reflect-padded random shift'),
+      zoom: z.number().min(0).max(3).default(zoom).describe('enlarged by a factor from 1 / (1 + zoom) to 1 + zoom, reflecting at the border'),
       brightness: range.default(brightness).describe('jitter factor drawn from 1 - b .. 1 + b'),
       contrast: range.default(contrast).describe('likewise, around the mean grey of the image'),
       saturation: range.default(saturation).describe('likewise, around the grey of each pixel'),
+      hue: z.number().min(0).max(0.5).default(hue).describe('turn of the hue either way, in full turns'),
     })
     .prefault({});
 }
@@ -56,10 +59,10 @@ function training(defaults: TrainingDefaults) {
 }
 
 /** Of classifiers: views of two images may be mixed. */
-function classifierTraining(defaults: TrainingDefaults & { cutMix?: number }) {
+function classifierTraining(defaults: TrainingDefaults) {
   const mixing = z
     .strictObject({
-      cutMix: fraction.default(defaults.cutMix ?? 0).describe('share of the images in which a rectangle comes from another one of the batch'),
+      cutMix: fraction.default(0).describe('share of the images in which a rectangle comes from another one of the batch'),
       mixUp: fraction.default(0).describe('share of the images that are blended with another one of the batch'),
     })
     .refine(({ cutMix, mixUp }) => cutMix + mixUp <= 1, 'expected cutMix and mixUp to sum to at most 1')
@@ -109,7 +112,7 @@ const stepGuidance = z.strictObject({
   objective,
   scale: z.number().min(0).default(0.1).describe('of the unit-RMS gradient added to epsilon'),
   from: fraction.default(1).describe('guided while until <= t <= from; 1 = pure noise'),
-  until: fraction.default(0.4).describe('see from; at most from'),
+  until: fraction.default(0.6).describe('see from; at most from'),
   schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
 });
 const chainGuidance = z.strictObject({
@@ -147,7 +150,7 @@ export const configSchema = z.strictObject({
       architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),
       ...normalisation,
       trainOn: trainOn.default('broad'),
-      training: classifierTraining({ steps: 4000, learningRate: 2e-3, emaDecay: 0.99, jitter: strongJitter }).prefault({}),
+      training: classifierTraining({ steps: 4000, learningRate: 2e-3, emaDecay: 0.99, jitter: colourJitter }).prefault({}),
     })
     .prefault({}),
   generator: z
@@ -177,8 +180,8 @@ export const configSchema = z.strictObject({
   rounds: z
     .strictObject({
       count: count.default(3).describe('rounds of generation and training'),
-      imagesPerRound: count.default(540).describe('generated, before selection'),
-      training: classifierTraining({ steps: 540, learningRate: 3e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4, cutMix: 1 })
+      imagesPerRound: count.default(300).describe('generated, before selection'),
+      training: classifierTraining({ steps: 700, learningRate: 5e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4 })
         .prefault({})
         .describe('steps are of each round, the schedule spans all rounds'),
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),

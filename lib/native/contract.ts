@@ -173,10 +173,14 @@ export interface AugmentOptions {
   flip: boolean;
   /** Reflect-padded shift of up to this many pixels. */
   cropPadding: number;
+  /** Enlarges by a factor from 1 / (1 + zoom) to 1 + zoom. */
+  zoom: number;
   /** Ranges of the jitter factors, 0 = off. */
   brightness: number;
   contrast: number;
   saturation: number;
+  /** Largest turn of the hue either way, in full turns. */
+  hue: number;
 }
 
 /** Shares of the images of a batch that another one is mixed into; together at most 1. */

@@ -1,6 +1,10 @@
 #include "distill/augment.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <vector>
 
 #include <ATen/Parallel.h>
 
@@ -16,6 +20,7 @@ struct View {
   bool flip;
   int64_t shift_x, shift_y;
   float brightness, contrast, saturation;
+  double zoom, hue;
 };
 
 View draw_view(const AugmentOptions& options, const CounterRng& rng, uint64_t image) {
@@ -25,7 +30,8 @@ View draw_view(const AugmentOptions& options, const CounterRng& rng, uint64_t im
   };
   const auto factor = [&](int draw, double range) { return static_cast<float>(rng.uniform(base + draw, 1 - range, 1 + range)); };
   return {options.flip && rng.uniform(base) < 0.5, shift(1), shift(2), factor(3, options.brightness),
-          factor(4, options.contrast), factor(5, options.saturation)};
+          factor(4, options.contrast), factor(5, options.saturation),
+          std::pow(1 + options.zoom, rng.uniform(base + 6, -1, 1)), rng.uniform(base + 7, -options.hue, options.hue)};
 }
 
 int64_t reflect(int64_t i, int64_t size) {
@@ -34,25 +40,69 @@ int64_t reflect(int64_t i, int64_t size) {
   return std::clamp<int64_t>(i, 0, size - 1);
 }
 
+// A source row or column between two pixels: the lower one, the upper one and the weight of the upper one.
+struct Position {
+  int64_t low, high;
+  float weight;
+};
+
+Position position(double source, int64_t size) {
+  const auto low = static_cast<int64_t>(std::floor(source));
+  return {reflect(low, size), reflect(low + 1, size), static_cast<float>(source - static_cast<double>(low))};
+}
+
+// Turns chroma by an angle around the grey axis, luma unchanged: the rotation of (I, Q) in YIQ. [3, 3], rows by output.
+std::array<float, 9> hue_rotation(double turns) {
+  const auto cosine = std::cos(2 * std::numbers::pi * turns), sine = std::sin(2 * std::numbers::pi * turns);
+  constexpr double to_yiq[3][3] = {{0.299, 0.587, 0.114}, {0.596, -0.274, -0.322}, {0.211, -0.523, 0.312}};
+  constexpr double to_rgb[3][2] = {{0.956, 0.621}, {-0.272, -0.647}, {-1.106, 1.703}};  // of I and Q; of Y it is 1
+  std::array<float, 9> result;
+  for (int row = 0; row < 3; ++row) {
+    const auto of_i = to_rgb[row][0] * cosine + to_rgb[row][1] * sine, of_q = to_rgb[row][1] * cosine - to_rgb[row][0] * sine;
+    for (int column = 0; column < 3; ++column) {
+      result[row * 3 + column] = static_cast<float>(to_yiq[0][column] + of_i * to_yiq[1][column] + of_q * to_yiq[2][column]);
+    }
+  }
+  return result;
+}
+
 void render(const uint8_t* in, float* out, int64_t height, int64_t width, const View& view) {
   double grey_sum = 0;
+  const auto source = [&](int64_t at, int64_t size) {
+    const auto centre = static_cast<double>(size - 1) / 2;
+    return (static_cast<double>(at) - centre) / view.zoom + centre;
+  };
+  std::vector<Position> columns;
+  for (int64_t x = 0; x < width; ++x) {
+    columns.push_back(position(source(view.flip ? width - 1 - x : x, width) + static_cast<double>(view.shift_x), width));
+  }
   for (int64_t y = 0; y < height; ++y) {
-    const auto source_y = reflect(y + view.shift_y, height);
+    const auto row = position(source(y, height) + static_cast<double>(view.shift_y), height);
     for (int64_t x = 0; x < width; ++x) {
-      const auto source_x = reflect((view.flip ? width - 1 - x : x) + view.shift_x, width);
-      const auto* pixel = in + (source_y * width + source_x) * 3;
+      const auto& column = columns[x];
       auto* target = out + (y * width + x) * 3;
-      for (int c = 0; c < 3; ++c) target[c] = std::min(static_cast<float>(pixel[c]) * view.brightness / 255, 1.0f);
+      for (int c = 0; c < 3; ++c) {
+        const auto along = [&](int64_t line) {
+          const auto* pixels = in + line * width * 3 + c;
+          return static_cast<float>(pixels[column.low * 3]) * (1 - column.weight) + static_cast<float>(pixels[column.high * 3]) * column.weight;
+        };
+        const auto value = along(row.low) * (1 - row.weight) + along(row.high) * row.weight;
+        target[c] = std::min(value * view.brightness / 255, 1.0f);
+      }
       grey_sum += kRed * target[0] + kGreen * target[1] + kBlue * target[2];
     }
   }
-  if (view.contrast == 1 && view.saturation == 1) return;
+  if (view.contrast == 1 && view.saturation == 1 && view.hue == 0) return;
   const auto mean_grey = static_cast<float>(grey_sum / static_cast<double>(height * width));
+  const auto turned = hue_rotation(view.hue);
   for (int64_t i = 0; i < height * width; ++i) {
     auto* pixel = out + i * 3;
     for (int c = 0; c < 3; ++c) pixel[c] = std::clamp(mean_grey + (pixel[c] - mean_grey) * view.contrast, 0.0f, 1.0f);
     const auto grey = kRed * pixel[0] + kGreen * pixel[1] + kBlue * pixel[2];
     for (int c = 0; c < 3; ++c) pixel[c] = std::clamp(grey + (pixel[c] - grey) * view.saturation, 0.0f, 1.0f);
+    if (view.hue == 0) continue;
+    const std::array<float, 3> before{pixel[0], pixel[1], pixel[2]};
+    for (int c = 0; c < 3; ++c) pixel[c] = std::clamp(turned[c * 3] * before[0] + turned[c * 3 + 1] * before[1] + turned[c * 3 + 2] * before[2], 0.0f, 1.0f);
   }
 }
 

@@ -2,9 +2,9 @@
 // and for the benchmarks. Everything here runs the same code as training and generation.
 #include <torch/torch.h>
 
-#include "distill/augment.h"
 #include "distill/mixing.h"
 #include "distill/optimizer.h"
+#include "node/augment_options.h"
 #include "node/fields.h"
 #include "node/generation_options.h"
 #include "node/tokens.h"
@@ -146,9 +146,7 @@ void register_inspection(Api& api) {
   // augment(images, {size, augment..., seed, step}) -> {pixels}: [B, 3, H, W] in 0..1
   api.add_async("augment", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[1].As<Napi::Object>();
-    const AugmentOptions augmentation{boolean(options, "flip"), integer(options, "cropPadding"), number(options, "brightness"),
-                                      number(options, "contrast"), number(options, "saturation")};
-    return [batch = images(info[0], integer(options, "size")), augmentation, seed = static_cast<uint64_t>(integer(options, "seed")),
+    return [batch = images(info[0], integer(options, "size")), augmentation = augment_options(options), seed = static_cast<uint64_t>(integer(options, "seed")),
             step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
       return finish_fields({{"pixels", augment(batch, augmentation, seed, step)}});
     };

@@ -3,16 +3,11 @@
 #include "distill/classifier_trainer.h"
 #include "distill/denoiser_trainer.h"
 #include "node/api.h"
+#include "node/augment_options.h"
 #include "node/values.h"
 
 namespace sparring::node {
 namespace {
-
-AugmentOptions augment_options(const Napi::Object& options) {
-  const auto augment = object(options, "augment");
-  return {boolean(augment, "flip"), integer(augment, "cropPadding"), number(augment, "brightness"), number(augment, "contrast"),
-          number(augment, "saturation")};
-}
 
 MixingOptions mixing_options(const Napi::Object& options) {
   const auto mixing = object(options, "mixing");
@@ -69,7 +64,7 @@ void register_training(Api& api) {
                                 " px, the student " + std::to_string(student->options().image_size) + " px.");
     }
     const auto given = info[2].As<Napi::Object>();
-    ClassifierTrainerOptions options{training_options(given), augment_options(given), mixing_options(given), number(given, "temperature"),
+    ClassifierTrainerOptions options{training_options(given), augment_options(object(given, "augment")), mixing_options(given), number(given, "temperature"),
                                      number(given, "labelWeight"), !given.Get("headOnly").IsUndefined() && boolean(given, "headOnly")};
     return [student, teacher, options](const JobContext&) -> Finish {
       auto trainer = std::make_shared<ClassifierTrainer>(student, teacher, options);
@@ -80,7 +75,7 @@ void register_training(Api& api) {
   // createDenoiserTrainer(denoiser, options)
   api.add_async("createDenoiserTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto given = info[1].As<Napi::Object>();
-    DenoiserTrainerOptions options{training_options(given), augment_options(given), number(given, "labelDropout")};
+    DenoiserTrainerOptions options{training_options(given), augment_options(object(given, "augment")), number(given, "labelDropout")};
     return [denoiser = unwrap<Denoiser>(info[0], "denoiser"), options](const JobContext&) -> Finish {
       auto trainer = std::make_shared<DenoiserTrainer>(denoiser, options);
       return [trainer](Napi::Env env) { return wrap(env, trainer); };

@@ -89,6 +89,33 @@ test('crops shift by up to the padding in every direction and reflect at the bor
   assert.ok(seen.size > 40, `${seen.size} of 49 shifts seen`);
 });
 
+test('zoom enlarges and reduces around the centre, by factors as often above 1 as below', async () => {
+  const centre = (size - 1) / 2, x = Math.floor(centre), y = size / 4;
+  const images = repeated((column, row) => [6 * column, 6 * row, 0]);
+  const zooms = (await views(images, { zoom: 0.5 })).map((view) => {
+    const value = (c: number, row: number, column: number) => (at(view, c, row, column) * 255) / 6;
+    const zoom = 1 / (value(0, y, x + 1) - value(0, y, x));
+    assert.ok(Math.abs(value(0, y, x) - (centre + (x - centre) / zoom)) < 1e-2, `column of zoom ${zoom}`);
+    const row = centre + (size / 2 + 2 - centre) / zoom;
+    assert.ok(Math.abs(value(1, size / 2 + 2, x) - row) < 1e-2, `row of zoom ${zoom}`);
+    return zoom;
+  });
+  assertRange(zooms.map(Math.log), -Math.log(1.5), Math.log(1.5), 'log zoom');
+});
+
+test('hue turns the colour around grey and leaves its brightness', async () => {
+  const [red, green, blue] = [140, 120, 110];
+  const luma = (r: number, g: number, b: number) => 0.299 * r + 0.587 * g + 0.114 * b;
+  const chroma = (r: number, g: number, b: number) => Math.atan2(0.211 * r - 0.523 * g + 0.312 * b, 0.596 * r - 0.274 * g - 0.322 * b);
+  const turns = (await views(repeated(() => [red, green, blue]), { hue: 0.1 })).map((view) => {
+    const [r, g, b] = [0, 1, 2].map((c) => at(view, c, 4, 4) * 255);
+    assert.ok(Math.abs(luma(r, g, b) - luma(red, green, blue)) < 0.1, `luma ${luma(r, g, b)}`);
+    return (chroma(r, g, b) - chroma(red, green, blue)) / (2 * Math.PI);
+  });
+  assertRange(turns.map((turn) => turn - Math.round(turn)), -0.1, 0.1, 'turn');
+  for (const view of await views(repeated(() => [90, 90, 90]), { hue: 0.5 })) assert.ok(view.every((value) => Math.abs(value * 255 - 90) < 0.3));
+});
+
 test('brightness multiplies, up to white', async () => {
   const factors = (await views(repeated(() => [100, 50, 150]), { brightness: 0.3 })).map((view) => {
     const factor = (at(view, 0, 0, 0) * 255) / 100;

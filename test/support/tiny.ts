@@ -71,8 +71,8 @@ export function trainerOptions(options: Partial<TrainerOptions> = {}): TrainerOp
   };
 }
 
-export const noAugmentation = { flip: false, cropPadding: 0, brightness: 0, contrast: 0, saturation: 0 };
-export const fullAugmentation = { flip: true, cropPadding: 2, brightness: 0.2, contrast: 0.2, saturation: 0.2 };
+export const noAugmentation = { flip: false, cropPadding: 0, zoom: 0, brightness: 0, contrast: 0, saturation: 0, hue: 0 };
+export const fullAugmentation = { flip: true, cropPadding: 2, zoom: 0.1, brightness: 0.2, contrast: 0.2, saturation: 0.2, hue: 0.05 };
 
 /** Noisy images whose brightness tells their class. */
 export function batch(seed: number, count = 16): Batch {
