@@ -3,32 +3,17 @@
 #include <cmath>
 
 #include "models/nested.h"
+#include "models/unet_layers.h"
 #include "ops/attention.h"
-#include "ops/group_norm_silu.h"
+#include "ops/linear.h"
 #include "ops/upsample_conv.h"
 
 namespace sparring {
 namespace {
 
-using torch::nn::Conv2d;
-using torch::nn::Conv2dOptions;
-using torch::nn::GroupNorm;
-using torch::nn::GroupNormOptions;
 using torch::nn::Linear;
 
 constexpr double kNormEps = 1e-5;
-
-GroupNorm make_norm(int64_t groups, int64_t channels) {
-  return GroupNorm(GroupNormOptions(groups, channels).eps(kNormEps));
-}
-
-Conv2d conv3x3(int64_t in, int64_t out, int64_t stride = 1) {
-  return Conv2d(Conv2dOptions(in, out, 3).stride(stride).padding(1));
-}
-
-at::Tensor normalise(const GroupNorm& norm, const at::Tensor& x, bool silu) {
-  return group_norm_silu(x, norm->options.num_groups(), norm->weight, norm->bias, kNormEps, silu);
-}
 
 // Sinusoidal embedding (Vaswani et al. 2017) with the cosine half first: [B] -> [B, channels]
 at::Tensor timestep_embedding(const at::Tensor& timesteps, int64_t channels) {
@@ -42,31 +27,31 @@ at::Tensor timestep_embedding(const at::Tensor& timesteps, int64_t channels) {
 
 // ---------------------------------------------------------------- residual block
 
-ResnetBlockImpl::ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups) {
-  norm1 = register_module("norm1", make_norm(groups, in));
+ResnetBlockImpl::ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups, double norm_eps) {
+  norm1 = register_module("norm1", make_norm(groups, in, norm_eps));
   conv1 = register_module("conv1", conv3x3(in, out));
-  time_emb_proj = register_module("time_emb_proj", Linear(embedding, out));
-  norm2 = register_module("norm2", make_norm(groups, out));
+  if (embedding > 0) time_emb_proj = register_module("time_emb_proj", Linear(embedding, out));
+  norm2 = register_module("norm2", make_norm(groups, out, norm_eps));
   conv2 = register_module("conv2", conv3x3(out, out));
-  if (in != out) conv_shortcut = register_module("conv_shortcut", Conv2d(Conv2dOptions(in, out, 1)));
+  if (in != out) conv_shortcut = register_module("conv_shortcut", conv1x1(in, out));
 }
 
 at::Tensor ResnetBlockImpl::forward(const at::Tensor& x, const at::Tensor& activated_embedding) {
   auto h = conv1(normalise(norm1, x, true));
-  h = h + time_emb_proj(activated_embedding).unsqueeze(2).unsqueeze(3);
+  if (time_emb_proj) h = h + time_emb_proj(activated_embedding).unsqueeze(2).unsqueeze(3);
   h = conv2(normalise(norm2, h, true));
   return h + (conv_shortcut ? conv_shortcut->forward(x) : x);
 }
 
 // ---------------------------------------------------------------- attention
 
-AttentionBlockImpl::AttentionBlockImpl(int64_t channels, int64_t groups, int64_t head_dim)
+AttentionBlockImpl::AttentionBlockImpl(int64_t channels, int64_t groups, int64_t head_dim, double norm_eps)
     : channels(channels), heads(std::max<int64_t>(1, channels / head_dim)) {
-  group_norm = register_module("group_norm", make_norm(groups, channels));
+  group_norm = register_module("group_norm", make_norm(groups, channels, norm_eps));
   to_q = register_module("to_q", Linear(channels, channels));
   to_k = register_module("to_k", Linear(channels, channels));
   to_v = register_module("to_v", Linear(channels, channels));
-  to_out = register_module("to_out", torch::nn::ModuleList(Linear(channels, channels)));
+  to_out = register_nested(*this, {"to_out", "0"}, Linear(channels, channels));
 }
 
 at::Tensor AttentionBlockImpl::forward(const at::Tensor& x) {
@@ -75,9 +60,9 @@ at::Tensor AttentionBlockImpl::forward(const at::Tensor& x) {
   const auto split_heads = [&](const at::Tensor& t) {
     return t.view({batch, -1, heads, channels / heads}).transpose(1, 2);  // [B, heads, H*W, head_dim]
   };
-  auto attended = attention(split_heads(to_q(tokens)), split_heads(to_k(tokens)), split_heads(to_v(tokens)));
+  auto attended = attention(split_heads(linear(to_q, tokens)), split_heads(linear(to_k, tokens)), split_heads(linear(to_v, tokens)));
   attended = attended.transpose(1, 2).reshape({batch, -1, channels});
-  attended = to_out[0]->as<Linear>()->forward(attended);
+  attended = linear(to_out, attended);
   // [B, H*W, C] is channels-last memory already: the view costs nothing.
   return x + attended.transpose(1, 2).view({batch, channels, height, width});
 }
@@ -142,7 +127,7 @@ UNetImpl::UNetImpl(const UNetOptions& options) : options(options) {
                            i + 1 < levels ? Resample::up : Resample::none, embedding, options);
     up_list->push_back(up_blocks.back());
   }
-  conv_norm_out = register_module("conv_norm_out", make_norm(options.norm_groups(), channels[0]));
+  conv_norm_out = register_module("conv_norm_out", make_norm(options.norm_groups(), channels[0], kNormEps));
   conv_out = register_module("conv_out", conv3x3(channels[0], options.channels()));
 }
 

@@ -21,9 +21,10 @@ struct UNetOptions {
 
 // GroupNorm-SiLU-conv, time embedding, GroupNorm-SiLU-conv, plus the input (through a 1x1 conv if widths differ).
 struct ResnetBlockImpl : torch::nn::Module {
-  ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups);
-  // x: [B, in, H, W], activated_embedding: SiLU(embedding) [B, embedding] -> [B, out, H, W]
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& activated_embedding);
+  // embedding: channels of the time embedding, 0 = a block without one
+  ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups, double norm_eps = 1e-5);
+  // x: [B, in, H, W], activated_embedding: SiLU(embedding) [B, embedding], or undefined -> [B, out, H, W]
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& activated_embedding = {});
 
   torch::nn::GroupNorm norm1{nullptr}, norm2{nullptr};
   torch::nn::Conv2d conv1{nullptr}, conv2{nullptr}, conv_shortcut{nullptr};
@@ -33,13 +34,12 @@ TORCH_MODULE(ResnetBlock);
 
 // Multi-head self-attention over the H*W positions, with residual connection.
 struct AttentionBlockImpl : torch::nn::Module {
-  AttentionBlockImpl(int64_t channels, int64_t groups, int64_t head_dim);
+  AttentionBlockImpl(int64_t channels, int64_t groups, int64_t head_dim, double norm_eps = 1e-5);
   at::Tensor forward(const at::Tensor& x);  // [B, C, H, W] -> [B, C, H, W]
 
   int64_t channels, heads;
   torch::nn::GroupNorm group_norm{nullptr};
-  torch::nn::Linear to_q{nullptr}, to_k{nullptr}, to_v{nullptr};
-  torch::nn::ModuleList to_out{nullptr};
+  torch::nn::Linear to_q{nullptr}, to_k{nullptr}, to_v{nullptr}, to_out{nullptr};  // key of the last: to_out.0
 };
 TORCH_MODULE(AttentionBlock);
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include <napi.h>
+#include <torch/torch.h>
 
 #include "node/engine.h"
 
@@ -30,9 +31,14 @@ class Api {
   std::shared_ptr<Session> session_;
 };
 
-void register_models(Api& api);      // create, load, save, predict
-void register_training(Api& api);    // trainers and their steps
-void register_generation(Api& api);  // guided and unguided sampling
-void register_inspection(Api& api);  // gradients and intermediate values, for tests and benchmarks
+// A result that is an object of Float32Arrays, flat.
+using Fields = std::vector<std::pair<const char*, at::Tensor>>;
+Finish finish_fields(Fields fields);
+
+void register_models(Api& api);        // create, load, save, predict
+void register_training(Api& api);      // trainers and their steps
+void register_generation(Api& api);    // guided and unguided sampling
+void register_autoencoders(Api& api);  // encode, decode, quantise
+void register_inspection(Api& api);    // gradients and intermediate values, for tests and benchmarks
 
 }  // namespace sparring::node

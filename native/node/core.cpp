@@ -31,6 +31,14 @@ void Api::add_sync(const char* name, Call call) {
   }, name));
 }
 
+Finish finish_fields(Fields fields) {
+  return [fields = std::move(fields)](Napi::Env env) -> Napi::Value {
+    auto result = Napi::Object::New(env);
+    for (const auto& [name, tensor] : fields) result.Set(name, to_float32_array(env, tensor));
+    return result;
+  };
+}
+
 namespace {
 
 // The same seed gives the same result on a GPU as well, and fp32 is fp32; neither is cuDNN's default.
@@ -91,6 +99,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_models(api);
     register_training(api);
     register_generation(api);
+    register_autoencoders(api);
     register_inspection(api);
     prepare_exit(env);
   } catch (const Napi::Error& error) {

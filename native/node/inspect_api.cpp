@@ -12,16 +12,6 @@
 namespace sparring::node {
 namespace {
 
-using Fields = std::vector<std::pair<const char*, at::Tensor>>;
-
-Finish finish_fields(Fields fields) {
-  return [fields = std::move(fields)](Napi::Env env) -> Napi::Value {
-    auto result = Napi::Object::New(env);
-    for (const auto& [name, tensor] : fields) result.Set(name, to_float32_array(env, tensor));
-    return result;
-  };
-}
-
 struct NoisyBatch {
   at::Tensor x, classes;
 };

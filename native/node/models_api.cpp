@@ -4,6 +4,7 @@
 
 #include "diffusion/denoiser.h"
 #include "io/state_dict.h"
+#include "models/autoencoder.h"
 #include "models/classifier.h"
 #include "node/api.h"
 #include "node/architectures.h"
@@ -62,18 +63,31 @@ DenoiserOptions denoiser_options(const Napi::Object& options) {
   return result;
 }
 
-// A classifier or a denoiser, for the verbs that treat both alike.
+// A model of any kind, for the verbs that treat all alike.
 struct AnyModel {
-  std::shared_ptr<Classifier> classifier;
-  std::shared_ptr<Denoiser> denoiser;
-  torch::nn::Module& module() const { return classifier ? classifier->module() : denoiser->module(); }
-  void touch() const { classifier ? classifier->touch() : denoiser->touch(); }
+  std::shared_ptr<Classifier> classifier = nullptr;
+  std::shared_ptr<Denoiser> denoiser = nullptr;
+  std::shared_ptr<Autoencoder> autoencoder = nullptr;
+
+  torch::nn::Module& module() const {
+    if (autoencoder) return autoencoder->module();
+    return classifier ? classifier->module() : denoiser->module();
+  }
+  void touch() const {
+    if (autoencoder) return autoencoder->touch();
+    classifier ? classifier->touch() : denoiser->touch();
+  }
+  SafetensorsFile read(const std::string& path) const {
+    auto file = read_safetensors(path);
+    return autoencoder ? with_names(std::move(file), autoencoder->key_names()) : file;
+  }
 };
 
 AnyModel any_model(const Napi::Value& value) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
-  if (dynamic_cast<Handle<Denoiser>*>(base)) return {nullptr, unwrap<Denoiser>(value, "denoiser")};
-  return {unwrap<Classifier>(value, "classifier"), nullptr};
+  if (dynamic_cast<Handle<Denoiser>*>(base)) return {.denoiser = unwrap<Denoiser>(value, "denoiser")};
+  if (dynamic_cast<Handle<Autoencoder>*>(base)) return {.autoencoder = unwrap<Autoencoder>(value, "autoencoder")};
+  return {.classifier = unwrap<Classifier>(value, "classifier")};
 }
 
 Napi::Value describe(Napi::Env env, const SafetensorsFile& file) {
@@ -142,7 +156,7 @@ void register_models(Api& api) {
     std::vector<std::string> optional;
     if (boolean(info[2].As<Napi::Object>(), "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
     return [model, path = info[1].ToString().Utf8Value(), optional](const JobContext&) -> Finish {
-      load_into(model.module(), read_safetensors(path), optional);
+      load_into(model.module(), model.read(path), optional);
       model.touch();
       return finish_nothing();
     };
