@@ -176,10 +176,14 @@ function modelMetadata(kind: string, model: ModelFile<unknown> | Classifier | Ge
 async function readMetadata(engine: Engine, path: string, kind: string): Promise<Record<string, string>> {
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
   if (metadata[kindKey] !== kind) {
-    const found = metadata[kindKey] ? `a ${metadata[kindKey]}` : 'a file without a description of its network';
-    throw new SparringError('weights', `${path}: expected a ${kind}, found ${found}.`, 'For weights of another project, give the architecture in the config.');
+    const found = metadata[kindKey] ? withArticle(metadata[kindKey]) : 'a file without a description of its network';
+    throw new SparringError('weights', `${path}: expected ${withArticle(kind)}, found ${found}.`, 'For weights of another project, give the architecture in the config.');
   }
   return metadata;
+}
+
+function withArticle(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 }
 
 function parseDescription<Value>(path: string, metadata: Record<string, string>, key: string): Value {

@@ -74,13 +74,13 @@ UNetLevelImpl::UNetLevelImpl(const std::vector<std::pair<int64_t, int64_t>>& wid
   const auto channels = widths.back().second;
   auto resnet_list = register_module("resnets", torch::nn::ModuleList());
   for (const auto& [in, out] : widths) {
-    resnets.emplace_back(in, out, embedding, options.norm_groups());
+    resnets.emplace_back(in, out, embedding, options.norm_groups(), kNormEps);
     resnet_list->push_back(resnets.back());
   }
   if (num_attentions > 0) {
     auto attention_list = register_module("attentions", torch::nn::ModuleList());
     for (int64_t i = 0; i < num_attentions; ++i) {
-      attentions.emplace_back(channels, options.norm_groups(), options.head_dim());
+      attentions.emplace_back(channels, options.norm_groups(), options.head_dim(), kNormEps);
       attention_list->push_back(attentions.back());
     }
   }

@@ -22,7 +22,7 @@ struct UNetOptions {
 // GroupNorm-SiLU-conv, time embedding, GroupNorm-SiLU-conv, plus the input (through a 1x1 conv if widths differ).
 struct ResnetBlockImpl : torch::nn::Module {
   // embedding: channels of the time embedding, 0 = a block without one
-  ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups, double norm_eps = 1e-5);
+  ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups, double norm_eps);
   // x: [B, in, H, W], activated_embedding: SiLU(embedding) [B, embedding], or undefined -> [B, out, H, W]
   at::Tensor forward(const at::Tensor& x, const at::Tensor& activated_embedding = {});
 
@@ -34,7 +34,7 @@ TORCH_MODULE(ResnetBlock);
 
 // Multi-head self-attention over the H*W positions, with residual connection.
 struct AttentionBlockImpl : torch::nn::Module {
-  AttentionBlockImpl(int64_t channels, int64_t groups, int64_t head_dim, double norm_eps = 1e-5);
+  AttentionBlockImpl(int64_t channels, int64_t groups, int64_t head_dim, double norm_eps);
   at::Tensor forward(const at::Tensor& x);  // [B, C, H, W] -> [B, C, H, W]
 
   int64_t channels, heads;

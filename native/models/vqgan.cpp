@@ -21,13 +21,11 @@ at::Tensor VQGANImpl::encode(const at::Tensor& images) { return quant_conv(encod
 Quantised VQGANImpl::quantise(const at::Tensor& latents) const {
   const auto batch = latents.size(0), channels = latents.size(1), height = latents.size(2), width = latents.size(3);
   const auto vectors = latents.detach().to(at::kFloat).permute({0, 2, 3, 1}).reshape({-1, channels});  // [B*h*w, C]
-  const auto indices = nearest_code(vectors, embedding->weight.detach().to(at::kFloat)).view({batch, height, width});
+  const auto codebook = embedding->weight.detach().to(at::kFloat);  // [K, C]
+  const auto indices = nearest_code(vectors, codebook).view({batch, height, width});
+  const auto nearest = at::embedding(codebook, indices).permute({0, 3, 1, 2});  // [B, C, h, w]
   // Straight-through (Bengio et al. 2013, arXiv 1308.3432): z + (q - z) without the gradient of the bracket.
-  return {latents + (codes(indices) - latents).detach(), indices};
-}
-
-at::Tensor VQGANImpl::codes(const at::Tensor& indices) const {
-  return at::embedding(embedding->weight.detach().to(at::kFloat), indices).permute({0, 3, 1, 2});
+  return {latents + (nearest - latents).detach(), indices};
 }
 
 at::Tensor VQGANImpl::decode(const at::Tensor& latents) { return decoder(post_quant_conv(input_of(post_quant_conv, latents))).to(at::kFloat); }

@@ -5,7 +5,7 @@
 namespace sparring {
 namespace {
 
-constexpr int64_t kBlockElements = int64_t{1} << 20;  // distances at a time: 4 MB, about what a cache holds
+constexpr int64_t kBlockElements = int64_t{1} << 22;  // distances at a time
 
 }  // namespace
 

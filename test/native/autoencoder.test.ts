@@ -133,7 +133,7 @@ test('every wrong input is one clear error', async () => {
   await says(() => kl.decode(latents.subarray(1), size), /Latents: expected a multiple of 256 numbers \(4x8x8\) but received 767/);
   await says(() => kl.decode(new Float32Array(), size), /received 0/);
   await says(() => kl.quantise(latents, size), /no codes/);
-  await says(() => engine.run((core) => core.decodeLatents(classifier.handle as never, latents, { size, precision: 'fp32' })), /Expected a autoencoder/);
+  await says(() => engine.run((core) => core.decodeLatents(classifier.handle as never, latents, { size, precision: 'fp32' })), /Expected an autoencoder/);
 
   const create = (spec: object) => () => Autoencoder.create(engine, spec as AutoencoderSpec, 1);
   await says(create({ ...tiny.kl, normGroups: 3 }), /normGroups must divide/, 'config');
@@ -145,8 +145,12 @@ test('every wrong input is one clear error', async () => {
 
   const path = join(folder, 'of-a-classifier.safetensors');
   await classifier.save(path);
-  await says(() => Autoencoder.load(engine, path), /expected a autoencoder, found a classifier/, 'weights');
+  await says(() => Autoencoder.load(engine, path), /expected an autoencoder, found a classifier/, 'weights');
   await says(() => Autoencoder.load(engine, path, tiny.kl), /missing \(\d+\):/, 'weights');
+  for (const spec of ['null', '{"kind":"kl"}', '{']) {
+    writeFileSync(path, encodeSafetensors({}, { 'sparring.kind': 'autoencoder', 'sparring.spec': spec }));
+    await says(() => Autoencoder.load(engine, path), /the description of its network is damaged/, 'weights');
+  }
 });
 
 test('a disposed autoencoder says so', async () => {
