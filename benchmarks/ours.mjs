@@ -36,7 +36,7 @@ async function prepare() {
     const options = trainerOptions('fp32');
     const trainer = isDenoiser
       ? await core.createDenoiserTrainer(model, { ...options, labelDropout: 0 })
-      : await core.createClassifierTrainer(model, null, { ...options, temperature: 1, labelWeight: 1 });
+      : await core.createClassifierTrainer(model, null, { ...options, mixing: { cutMix: 0, mixUp: 0 }, temperature: 1, labelWeight: 1 });
     for (let step = 0; step < 8; ++step) await core.trainStep(trainer, images(), labels(), { learningRate, step });
     await core.saveWeights(model, weightsPath(role), {}, 'fp32');
   }
@@ -86,7 +86,7 @@ const operations = {
 
   async studentStep() {
     const { teacher, student } = await loadModels();
-    const options = { ...trainerOptions(precision), temperature: 1, labelWeight: 0 };
+    const options = { ...trainerOptions(precision), mixing: { cutMix: 0, mixUp: 0 }, temperature: 1, labelWeight: 0 };
     const trainer = await core.createClassifierTrainer(student, teacher, options);
     const [batch, classes] = [images(), labels()];
     let step = 0;

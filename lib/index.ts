@@ -20,6 +20,11 @@ export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
 export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, StepResult } from './native/contract.js';
 
+// CLIP
+export { zeroShotClassifier, type ZeroShotOptions } from './clip/zero-shot.js';
+export { ClipTokenizer } from './clip/tokenizer.js';
+export { openTokenizer } from './clip/vocabulary.js';
+
 // Data, metrics, samples
 export { openData } from './data/open.js';
 export { openFolder, findUnreadableImages } from './data/folder.js';

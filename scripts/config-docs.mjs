@@ -13,8 +13,9 @@ A run is described by a YAML or JSON file (\`--config\`), by \`--set path.to.key
 with every default filled in, is saved as \`config.yaml\` in the run folder.
 
 - Values of \`--set\` are YAML: \`--set rounds.count=3\`, \`--set 'generator.attention=[0, 1]'\`.
-- Relative paths in a file (\`data.root\`; \`weights\` and \`start\` of \`teacher\` and \`generator\`) start at the file's
-  folder. Those given with \`--set\`, and \`output\` wherever it is given, start at the working directory.
+- Relative paths in a file (\`data.root\`; \`weights\` and \`start\` of \`teacher\` and \`generator\`;
+  \`teacher.zeroShot.clip\`) start at the file's folder. Those given with \`--set\`, and \`output\` wherever it is given,
+  start at the working directory.
 - In place of an \`architecture\` section a name may stand, \`architecture: vit_small_patch16\`:
   ${names.map(code).join(', ')}.
 - A section with several kinds (\`kind\`, \`family\`) needs that key as soon as one of its other keys is given.
@@ -81,6 +82,7 @@ function typeText(node) {
   if (node.enum) return node.enum.map(code).join(', ');
   if (node.prefixItems) return `list of ${node.prefixItems.length} ${typeText(node.prefixItems[0])}s`;
   if (node.type === 'array') return `list of ${typeText(node.items).replace(/^(whole number|text)/, '$1s')}`;
+  if (node.type === 'object') return 'texts by name';
   if (node.type === 'string') return 'text';
   if (node.type === 'boolean') return '`true`, `false`';
   return [node.type === 'integer' ? 'whole number' : 'number', rangeText(node)].filter(Boolean).join(' ');

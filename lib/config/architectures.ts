@@ -30,6 +30,7 @@ const vit = z.strictObject({
   layerScale: z.boolean().default(false).describe('a learned factor per channel on each residual branch (DINOv2, DeiT III)'),
   prefixPositions: z.boolean().default(true).describe('class and register tokens have position embeddings too; not so in DeiT III and DINOv2 with registers'),
   preNorm: z.boolean().default(false).describe('a norm before the blocks, no bias in the patch embedding (CLIP)'),
+  projection: z.int().min(0).max(8192).default(0).describe('channels of a linear map to unit vectors before the head (a zero-shot or linear-probe head on CLIP); 0 = none'),
   pool: z.enum(['token', 'average']).default('token').describe('what the head sees: the class token, or the mean of the patches (MAE)'),
   activation: z.enum(['gelu', 'quick-gelu']).default('gelu').describe("quick-gelu: x sigmoid(1.702 x), of OpenAI's CLIP"),
   normEps: z.number().positive().default(1e-6).describe('of the layer norms; 1e-5 in CLIP'),

@@ -12,7 +12,7 @@ import { nearest } from './suggest.js';
 type Tree = Record<string, unknown>;
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = [['data', 'root'], ['teacher', 'weights'], ['teacher', 'start'], ['generator', 'weights'], ['generator', 'start']];
+const pathKeys = ['data.root', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start'];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {
@@ -31,10 +31,12 @@ export function readConfigFile(path: string): Tree {
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {
     throw new SparringError('config', `${path}: expected keys and values, found ${Array.isArray(tree) ? 'a list' : typeof tree}.`);
   }
-  for (const [section, key] of pathKeys) {
-    const values = (tree as Tree)[section] as Tree | undefined;
-    const value = values?.[key];
-    if (typeof value === 'string' && !isAbsolute(value)) values![key] = resolve(dirname(path), value);
+  for (const keys of pathKeys) {
+    const sections = keys.split('.');
+    const key = sections.pop()!;
+    const section = sections.reduce<Tree | undefined | null>((node, name) => node?.[name] as Tree | undefined | null, tree as Tree);
+    const value = section?.[key];
+    if (typeof value === 'string' && !isAbsolute(value)) section![key] = resolve(dirname(path), value);
   }
   return tree as Tree;
 }
@@ -99,9 +101,11 @@ function checkTogether(config: Config, source: string): void {
   for (const role of ['teacher', 'generator'] as const) {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
   }
+  const { zeroShot } = config.teacher;
+  if (zeroShot && (config.teacher.weights ?? config.teacher.start)) fail(`teacher: expected zeroShot, weights or start, found two of them.`, 'For training from a saved zero-shot teacher give its file as start.');
   const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
   for (const role of ['teacher', 'student'] as const) {
-    if (role === 'teacher' && config.teacher.weights) continue; // a file may say what the network is
+    if (role === 'teacher' && (config.teacher.weights || zeroShot)) continue; // a file may say what the network is
     const problem = architectureProblem(config[role].architecture, size);
     if (problem) fail(`${role}.architecture: ${problem}`, 'Choose another architecture or image size.');
   }

@@ -27,25 +27,44 @@ function augment({ brightness, contrast, saturation }: Jitter, cropPadding: numb
     .prefault({});
 }
 
+interface TrainingDefaults {
+  steps: number;
+  learningRate: number;
+  emaDecay?: number;
+  warmupSteps?: number;
+  jitter?: Jitter;
+  cropPadding?: number;
+}
+
 /** How a network is trained; `steps` and `learningRate` have no default that suits all. */
-function training(defaults: { steps: number; learningRate: number; emaDecay?: number; warmupSteps?: number; jitter?: Jitter; cropPadding?: number }) {
-  return z
+function training(defaults: TrainingDefaults) {
+  return z.strictObject({
+    steps: count.default(defaults.steps).describe('optimizer steps'),
+    batchSize: count.default(64).describe('images per step'),
+    learningRate: z.number().positive().default(defaults.learningRate).describe('peak, after the warm-up'),
+    warmupSteps: z.int().min(0).default(defaults.warmupSteps ?? 50).describe('steps over which the learning rate rises linearly'),
+    schedule: z.enum(['cosine', 'constant']).default('cosine').describe('after the warm-up; cosine falls to 0'),
+    optimizer: z.enum(['adamw', 'sgd']).default('adamw').describe('sgd has momentum'),
+    beta1: z.number().min(0).max(0.9999).default(0.9).describe('adamw'),
+    beta2: z.number().min(0).max(0.99999).default(0.999).describe('adamw'),
+    momentum: z.number().min(0).max(0.9999).default(0.9).describe('sgd'),
+    weightDecay: z.number().min(0).default(0.01).describe('decoupled in adamw, added to the gradient in sgd'),
+    clipNorm: z.number().min(0).default(1).describe('global gradient norm; 0 = no clipping'),
+    emaDecay: z.number().min(0).max(0.99999).default(defaults.emaDecay ?? 0).describe('of the moving average of the weights; 0 = none'),
+    augment: augment(defaults.jitter ?? noJitter, defaults.cropPadding ?? 2),
+  });
+}
+
+/** Of classifiers: views of two images may be mixed. */
+function classifierTraining(defaults: TrainingDefaults & { cutMix?: number }) {
+  const mixing = z
     .strictObject({
-      steps: count.default(defaults.steps).describe('optimizer steps'),
-      batchSize: count.default(64).describe('images per step'),
-      learningRate: z.number().positive().default(defaults.learningRate).describe('peak, after the warm-up'),
-      warmupSteps: z.int().min(0).default(defaults.warmupSteps ?? 50).describe('steps over which the learning rate rises linearly'),
-      schedule: z.enum(['cosine', 'constant']).default('cosine').describe('after the warm-up; cosine falls to 0'),
-      optimizer: z.enum(['adamw', 'sgd']).default('adamw').describe('sgd has momentum'),
-      beta1: z.number().min(0).max(0.9999).default(0.9).describe('adamw'),
-      beta2: z.number().min(0).max(0.99999).default(0.999).describe('adamw'),
-      momentum: z.number().min(0).max(0.9999).default(0.9).describe('sgd'),
-      weightDecay: z.number().min(0).default(0.01).describe('decoupled in adamw, added to the gradient in sgd'),
-      clipNorm: z.number().min(0).default(1).describe('global gradient norm; 0 = no clipping'),
-      emaDecay: z.number().min(0).max(0.99999).default(defaults.emaDecay ?? 0).describe('of the moving average of the weights; 0 = none'),
-      augment: augment(defaults.jitter ?? noJitter, defaults.cropPadding ?? 2),
+      cutMix: fraction.default(defaults.cutMix ?? 0).describe('share of the images in which a rectangle comes from another one of the batch'),
+      mixUp: fraction.default(0).describe('share of the images that are blended with another one of the batch'),
     })
+    .refine(({ cutMix, mixUp }) => cutMix + mixUp <= 1, 'expected cutMix and mixUp to sum to at most 1')
     .prefault({});
+  return training(defaults).extend({ mixing });
 }
 
 const normalisation = {
@@ -101,6 +120,13 @@ const chainGuidance = z.strictObject({
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
 });
 
+const zeroShot = z.strictObject({
+  clip: z.string().describe('CLIP model: folder of transformers or open_clip, or a safetensors file with the names of OpenAI'),
+  prompts: z.array(z.string().includes('{}')).min(1).default(['a photo of a {}.']).describe('texts in which {} stands for the class; the head of a class is the mean of their embeddings'),
+  names: z.record(z.string(), z.string()).default({}).describe('what a class is called in the prompts, where that is not its name with spaces for _'),
+  tune: z.enum(['none', 'head', 'all']).default('none').describe('what training changes, from the zero-shot head on: head is a linear probe'),
+});
+
 const startMeaning = 'safetensors file from whose weights the training goes on, instead of random ones';
 const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, folder train');
 
@@ -117,10 +143,11 @@ export const configSchema = z.strictObject({
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the teacher is trained'),
       start: z.string().optional().describe(`${startMeaning}; a head for other classes is made anew`),
+      zeroShot: zeroShot.optional().describe('a CLIP model as teacher, in place of weights and start; architecture and normalisation are its own'),
       architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),
       ...normalisation,
       trainOn: trainOn.default('broad'),
-      training: training({ steps: 4000, learningRate: 2e-3, emaDecay: 0.99, jitter: strongJitter }),
+      training: classifierTraining({ steps: 4000, learningRate: 2e-3, emaDecay: 0.99, jitter: strongJitter }).prefault({}),
     })
     .prefault({}),
   generator: z
@@ -134,7 +161,7 @@ export const configSchema = z.strictObject({
       headDim: count.default(32).describe('channels per attention head'),
       labelDropout: fraction.default(0.1).describe('probability of training without the class, for classifier-free guidance'),
       trainOn: trainOn.default('broad'),
-      training: training({ steps: 3200, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }),
+      training: training({ steps: 3200, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }).prefault({}),
     })
     .prefault({}),
   student: z
@@ -143,7 +170,7 @@ export const configSchema = z.strictObject({
       ...normalisation,
       temperature: z.number().positive().default(1).describe('of the soft labels'),
       labelWeight: z.number().min(0).default(0).describe('of a hard-label term beside distillation'),
-      training: training({ steps: 300, learningRate: 2e-3 }),
+      training: classifierTraining({ steps: 300, learningRate: 2e-3 }).prefault({}),
     })
     .prefault({}),
   methods: z.array(z.enum(methods).exclude(['teacher', 'edrm'])).default(['edrm-longer', 'unguided', 'unguided-selected', 'config']).describe('rows beside teacher and edrm'),
@@ -151,7 +178,9 @@ export const configSchema = z.strictObject({
     .strictObject({
       count: count.default(3).describe('rounds of generation and training'),
       imagesPerRound: count.default(540).describe('generated, before selection'),
-      training: training({ steps: 540, learningRate: 3e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4 }).describe('steps are of each round, the schedule spans all rounds'),
+      training: classifierTraining({ steps: 540, learningRate: 3e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4, cutMix: 1 })
+        .prefault({})
+        .describe('steps are of each round, the schedule spans all rounds'),
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),
       teacherProbability: fraction.default(0.8).describe('selection: the teacher prefers the class and gives it at least this'),
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),
@@ -174,5 +203,7 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.infer<typeof configSchema>;
-export type TrainingConfig = Config['student']['training'];
+export type ClassifierTrainingConfig = Config['student']['training'];
+/** What the training of every network has. */
+export type TrainingConfig = Config['generator']['training'];
 export type ConfigInput = z.input<typeof configSchema>;

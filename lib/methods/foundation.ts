@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 
 import type { Config, TrainingConfig } from '../config/schema.js';
+import { zeroShotClassifier } from '../clip/zero-shot.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
@@ -29,8 +30,13 @@ type Described = Pick<Config['teacher'], 'architecture' | 'mean' | 'std'>;
 /** Throws SparringError 'config' when teacher or generator would be trained on a split that the data do not have. */
 export function checkSplits(config: RunContext['config'], data: RunContext['data']): void {
   for (const role of ['teacher', 'generator'] as const) {
-    if (!config[role].weights) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
+    if (role === 'teacher' ? isTrained(config.teacher) : !config.generator.weights) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
   }
+}
+
+/** Whether the teacher is trained here. */
+export function isTrained({ weights, zeroShot }: Config['teacher']): boolean {
+  return !weights && zeroShot?.tune !== 'none';
 }
 
 export interface Foundation {
@@ -42,48 +48,68 @@ export interface Foundation {
 
 /** Loads or trains both. */
 export async function obtainFoundation(context: RunContext): Promise<Foundation> {
-  const teacher = await obtainTeacher(context);
-  const generator = await obtainGenerator(context);
+  const { config, engine, data } = context;
+  // Both are opened before either is trained: a wrong file costs no training.
+  const initial = { teacher: await openTeacher(engine, config, data.train, context), generator: await openGenerator(engine, config, data.train) };
+  const teacher = config.teacher.weights ? { model: initial.teacher, seconds: 0 } : await completeTeacher(context, initial.teacher);
+  const generator = config.generator.weights ? { model: initial.generator, seconds: 0 } : await trainGenerator(context, initial.generator);
   return { teacher: teacher.model, generator: generator.model, seconds: { teacher: teacher.seconds, generator: generator.seconds } };
 }
 
-interface Obtained<Model> {
+/** The teacher of a run, or what its training begins with: given weights, those of a CLIP model, or random ones. */
+export async function openTeacher(engine: Engine, { teacher, seed }: Config, inputs: Inputs, { signal, reporter }: Partial<Pick<RunContext, 'signal' | 'reporter'>> = {}): Promise<Classifier> {
+  const { weights, start, zeroShot, architecture, mean, std } = teacher;
+  if (weights) return loadClassifier(engine, teacher, weights, inputs);
+  if (start) return loadClassifier(engine, teacher, start, inputs, { newHead: true, seed });
+  if (zeroShot) {
+    return zeroShotClassifier(engine, zeroShot, inputs, {
+      ...(signal && { signal }),
+      ...(reporter && { onProgress: (done: number, total: number) => reporter.progress('prompts', done, total) }),
+    });
+  }
+  const { classes, imageSize } = inputs;
+  return Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, seed);
+}
+
+/** Likewise the generator. */
+export async function openGenerator(engine: Engine, { generator, seed }: Config, inputs: Inputs): Promise<Generator> {
+  const { weights, start, blockChannels, attention, layersPerBlock, normGroups, headDim } = generator;
+  const file = weights ?? start;
+  if (file) return loadGenerator(engine, file, inputs);
+  const { classes, imageSize } = inputs;
+  return Generator.create(engine, { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: classes.length, imageSize }, classes, seed);
+}
+
+interface Trained<Model> {
   model: Model;
   seconds: number;
 }
 
-async function obtainTeacher(context: RunContext): Promise<Obtained<Classifier>> {
+/** Trains what is to be trained; a teacher that is ready is only saved. */
+async function completeTeacher(context: RunContext, initial: Classifier): Promise<Trained<Classifier>> {
   const { config, engine, data } = context;
-  const { weights, start, architecture, mean, std, trainOn, training } = config.teacher;
-  if (weights) return { model: await loadClassifier(engine, config.teacher, weights, data.train), seconds: 0 };
-
+  const { zeroShot, trainOn, training } = config.teacher;
   const stage = openStage(context, 'foundation/teacher');
   const file = join(stage.folder, foundationFiles.teacher);
   if (!stage.finished()) {
-    const { classes, imageSize } = data.train;
-    const initial = start
-      ? await loadClassifier(engine, config.teacher, start, data.train, { newHead: true, seed: config.seed })
-      : await Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, config.seed);
-    using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed });
-    await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
-    await new Classifier(engine, trainer.result(), initial.spec, initial.classes).save(file);
-    await stage.finish({ seconds: stage.seconds, steps: training.steps });
+    if (isTrained(config.teacher)) {
+      using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed, headOnly: zeroShot?.tune === 'head' });
+      await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
+      await new Classifier(engine, trainer.result(), initial.spec, initial.classes).save(file);
+    } else {
+      await initial.save(file);
+    }
+    await stage.finish({ seconds: stage.seconds, steps: isTrained(config.teacher) ? training.steps : 0 });
   }
   return { model: await Classifier.load(engine, file), ...stage.finished<{ seconds: number }>()! };
 }
 
-async function obtainGenerator(context: RunContext): Promise<Obtained<Generator>> {
+async function trainGenerator(context: RunContext, initial: Generator): Promise<Trained<Generator>> {
   const { config, engine, data } = context;
-  const { weights, start, blockChannels, attention, layersPerBlock, normGroups, headDim, labelDropout, trainOn, training } = config.generator;
-  if (weights) return { model: await loadGenerator(engine, weights, data.train), seconds: 0 };
-
+  const { labelDropout, trainOn, training } = config.generator;
   const stage = openStage(context, 'foundation/generator');
   const file = join(stage.folder, foundationFiles.generator);
   if (!stage.finished()) {
-    const { classes, imageSize } = data.train;
-    const initial = start
-      ? await loadGenerator(engine, start, data.train)
-      : await Generator.create(engine, { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: classes.length, imageSize }, classes, config.seed);
     using trainer = await Trainer.generator(initial, training, { seed: config.seed, labelDropout });
     await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'generator.trainOn'), training);
     await new Generator(engine, trainer.result(), initial.spec, initial.classes).save(file);

@@ -5,7 +5,7 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
-import { checkSplits, loadGenerator, loadClassifier } from './foundation.js';
+import { checkSplits, isTrained, openGenerator, openTeacher } from './foundation.js';
 
 /** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
 export async function planOf(config: Config): Promise<string[]> {
@@ -15,22 +15,20 @@ export async function planOf(config: Config): Promise<string[]> {
   const size = { numClasses: classes.length, imageSize };
   const count = async (model: Classifier | Generator): Promise<string> => (await engine.run((core) => core.parameterCount(model.handle))).toLocaleString('en');
   checkSplits(config, data);
-  const teacher = config.teacher.weights
-    ? await loadClassifier(engine, config.teacher, config.teacher.weights, data.train)
-    : await Classifier.create(engine, { ...size, ...config.teacher }, classes, config.seed);
-  const generator = config.generator.weights
-    ? await loadGenerator(engine, config.generator.weights, data.train)
-    : await Generator.create(engine, { ...size, ...config.generator }, classes, config.seed);
+  const teacher = await openTeacher(engine, config, data.train);
+  const generator = await openGenerator(engine, config, data.train);
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
 
   const { rounds, sampling } = config;
-  const source = (weights: string | undefined, steps: number): string => (weights ? `from ${weights}` : `to be trained, ${steps} steps`);
+  const trained = ({ start, training }: Config['teacher' | 'generator']): string => `to be trained, ${training.steps} steps${start ? ` from ${start} on` : ''}`;
+  const teacherSource = isTrained(config.teacher) ? trained(config.teacher) : `from ${config.teacher.weights ?? config.teacher.zeroShot?.clip}`;
+  const generatorSource = config.generator.weights ? `from ${config.generator.weights}` : trained(config.generator);
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
     ...describeData('test', data.test),
-    `teacher    ${await count(teacher)} parameters, ${source(config.teacher.weights, config.teacher.training.steps)}`,
-    `generator  ${await count(generator)} parameters, ${source(config.generator.weights, config.generator.training.steps)}`,
+    `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
+    `generator  ${await count(generator)} parameters, ${generatorSource}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
     `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} DDIM steps, ${sampling.guidance.kind} guidance)`,
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,

@@ -16,7 +16,7 @@ import type { RunContext } from './context.js';
 import { continueStudent, type ContinuedMethod } from './continuation.js';
 import { distil, type StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
-import { checkSplits, obtainFoundation } from './foundation.js';
+import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 
 export interface RunOptions {
@@ -68,7 +68,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
 
   const outcomes: Outcome[] = [];
   for (let seed = config.seed; seed < config.seed + config.seeds; seed++) {
-    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: seconds.teacher + seconds.generator, trainingSteps: config.teacher.weights ? 0 : config.teacher.training.steps, generated: 0 });
+    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: seconds.teacher + seconds.generator, trainingSteps: isTrained(config.teacher) ? config.teacher.training.steps : 0, generated: 0 });
     const { student, result } = await distil(context, teacher, seed);
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {

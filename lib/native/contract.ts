@@ -6,6 +6,7 @@
 declare const kind: unique symbol;
 export type ClassifierHandle = { readonly [kind]: 'classifier' };
 export type DenoiserHandle = { readonly [kind]: 'denoiser' };
+export type TextEncoderHandle = { readonly [kind]: 'text-encoder' };
 export type TrainerHandle<Model> = { readonly [kind]: 'trainer'; readonly model: Model };
 export type CancelToken = { readonly [kind]: 'token' };
 export type AutoencoderHandle = { readonly [kind]: 'autoencoder' };
@@ -39,6 +40,8 @@ export type Architecture =
       prefixPositions: boolean;
       /** CLIP: a norm before the blocks, no bias in the patch embedding. */
       preNorm: boolean;
+      /** CLIP: channels of a linear map to unit vectors before the head; 0 = none. */
+      projection: number;
       pool: 'token' | 'average';
       activation: 'gelu' | 'quick-gelu';
       normEps: number;
@@ -50,8 +53,10 @@ export type Architecture =
 export interface ClassifierSpec {
   architecture: Architecture;
   numClasses: number;
-  /** Side of the input in pixels. */
+  /** Side of the images in pixels. */
   imageSize: number;
+  /** Side of what the network takes, to which images are resized (bicubic); by default imageSize. */
+  inputSize?: number;
   /** Per channel, of pixels in 0..1. */
   mean: readonly [number, number, number];
   std: readonly [number, number, number];
@@ -68,6 +73,89 @@ export interface DenoiserSpec {
   headDim: number;
   numClasses: number;
   imageSize: number;
+}
+
+/** The text tower of CLIP, or a text encoder of Stable Diffusion. */
+export interface TextEncoderSpec {
+  vocabSize: number;
+  /** Tokens of a text, start and end included. */
+  contextLength: number;
+  endToken: number;
+  dim: number;
+  depth: number;
+  heads: number;
+  mlpDim: number;
+  /** Channels of the embedding; 0 = the state of the end token. */
+  projection: number;
+  /** Whether the weights have the factor of the similarities. */
+  logitScale: boolean;
+  activation: 'gelu' | 'quick-gelu';
+  normEps: number;
+}
+
+/** See native/io/key_names.h. */
+export interface KeyRule {
+  ours: string;
+  theirs: readonly string[];
+  layout: 'same' | 'transposed' | 'squeezed' | 'convolution';
+}
+export interface KeyNames {
+  rules: readonly KeyRule[];
+  ignored: readonly string[];
+  section?: string;
+}
+
+/** A U-Net of diffusers: UNet2DModel, or with a text UNet2DConditionModel. */
+export interface UNetSpec {
+  /** Of images or latents. */
+  channels: number;
+  blockChannels: readonly number[];
+  /** Attention per level, 0 or 1. */
+  attention: readonly (0 | 1)[];
+  /** Attention heads per level. */
+  heads: readonly number[];
+  layersPerBlock: number;
+  normGroups: number;
+  normEps: number;
+  /** 0: none. */
+  classEmbeddings: number;
+  /** Channels of a token of the text; 0: no text. */
+  textChannels: number;
+  transformerLayers: number;
+  /** Stable Diffusion 2.x; 1.x projects with 1x1 convolutions. */
+  linearProjection: boolean;
+  /** Padding of what is halved, on all sides or right and below (DDPM). */
+  downsampleBothSides: boolean;
+  /** Of the time embedding: cosines before sines. */
+  cosineFirst: boolean;
+  frequencyShift: number;
+}
+
+export type PredictionType = 'epsilon' | 'v' | 'x0';
+export type Spacing = 'linspace' | 'leading' | 'trailing';
+
+export interface NoiseScheduleSpec {
+  trainTimesteps: number;
+  betas: 'linear' | 'scaled-linear' | 'cosine';
+  /** Of linear and scaled-linear betas. */
+  betaStart: number;
+  betaEnd: number;
+  /** DDIM ends without noise, or at the level of timestep 0. */
+  setAlphaToOne: boolean;
+  /** Added to the timesteps of leading spacing. */
+  stepsOffset: number;
+}
+
+export interface SamplerSpec {
+  kind: 'ddim' | 'ddim-inversion' | 'ddpm' | 'dpm-solver++-2m' | 'euler';
+  steps: number;
+  spacing: Spacing;
+  /** Of ddim: 0 is deterministic, 1 has the variance of ddpm. */
+  eta: number;
+  /** Of ddpm. */
+  variance: 'fixed-small' | 'fixed-large';
+  /** Image to image: the share of the steps that is taken, those nearest to the image. */
+  strength: number;
 }
 
 /** Encoder and decoder of latent diffusion's autoencoders and of VQGAN. */
@@ -110,6 +198,14 @@ export interface AugmentOptions {
   brightness: number;
   contrast: number;
   saturation: number;
+}
+
+/** Shares of the images of a batch that another one is mixed into; together at most 1. */
+export interface MixingOptions {
+  /** A rectangle of the other image (arXiv 1905.04899). */
+  cutMix: number;
+  /** A blend with the other image (arXiv 1710.09412). */
+  mixUp: number;
 }
 
 export interface TrainerOptions {
@@ -196,18 +292,25 @@ export interface NativeCore {
   setThreads(threads: number): Promise<void>;
   createToken(): CancelToken;
   cancel(token: CancelToken): void;
-  dispose(handle: ModelHandle | TrainerHandle<ModelHandle>): void;
+  dispose(handle: ModelHandle | TextEncoderHandle | TrainerHandle<ModelHandle>): void;
 
   createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
   createDenoiser(spec: DenoiserSpec & Placement): Promise<DenoiserHandle>;
+  createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
   inspectWeights(path: string): Promise<WeightsInfo>;
-  /** With `newHead`, a classifier's head that the file lacks, or has for another number of classes, stays random. */
-  loadWeights(model: ModelHandle, path: string, options: { newHead: boolean }): Promise<void>;
+  /**
+   * With `newHead`, a classifier's head that the file lacks, or has for another number of classes, stays random.
+   * `keyNames` say what the file calls the weights, when that is not what we call them.
+   */
+  loadWeights(model: ModelHandle | TextEncoderHandle, path: string, options: { newHead: boolean; keyNames?: KeyNames }): Promise<void>;
   saveWeights(model: ModelHandle, path: string, metadata: Record<string, string>, dtype: StorageType): Promise<void>;
   parameterCount(model: ModelHandle): Promise<number>;
   /** Logits, [B, K]. */
   predict(model: ClassifierHandle, images: Uint8Array, options: { precision: Precision }, control?: JobControl): Promise<Float32Array>;
+
+  /** Makes texts the head: `tokens` of as many prompts for each class in turn, [K * T * contextLength]. */
+  zeroShotHead(model: ClassifierHandle, encoder: TextEncoderHandle, tokens: Int32Array, control?: JobControl): Promise<void>;
 
   createAutoencoder(spec: AutoencoderSpec & Placement): Promise<AutoencoderHandle>;
   /** Latents, [B, C, size / f, size / f]; `seeds`, one per image, draw from the posterior of a `kl`, null takes its mode. */
@@ -225,7 +328,8 @@ export interface NativeCore {
   createClassifierTrainer(
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
-    options: TrainerOptions & { temperature: number; labelWeight: number },
+    /** `headOnly`: a linear probe; default false. */
+    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(
@@ -250,6 +354,11 @@ export interface NativeCore {
     objective: ObjectiveOptions;
   }): Fields<'score' | 'teacherGradient' | 'studentGradient'>;
   classifierGradient(model: ClassifierHandle, options: { x: Float32Array; direction: Float32Array; precision: Precision }): Fields<'logits' | 'gradient'>;
+  /** `states` without the last `skip` blocks; `gradient` of the embeddings with respect to the table of token embeddings. */
+  textEncoderGradient(
+    encoder: TextEncoderHandle,
+    options: { tokens: Int32Array; skip: number; direction: Float32Array },
+  ): Fields<'embeddings' | 'states' | 'gradient'>;
   denoiserGradient(
     model: DenoiserHandle,
     options: { x: Float32Array; timesteps: ArrayLike<number>; classes: ArrayLike<number>; direction: Float32Array },
@@ -271,11 +380,39 @@ export interface NativeCore {
     opponents: Opponents,
     options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; objective: ObjectiveOptions; segmentSteps: number },
   ): Fields<'gradient' | 'score' | 'images'>;
-  noiseSchedule(options: { steps: number; spacing: 'trailing' | 'leading' }): Fields<'alphasCumprod' | 'timesteps'>;
-  ddimStep(options: { x: Float32Array; v: Float32Array; timestep: number; steps: number; clip: boolean }): Fields<'x'>;
+  noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
+  /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
+  samplerTrajectory(options: {
+    schedule: NoiseScheduleSpec;
+    sampler: SamplerSpec;
+    prediction: PredictionType;
+    clip: number;
+    /** [B * ...]; where the run starts, mixed with the image if there is one. */
+    noise: Float32Array;
+    image: Float32Array | null;
+    outputs: Float32Array;
+    /** [steps, B * ...]; null: from the seeds. */
+    stepNoise: Float32Array | null;
+    /** [B] */
+    seeds: ArrayLike<number>;
+  }): Fields<'timesteps' | 'alphaBars' | 'trajectory'>;
+  /** Of a frozen network with the weights of a file; `classes` and `text` are null where the network has none. */
+  unetGradient(options: {
+    unet: UNetSpec;
+    weights: string;
+    size: number;
+    x: Float32Array;
+    timesteps: ArrayLike<number>;
+    classes: Int32Array | null;
+    /** [B, tokens, textChannels] */
+    text: Float32Array | null;
+    direction: Float32Array;
+    precision: Precision;
+  }): Promise<{ output: Float32Array; gradient: Float32Array; textGradient: Float32Array | null }>;
   optimiserTrajectory(
     options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
   ): Fields<'values'>;
   augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
+  mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
   initialNoise(options: { seeds: ArrayLike<number>; size: number }): Fields<'noise'>;
 }

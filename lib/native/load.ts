@@ -42,11 +42,19 @@ export function loadNative({ cuda = false }: { cuda?: boolean } = {}): NativeCor
   return openNative({ cuda }).core;
 }
 
+/**
+ * OpenMP threads without work spin for about a millisecond, then sleep: long enough to be there for the next operation
+ * (waking a thread takes longer than a small one), short enough to leave the cores to image decoding and to others.
+ * Measured in benchmarks/results/2026-11-24-notes.md. libgomp reads the environment once, when it is opened.
+ */
+function waitBriefly(): void {
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '30000';
+}
+
 /** As loadNative, and says which LibTorch it is. */
 export function openNative({ cuda = false }: { cuda?: boolean } = {}): { core: NativeCore; libtorch: LibTorch } {
   if (loaded && (loaded.cuda || !cuda)) return loaded;
-  // Idle OpenMP threads that spin would take the cores from image decoding. libgomp reads this once, when it is opened.
-  process.env.OMP_WAIT_POLICY ??= 'passive';
+  waitBriefly();
 
   const addon = findAddon();
   const discovery = findLibtorch({ builtFor: addon.loader.builtFor, cuda });

@@ -1,7 +1,8 @@
+import { autoencoderKeyNames } from '../config/autoencoder-keys.js';
 import { SparringError } from '../errors.js';
 import { softmax } from '../metrics/softmax.js';
 import type {
-  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, Opponents, StorageType,
+  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, StorageType,
 } from './contract.js';
 import type { Cancellable, Engine } from './engine.js';
 
@@ -13,6 +14,12 @@ const classesKey = 'sparring.classes';
 interface ModelFile<Spec> {
   spec: Spec;
   classes: string[];
+}
+
+interface LoadOptions {
+  newHead?: boolean;
+  seed?: number;
+  keyNames?: KeyNames;
 }
 
 /** A classifier on the engine: a network with its normalisation, its input size and its class names. */
@@ -32,15 +39,16 @@ export class Classifier implements Disposable {
 
   /**
    * Loads a safetensors file. A file that sparring wrote says what it is; for one of torchvision or timm pass `given`.
+   * `keyNames` say what a file of yet another project calls the weights.
    * With `newHead` its head may be missing or made for another number of classes; it is then random, from `seed`.
    * Throws SparringError 'weights' when the file is damaged or does not fit, 'io' when it cannot be read.
    */
-  static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>, { newHead = false, seed = 0 } = {}): Promise<Classifier> {
+  static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>, { newHead = false, seed = 0, keyNames }: LoadOptions = {}): Promise<Classifier> {
     const { spec, classes } = given ?? (await readModelFile<ClassifierSpec>(engine, path, 'classifier'));
     const classifier = await Classifier.create(engine, spec, classes, seed).catch((error) => {
       throw given ? error : damagedDescription(path, error);
     });
-    await engine.run((core) => core.loadWeights(classifier.handle, path, { newHead }));
+    await engine.run((core) => core.loadWeights(classifier.handle, path, { newHead, ...(keyNames && { keyNames }) }));
     return classifier;
   }
 
@@ -137,7 +145,8 @@ export class Autoencoder implements Disposable {
     const autoencoder = await Autoencoder.create(engine, spec, 0).catch((error) => {
       throw given ? error : damagedDescription(path, error);
     });
-    await engine.run((core) => core.loadWeights(autoencoder.handle, path, { newHead: false }));
+    const keyNames = given && autoencoderKeyNames(given, await engine.run((core) => core.inspectWeights(path)));
+    await engine.run((core) => core.loadWeights(autoencoder.handle, path, { newHead: false, ...(keyNames && { keyNames }) }));
     return autoencoder;
   }
 

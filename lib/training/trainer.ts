@@ -1,4 +1,4 @@
-import type { TrainingConfig } from '../config/schema.js';
+import type { ClassifierTrainingConfig, TrainingConfig } from '../config/schema.js';
 import type { ClassifierHandle, DenoiserHandle, ModelHandle, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
@@ -16,15 +16,15 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     private readonly handle: TrainerHandle<Model>,
   ) {}
 
-  /** Cross-entropy to the labels, or, with a teacher, soft cross-entropy to its output on the same view (EDRM). */
+  /** Cross-entropy to the labels, or, with a teacher, soft cross-entropy to its output on the same view (EDRM). With `headOnly` all below the head stays. */
   static async classifier(
     student: Classifier,
     teacher: Classifier | null,
-    training: TrainingConfig,
-    { seed, temperature = 1, labelWeight = 0 }: { seed: number; temperature?: number; labelWeight?: number },
+    training: ClassifierTrainingConfig,
+    { seed, temperature = 1, labelWeight = 0, headOnly = false }: { seed: number; temperature?: number; labelWeight?: number; headOnly?: boolean },
   ): Promise<Trainer<ClassifierHandle>> {
     const { engine } = student;
-    const options = { ...trainerOptions(training, engine, seed), temperature, labelWeight };
+    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, temperature, labelWeight, headOnly };
     return new Trainer(engine, await engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, options)));
   }
 

@@ -5,7 +5,7 @@
 namespace sparring {
 
 Denoiser::Denoiser(DenoiserOptions options, at::Device device, uint64_t seed)
-    : options_(std::move(options)), device_(device), schedule_(NoiseSchedule::cosine()) {
+    : options_(std::move(options)), device_(device) {
   torch::manual_seed(seed);
   options_.unet.num_class_embeds(options_.num_classes + 1);
   net_ = UNet(options_.unet);
@@ -38,7 +38,7 @@ Prediction Denoiser::predict(const at::Tensor& x_t, int64_t timestep, const at::
     const auto halves = v.chunk(2, 0);
     v = halves[1] + guidance_scale * (halves[0] - halves[1]);
   }
-  return from_v(x_t, v, schedule_.alpha_bar(timestep));
+  return prediction_from(PredictionType::v, v, x_t, schedule_.alpha_bar(timestep));
 }
 
 UNet Denoiser::copy_network() const {

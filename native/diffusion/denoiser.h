@@ -6,6 +6,7 @@
 
 #include <torch/torch.h>
 
+#include "diffusion/prediction.h"
 #include "diffusion/schedule.h"
 #include "models/unet.h"
 

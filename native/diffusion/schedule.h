@@ -1,25 +1,43 @@
-// The noise schedule and the DDIM step on it, with the conventions of diffusers' DDIMScheduler:
-// squaredcos_cap_v2 betas, 1000 training timesteps, trailing or leading spacing, final alpha 1, eta 0.
+// The noise schedule: how much of the image is left at each timestep, and which timesteps a sampling run visits, with the
+// conventions of diffusers' schedulers.
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <torch/torch.h>
 
 namespace sparring {
 
-enum class Spacing { trailing, leading };
+// Betas by timestep: linear (Ho et al. 2020, arXiv 2006.11239); the square of a linear one (latent diffusion, arXiv
+// 2112.10752); or what gives alpha_bar(t) = cos^2((t + 0.008) / 1.008 * pi / 2), beta <= 0.999 (Nichol & Dhariwal 2021,
+// arXiv 2102.09672, eq. 17; "squaredcos_cap_v2" in diffusers).
+enum class BetaSchedule { linear, scaled_linear, cosine };
+
+// Table 2 of Lin et al. 2023 (arXiv 2305.08891).
+enum class Spacing { linspace, leading, trailing };
+
+struct NoiseScheduleOptions {
+  int64_t num_train_timesteps = 1000;
+  BetaSchedule betas = BetaSchedule::cosine;
+  double beta_start = 1e-4;      // linear and scaled_linear
+  double beta_end = 0.02;
+  bool set_alpha_to_one = true;  // DDIM ends without noise, or at the level of timestep 0
+  int64_t steps_offset = 0;      // added to the timesteps of leading spacing
+};
 
 class NoiseSchedule {
  public:
-  // Nichol & Dhariwal 2021 (arXiv 2102.09672), eq. 17: alpha_bar(t) = cos^2((t + 0.008) / 1.008 * pi / 2), beta <= 0.999.
-  static NoiseSchedule cosine(int64_t num_train_timesteps = 1000);
+  explicit NoiseSchedule(const NoiseScheduleOptions& options = {});
 
-  int64_t num_train_timesteps() const { return static_cast<int64_t>(alphas_cumprod_.size()); }
-  // alpha_bar at an integer timestep; 1 (no noise) below 0, the end of sampling.
-  double alpha_bar(int64_t timestep) const { return timestep < 0 ? 1.0 : alphas_cumprod_[timestep]; }
-  // Timesteps of a sampling run, from noise to image.
+  int64_t num_train_timesteps() const { return options_.num_train_timesteps; }
+  const NoiseScheduleOptions& options() const { return options_; }
+  // alpha_bar at an integer timestep; below 0, the end of sampling, that of `set_alpha_to_one`.
+  double alpha_bar(int64_t timestep) const;
+  // The same between timesteps, where sigma = sqrt((1 - alpha_bar) / alpha_bar) is linear.
+  double alpha_bar_between(double timestep) const;
+  // Timesteps of a sampling run, from noise to image. Throws Error "usage" when there are not that many.
   std::vector<int64_t> timesteps(int64_t steps, Spacing spacing) const;
   // The timestep that follows `timestep` in a run of `steps` steps; negative at the end.
   int64_t next(int64_t timestep, int64_t steps) const { return timestep - num_train_timesteps() / steps; }
@@ -27,21 +45,9 @@ class NoiseSchedule {
   std::pair<at::Tensor, at::Tensor> coefficients(const at::Tensor& timesteps) const;
 
  private:
+  NoiseScheduleOptions options_;
   std::vector<double> alphas_cumprod_;
   at::Tensor alphas_table_;  // [num_train_timesteps], double
 };
-
-// What a denoiser says about x_t = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) epsilon.
-struct Prediction {
-  at::Tensor x0;       // [B, C, H, W]
-  at::Tensor epsilon;  // [B, C, H, W]
-};
-
-// v-prediction (Salimans & Ho 2022, arXiv 2202.00512): v = sqrt(alpha_bar) epsilon - sqrt(1 - alpha_bar) x0.
-Prediction from_v(const at::Tensor& x_t, const at::Tensor& v, double alpha_bar);
-// x0 that goes with x_t and a (guided) epsilon.
-at::Tensor x0_from_epsilon(const at::Tensor& x_t, const at::Tensor& epsilon, double alpha_bar);
-// DDIM, eq. 12 of Song et al. 2020 (arXiv 2010.02502) with eta = 0.
-at::Tensor ddim_step(const Prediction& prediction, double next_alpha_bar);
 
 }  // namespace sparring

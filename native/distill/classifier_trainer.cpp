@@ -1,12 +1,26 @@
 #include "distill/classifier_trainer.h"
 
+#include <algorithm>
+
 #include "distill/losses.h"
 
 namespace sparring {
+namespace {
+
+std::shared_ptr<Classifier> with_trainable(std::shared_ptr<Classifier> classifier, bool head_only) {
+  const auto heads = head_names(classifier->options().architecture);
+  for (auto& item : classifier->module().named_parameters()) {
+    const bool in_head = std::any_of(heads.begin(), heads.end(), [&](const std::string& head) { return item.key().starts_with(head + "."); });
+    item.value().requires_grad_(in_head || !head_only);
+  }
+  return classifier;
+}
+
+}  // namespace
 
 ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher,
                                      ClassifierTrainerOptions options)
-    : student_(std::move(student)),
+    : student_(with_trainable(std::move(student), options.head_only)),
       teacher_(std::move(teacher)),
       ema_(options.training.ema_decay > 0 ? student_->clone() : nullptr),
       options_(options),
@@ -15,7 +29,10 @@ ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::s
 StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
   const auto device = student_->device();
   const auto& training = options_.training;
-  const auto pixels = augment(images, options_.augment, training.seed, step).to(device);  // [B, 3, H, W]
+  auto views = augment(images, options_.augment, training.seed, step);  // [B, 3, H, W]
+  std::optional<MixedViews> mixed;
+  if (options_.mixing.any()) views = (mixed = mix(views, options_.mixing, training.seed, step))->images;
+  const auto pixels = views.to(device);
   const auto target = labels.to(device);
 
   at::Tensor teacher_logits;
@@ -25,18 +42,19 @@ StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& l
   }
 
   BufferGuard statistics(student_->module());
-  student_->module().train();
+  student_->module().train(!options_.head_only);  // statistics of batch norms are below the head
   at::Tensor logits;
   {
     AutocastGuard autocast(device.type(), training.autocast_bf16);
     logits = student_->forward(pixels);  // [B, K] fp32
   }
+  const auto label_loss = [&] { return mixed ? mixed_cross_entropy(logits, target, mixed->partner.to(device), mixed->share.to(device)) : at::cross_entropy_loss(logits, target); };
   at::Tensor loss;
   if (teacher_) {
     loss = distillation_loss(logits, teacher_logits, options_.temperature);
-    if (options_.label_weight > 0) loss = loss + options_.label_weight * at::cross_entropy_loss(logits, target);
+    if (options_.label_weight > 0) loss = loss + options_.label_weight * label_loss();
   } else {
-    loss = at::cross_entropy_loss(logits, target);
+    loss = label_loss();
   }
 
   StepResult result;

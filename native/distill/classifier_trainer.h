@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "distill/augment.h"
+#include "distill/mixing.h"
 #include "distill/training_state.h"
 #include "models/classifier.h"
 
@@ -13,8 +14,10 @@ namespace sparring {
 struct ClassifierTrainerOptions {
   TrainingOptions training;
   AugmentOptions augment;
+  MixingOptions mixing;
   double temperature = 1;   // of the soft labels
   double label_weight = 0;  // weight of the hard-label term beside distillation
+  bool head_only = false;   // a linear probe: all below the head stays as it is
 };
 
 struct StepResult {

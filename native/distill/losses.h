@@ -12,4 +12,12 @@ inline at::Tensor distillation_loss(const at::Tensor& student_logits, const at::
   return -(target * at::log_softmax(student_logits / temperature, 1)).sum(1).mean() * (temperature * temperature);
 }
 
+// Cross-entropy to the labels of a mixed view, each in its share: share CE(y) + (1 - share) CE(y of the partner).
+// target, partner: [B] int64, share: [B]
+inline at::Tensor mixed_cross_entropy(const at::Tensor& logits, const at::Tensor& target, const at::Tensor& partner, const at::Tensor& share) {
+  const auto own = at::cross_entropy_loss(logits, target, {}, at::Reduction::None);
+  const auto other = at::cross_entropy_loss(logits, target.index_select(0, partner), {}, at::Reduction::None);
+  return (share * own + (1 - share) * other).mean();
+}
+
 }  // namespace sparring

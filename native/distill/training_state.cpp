@@ -13,7 +13,9 @@ namespace {
 
 std::vector<std::pair<std::string, at::Tensor>> trainable(torch::nn::Module& module) {
   std::vector<std::pair<std::string, at::Tensor>> result;
-  for (auto& item : module.named_parameters()) result.emplace_back(item.key(), item.value());
+  for (auto& item : module.named_parameters()) {
+    if (item.value().requires_grad()) result.emplace_back(item.key(), item.value());
+  }
   return result;
 }
 

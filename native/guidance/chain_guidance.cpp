@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "diffusion/ddim.h"
+
 namespace sparring {
 namespace {
 

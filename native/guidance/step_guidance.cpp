@@ -1,5 +1,7 @@
 #include "guidance/step_guidance.h"
 
+#include "diffusion/ddim.h"
+
 namespace sparring {
 namespace {
 
@@ -46,8 +48,7 @@ at::Tensor denoise_step(Denoiser& denoiser, const Opponents& opponents, const St
     // A gradient of zero (both classifiers saturated) leaves the image unguided instead of dividing by zero.
     const auto direction = guided.gradient / rms(guided.gradient).clamp_min(1e-20);
     const auto strength = weight * (1 - guided.disagreement.clamp_min(0)).view({-1, 1, 1, 1});
-    prediction.epsilon = guided.prediction.epsilon - strength * direction;
-    prediction.x0 = x0_from_epsilon(x_t, prediction.epsilon, schedule.alpha_bar(timestep));
+    prediction = prediction_from(PredictionType::epsilon, guided.prediction.epsilon - strength * direction, x_t, schedule.alpha_bar(timestep));
   } else {
     torch::NoGradGuard no_grad;
     prediction = denoiser.predict(x_t, timestep, classes, guidance_scale, dtype);

@@ -1,51 +1,73 @@
 #include "io/key_names.h"
 
 #include <algorithm>
-#include <map>
-
-#include "error.h"
+#include <optional>
 
 namespace sparring {
 namespace {
 
-std::string renamed(std::string name, const KeyNames& names) {
-  for (const auto& [from, to] : names.renamed) {
-    const auto at = name.find(from);
-    if (at != std::string::npos) name.replace(at, from.size(), to);
+std::vector<std::string> split(const std::string& name) {
+  std::vector<std::string> parts(1);
+  for (const char c : name) {
+    if (c == '.') parts.emplace_back();
+    else parts.back() += c;
+  }
+  return parts;
+}
+
+// What the stars of `pattern` stand for in `name`; nothing if it does not match.
+std::optional<std::vector<std::string>> match(const std::string& pattern, const std::string& name) {
+  const auto expected = split(pattern), found = split(name);
+  if (expected.size() != found.size()) return std::nullopt;
+  std::vector<std::string> stars;
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (expected[i] == "*") stars.push_back(found[i]);
+    else if (expected[i] != found[i]) return std::nullopt;
+  }
+  return stars;
+}
+
+std::string fill(const std::string& pattern, const std::vector<std::string>& stars) {
+  std::string name;
+  size_t next = 0;
+  for (const char c : pattern) {
+    if (c == '*' && next < stars.size()) name += stars[next++];
+    else name += c;
   }
   return name;
 }
 
-bool starts_with_any(const std::string& name, const std::vector<std::string>& beginnings) {
-  return std::any_of(beginnings.begin(), beginnings.end(), [&](const auto& beginning) { return name.starts_with(beginning); });
-}
-
-bool contains_any(const std::string& name, const std::vector<std::string>& parts) {
-  return std::any_of(parts.begin(), parts.end(), [&](const auto& part) { return name.find(part) != std::string::npos; });
-}
-
 }  // namespace
 
-SafetensorsFile with_names(SafetensorsFile file, const KeyNames& names) {
-  const bool is_section = !names.section.empty() && std::any_of(file.tensors.begin(), file.tensors.end(), [&](const auto& item) {
-    return item.first.starts_with(names.section);
-  });
-  std::map<std::string, std::string> origins;  // new name -> name in the file
-  NamedTensors tensors;
-  for (const auto& [original, tensor] : file.tensors) {
-    if (is_section && !original.starts_with(names.section)) continue;
-    const auto own = is_section ? original.substr(names.section.size()) : original;
-    if (starts_with_any(own, names.ignored)) continue;
-    const auto name = renamed(own, names);
-    if (const auto [other, is_new] = origins.emplace(name, original); !is_new) {
-      throw Error("weights", file.path + ": '" + other->second + "' and '" + original + "' are both the weights '" + name + "'.",
-                  "The file mixes the names of two projects; make it again.");
-    }
-    const bool squeeze = tensor.dim() == 4 && tensor.size(2) == 1 && tensor.size(3) == 1 && contains_any(name, names.linear);
-    tensors.emplace_back(name, squeeze ? tensor.flatten(1) : tensor);
+KeySource source_of(const KeyNames& names, const std::string& ours) {
+  for (const auto& rule : names.rules) {
+    const auto stars = match(rule.ours, ours);
+    if (!stars) continue;
+    KeySource source{{}, rule.layout};
+    for (const auto& theirs : rule.theirs) source.names.push_back(names.section + fill(theirs, *stars));
+    return source;
   }
-  file.tensors = std::move(tensors);
-  return file;
+  return {{names.section + ours}};
+}
+
+bool is_ignored(const KeyNames& names, const std::string& theirs) {
+  if (!theirs.starts_with(names.section)) return true;
+  const auto name = theirs.substr(names.section.size());
+  return std::any_of(names.ignored.begin(), names.ignored.end(), [&](const std::string& beginning) { return name.starts_with(beginning); });
+}
+
+std::vector<int64_t> KeySource::part_sizes(at::IntArrayRef sizes) const {
+  auto result = sizes.vec();
+  if (layout == Layout::transposed) std::reverse(result.begin(), result.end());
+  if (layout == Layout::squeezed) result.erase(result.begin(), std::find_if(result.begin(), result.end(), [](int64_t size) { return size != 1; }));
+  if (layout == Layout::convolution) result.insert(result.end(), {1, 1});
+  if (names.size() > 1) result.front() /= static_cast<int64_t>(names.size());
+  return result;
+}
+
+at::Tensor KeySource::assemble(const std::vector<at::Tensor>& parts, at::IntArrayRef sizes) const {
+  const auto whole = parts.size() > 1 ? at::cat(parts) : parts.front();
+  return (layout == Layout::transposed ? whole.t() : whole).reshape(sizes);
 }
 
 }  // namespace sparring

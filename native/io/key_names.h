@@ -1,23 +1,47 @@
-// Files of other projects hold the same weights under other names. What becomes of those is data: a table.
+// Tables that say under which names, and in which layout, the weights of another project hold our tensors. The tables
+// themselves are data of lib/ (lib/clip/key-names.ts, lib/config/autoencoder-keys.ts).
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "io/safetensors.h"
+#include <torch/torch.h>
 
 namespace sparring {
 
-struct KeyNames {
-  std::string section;               // in a file that has names with this beginning only those count, without it
-  std::vector<std::string> ignored;  // beginnings of names that are no weights of the model
-  std::vector<std::pair<std::string, std::string>> renamed;  // a part of a name, and what stands for it; in this order
-  std::vector<std::string> linear;   // parts of new names: a 1x1 convolution's weight [O, I, 1, 1] there is a linear layer's
+enum class Layout {
+  same,
+  transposed,   // [in, out] for our [out, in]
+  squeezed,     // without our leading dimensions of size 1
+  convolution,  // of size 1x1, [out, in, 1, 1] for our [out, in]
 };
 
-// The file with its tensors under the model's names; a name that the table does not know stays as it is, so a file that
-// has the model's own names is not changed. Throws Error "weights" when two names become the same.
-SafetensorsFile with_names(SafetensorsFile file, const KeyNames& names);
+// In names `*` stands for one part between dots: "blocks.*.norm1.*" is "encoder.layers.*.layer_norm1.*". Several names
+// are parts of our tensor one after the other along its first dimension.
+struct KeyRule {
+  std::string ours;
+  std::vector<std::string> theirs;
+  Layout layout = Layout::same;
+};
+
+struct KeyNames {
+  std::vector<KeyRule> rules;        // a name without a rule is the same in both
+  std::vector<std::string> ignored;  // beginnings of names that are no part of the network
+  std::string section;               // beginning of the names in the file of a larger network, of which nothing else counts
+};
+
+// Where a file holds one of our tensors.
+struct KeySource {
+  std::vector<std::string> names;
+  Layout layout = Layout::same;
+
+  // Shape of each of the parts for our tensor of shape `sizes`.
+  std::vector<int64_t> part_sizes(at::IntArrayRef sizes) const;
+  // Our tensor of shape `sizes`, from parts of those shapes.
+  at::Tensor assemble(const std::vector<at::Tensor>& parts, at::IntArrayRef sizes) const;
+};
+
+KeySource source_of(const KeyNames& names, const std::string& ours);
+bool is_ignored(const KeyNames& names, const std::string& theirs);
 
 }  // namespace sparring

@@ -8,15 +8,13 @@
 namespace sparring {
 namespace {
 
-std::string describe(const at::Tensor& tensor) {
-  return c10::str(c10::toString(tensor.scalar_type()), " ", tensor.sizes());
-}
+std::string describe(at::ScalarType type, at::IntArrayRef sizes) { return c10::str(c10::toString(type), " ", sizes); }
+std::string describe(const at::Tensor& tensor) { return describe(tensor.scalar_type(), tensor.sizes()); }
 
 // Integers in place of weights are quantised weights, whose scale we would not apply. A scalar is a counter, which
 // torch::nn::Module::to(dtype) turns into a floating-point number with the rest.
-bool fits(const at::Tensor& target, const at::Tensor& source) {
-  return target.sizes() == source.sizes() &&
-         (target.dim() == 0 || target.is_floating_point() == source.is_floating_point());
+bool same_kind(const at::Tensor& target, const at::Tensor& source) {
+  return target.dim() == 0 || target.is_floating_point() == source.is_floating_point();
 }
 
 void append(std::string& text, const char* title, const std::vector<std::string>& lines) {
@@ -34,7 +32,7 @@ NamedTensors state_dict(const torch::nn::Module& module) {
   return tensors;
 }
 
-void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::vector<std::string>& optional) {
+void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::vector<std::string>& optional, const KeyNames& key_names) {
   std::map<std::string, at::Tensor> sources(file.tensors.begin(), file.tensors.end());
   const auto is_optional = [&](const std::string& name) {
     return std::any_of(optional.begin(), optional.end(), [&](const std::string& part) { return name.starts_with(part + "."); });
@@ -42,16 +40,25 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
   std::vector<std::string> missing, misshapen, unexpected;
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // (target, source)
   for (const auto& [name, target] : state_dict(module)) {
-    const auto source = sources.find(name);
-    if (source == sources.end()) {
-      if (!is_optional(name) && !name.ends_with("num_batches_tracked")) missing.push_back(name);
-      continue;
+    const auto source = source_of(key_names, name);
+    const auto sizes = source.part_sizes(target.sizes());
+    std::vector<at::Tensor> parts;
+    for (const auto& part_name : source.names) {
+      const auto part = sources.find(part_name);
+      if (part == sources.end()) {
+        if (!is_optional(name) && !name.ends_with("num_batches_tracked")) missing.push_back(part_name + ": " + describe(target.scalar_type(), sizes));
+        continue;
+      }
+      const bool fits_shape = part->second.sizes() == sizes, fits_kind = same_kind(target, part->second);
+      if (fits_shape && fits_kind) parts.push_back(part->second);
+      else if (fits_shape || !is_optional(name)) misshapen.push_back(part_name + ": expected " + describe(target.scalar_type(), sizes) + ", found " + describe(part->second));
+      sources.erase(part);
     }
-    if (fits(target, source->second)) copies.emplace_back(target, source->second);
-    else if (!is_optional(name) || target.sizes() == source->second.sizes()) misshapen.push_back(name + ": expected " + describe(target) + ", found " + describe(source->second));
-    sources.erase(source);
+    if (parts.size() == source.names.size()) copies.emplace_back(target, source.assemble(parts, target.sizes()));
   }
-  for (const auto& [name, tensor] : sources) unexpected.push_back(name + ": " + describe(tensor));
+  for (const auto& [name, tensor] : sources) {
+    if (!is_ignored(key_names, name)) unexpected.push_back(name + ": " + describe(tensor));
+  }
 
   if (!missing.empty() || !misshapen.empty() || !unexpected.empty()) {
     std::string message = file.path + ": the weights do not fit the model.";

@@ -1,6 +1,5 @@
 #include "models/autoencoder.h"
 
-#include "models/autoencoder_keys.h"
 #include "models/classifier.h"
 
 namespace sparring {
@@ -63,12 +62,6 @@ int64_t Autoencoder::downsampling() const {
                                             [](const auto& other) { return other.shape().block_channels().size(); }},
                                  options_);
   return int64_t{1} << (levels - 1);
-}
-
-KeyNames Autoencoder::key_names() const {
-  return std::visit(Overloaded{[](const TAESDOptions&) { return KeyNames{}; },
-                               [](const auto& other) { return autoencoder_keys(other.shape().block_channels().size()); }},
-                    options_);
 }
 
 Autoencoder::Network& Autoencoder::frozen(at::ScalarType dtype) {

@@ -7,7 +7,6 @@
 
 #include <torch/torch.h>
 
-#include "io/key_names.h"
 #include "models/autoencoder_kl.h"
 #include "models/taesd.h"
 #include "models/vqgan.h"
@@ -39,8 +38,6 @@ class Autoencoder {
   int64_t latent_channels() const;
   int64_t downsampling() const;  // side of an image over side of its latents
   at::Device device() const { return device_; }
-  // Other names under which files hold the weights.
-  KeyNames key_names() const;
 
  private:
   using Network = std::variant<AutoencoderKL, VQGAN, TAESD>;

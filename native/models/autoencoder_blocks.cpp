@@ -39,7 +39,7 @@ AutoencoderLevelImpl::AutoencoderLevelImpl(Kind kind, const std::vector<std::pai
     auto attention_list = register_module("attentions", torch::nn::ModuleList());
     const auto count = kind == Kind::middle ? 1 : widths.size();
     for (size_t i = 0; i < count; ++i) {
-      attentions.emplace_back(channels, groups, /*head_dim=*/channels, kNormEps);
+      attentions.emplace_back(channels, /*heads=*/1, groups, kNormEps);
       attention_list->push_back(attentions.back());
     }
   }
@@ -51,7 +51,7 @@ AutoencoderLevelImpl::AutoencoderLevelImpl(Kind kind, const std::vector<std::pai
 at::Tensor AutoencoderLevelImpl::forward(at::Tensor h) {
   for (size_t i = 0; i < resnets.size(); ++i) {
     h = resnets[i](h);
-    if (i < attentions.size()) h = attentions[i](h);
+    if (i < attentions.size()) h = attentions[i]->forward(h, /*text=*/{});
   }
   if (merged_upsampler.defined()) return upsample_conv(h, merged_upsampler, sampler->bias);
   if (!sampler) return h;
@@ -72,7 +72,7 @@ AutoencoderEncoderImpl::AutoencoderEncoderImpl(const AutoencoderShape& shape, in
     down_list->push_back(levels.back());
   }
   levels.push_back(register_module("mid_block", middle(channels.back(), shape.norm_groups())));
-  conv_norm_out = register_module("conv_norm_out", make_norm(shape.norm_groups(), channels.back(), kNormEps));
+  conv_norm_out = register_module("conv_norm_out", make_group_norm(shape.norm_groups(), channels.back(), kNormEps));
   conv_out = register_module("conv_out", conv3x3(channels.back(), out_channels));
 }
 
@@ -94,7 +94,7 @@ AutoencoderDecoderImpl::AutoencoderDecoderImpl(const AutoencoderShape& shape) {
                         shape.attention()[i], i > 0, shape.norm_groups());
     up_list->push_back(levels.back());
   }
-  conv_norm_out = register_module("conv_norm_out", make_norm(shape.norm_groups(), channels[0], kNormEps));
+  conv_norm_out = register_module("conv_norm_out", make_group_norm(shape.norm_groups(), channels[0], kNormEps));
   conv_out = register_module("conv_out", conv3x3(channels[0], 3));
 }
 

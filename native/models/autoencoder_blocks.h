@@ -1,14 +1,15 @@
 // Encoder and decoder of latent diffusion's autoencoders (Rombach et al. 2022, arXiv 2112.10752), which are those of
 // VQGAN (Esser et al. 2021, arXiv 2012.09841), with the key names of diffusers:
 //   encoder: conv_in, down_blocks, mid_block, conv_norm_out, conv_out; decoder: conv_in, mid_block, up_blocks, ...
-// models/autoencoder_keys.h gives those names to files that have others.
+// Files of other projects have other names: lib/config/autoencoder-keys.ts.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include <torch/torch.h>
 
-#include "models/unet.h"
+#include "models/unet_blocks.h"
 
 namespace sparring {
 

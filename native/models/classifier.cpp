@@ -1,10 +1,12 @@
 #include "models/classifier.h"
 
+#include "ops/resize.h"
+
 namespace sparring {
 namespace {
 
 torch::nn::AnyModule network_of(const ClassifierOptions& options) {
-  return make_network(options.architecture, options.num_classes, options.image_size);
+  return make_network(options.architecture, options.num_classes, options.input_size);
 }
 
 at::Tensor channel_constant(const std::array<double, 3>& values, at::Device device) {
@@ -50,10 +52,10 @@ Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t se
   inverse_std_ = channel_constant(options_.std, device_).reciprocal();
 }
 
-at::Tensor Classifier::normalise(const at::Tensor& pixels) const { return (pixels - mean_) * inverse_std_; }
+at::Tensor Classifier::prepare(const at::Tensor& pixels) const { return (resize(pixels, options_.input_size) - mean_) * inverse_std_; }
 
 at::Tensor Classifier::forward(const at::Tensor& pixels) {
-  return net_.forward(normalise(pixels).contiguous(at::MemoryFormat::ChannelsLast)).to(at::kFloat);
+  return net_.forward(prepare(pixels).contiguous(at::MemoryFormat::ChannelsLast)).to(at::kFloat);
 }
 
 at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType dtype) {
@@ -62,7 +64,7 @@ at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType d
     freeze(*frozen_->ptr(), dtype);
     frozen_dtype_ = dtype;
   }
-  auto x = normalise(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  auto x = prepare(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
   return frozen_->forward(x).to(at::kFloat);
 }
 

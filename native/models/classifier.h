@@ -14,7 +14,8 @@ namespace sparring {
 struct ClassifierOptions {
   Architecture architecture;
   int64_t num_classes = 2;
-  int64_t image_size = 32;
+  int64_t image_size = 32;  // side of the images that it is given
+  int64_t input_size = 32;  // side of what its network takes; images of another size are resized
   std::array<double, 3> mean{0.5, 0.5, 0.5};  // per channel, of pixels in 0..1
   std::array<double, 3> std{0.5, 0.5, 0.5};
 };
@@ -43,7 +44,7 @@ class Classifier {
 
  private:
   Classifier(const Classifier&) = default;
-  at::Tensor normalise(const at::Tensor& pixels) const;
+  at::Tensor prepare(const at::Tensor& pixels) const;
   torch::nn::AnyModule copy_network() const;
 
   ClassifierOptions options_;

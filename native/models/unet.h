@@ -1,47 +1,35 @@
-// Class-conditional U-Net in pixel space, with the architecture and key names of diffusers' UNet2DModel:
-// conv_in, time_embedding, class_embedding, down_blocks, mid_block, up_blocks, conv_norm_out, conv_out.
-// Ho et al. 2020 (arXiv 2006.11239); class embedding added to the time embedding.
+// U-Nets of diffusion models, with the architecture and key names of diffusers: UNet2DModel in pixel space, without
+// condition or with a class embedding added to the time embedding (Ho et al. 2020, arXiv 2006.11239), and
+// UNet2DConditionModel, Stable Diffusion's, which attends to a text in latent space (Rombach et al. 2022, arXiv 2112.10752).
+// Keys: conv_in, time_embedding, class_embedding, down_blocks, mid_block, up_blocks, conv_norm_out, conv_out.
 #pragma once
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include <torch/torch.h>
+
+#include "models/unet_blocks.h"
 
 namespace sparring {
 
 struct UNetOptions {
   TORCH_ARG(int64_t, channels) = 3;
   TORCH_ARG(std::vector<int64_t>, block_channels) = {32, 64, 128};
-  TORCH_ARG(std::vector<bool>, attention) = {false, false, true};  // self-attention per level
+  TORCH_ARG(std::vector<bool>, attention) = {false, false, true};  // per level; between the way down and up always
+  TORCH_ARG(std::vector<int64_t>, heads) = {1, 2, 4};              // attention heads per level
   TORCH_ARG(int64_t, layers_per_block) = 1;                        // residual blocks per level (one more going up)
   TORCH_ARG(int64_t, norm_groups) = 8;
-  TORCH_ARG(int64_t, head_dim) = 32;                               // channels per attention head
-  TORCH_ARG(int64_t, num_class_embeds) = 3;  // classes + 1; the last is the null class of classifier-free guidance
+  TORCH_ARG(double, norm_eps) = 1e-5;
+  TORCH_ARG(int64_t, num_class_embeds) = 3;  // classes + 1; the last is the null class of classifier-free guidance. 0: none
+  TORCH_ARG(int64_t, text_channels) = 0;     // of a token of the text; 0: self-attention alone
+  TORCH_ARG(int64_t, transformer_layers) = 1;
+  TORCH_ARG(bool, linear_projection) = false;     // of a transformer's input and output: Stable Diffusion 2.x, not 1.x
+  TORCH_ARG(bool, downsample_both_sides) = true;  // pads all sides of what is halved; otherwise right and below (DDPM)
+  TORCH_ARG(bool, cosine_first) = true;           // in the time embedding: flip_sin_to_cos of diffusers
+  TORCH_ARG(int64_t, frequency_shift) = 0;        // the lowest frequency is exp(-ln(10000) (half - 1) / (half - shift))
 };
-
-// GroupNorm-SiLU-conv, time embedding, GroupNorm-SiLU-conv, plus the input (through a 1x1 conv if widths differ).
-struct ResnetBlockImpl : torch::nn::Module {
-  // embedding: channels of the time embedding, 0 = a block without one
-  ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups, double norm_eps);
-  // x: [B, in, H, W], activated_embedding: SiLU(embedding) [B, embedding], or undefined -> [B, out, H, W]
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& activated_embedding = {});
-
-  torch::nn::GroupNorm norm1{nullptr}, norm2{nullptr};
-  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr}, conv_shortcut{nullptr};
-  torch::nn::Linear time_emb_proj{nullptr};
-};
-TORCH_MODULE(ResnetBlock);
-
-// Multi-head self-attention over the H*W positions, with residual connection.
-struct AttentionBlockImpl : torch::nn::Module {
-  AttentionBlockImpl(int64_t channels, int64_t groups, int64_t head_dim, double norm_eps);
-  at::Tensor forward(const at::Tensor& x);  // [B, C, H, W] -> [B, C, H, W]
-
-  int64_t channels, heads;
-  torch::nn::GroupNorm group_norm{nullptr};
-  torch::nn::Linear to_q{nullptr}, to_k{nullptr}, to_v{nullptr}, to_out{nullptr};  // key of the last: to_out.0
-};
-TORCH_MODULE(AttentionBlock);
 
 // One level going down or up, or the middle: residual blocks, optional attention, optional resampling. The order in
 // which they run differs between the three, so UNet::forward holds it.
@@ -49,10 +37,10 @@ struct UNetLevelImpl : torch::nn::Module {
   enum class Resample { none, down, up };
   // widths: (in, out) channels of each residual block
   UNetLevelImpl(const std::vector<std::pair<int64_t, int64_t>>& widths, int64_t num_attentions, Resample resample,
-                int64_t embedding, const UNetOptions& options);
+                int64_t heads, int64_t embedding, const UNetOptions& options);
 
   std::vector<ResnetBlock> resnets;
-  std::vector<AttentionBlock> attentions;
+  std::vector<std::shared_ptr<SpatialAttention>> attentions;
   torch::nn::Conv2d sampler{nullptr};  // key downsamplers.0.conv or upsamplers.0.conv
   at::Tensor merged_upsampler;         // of a frozen network: nearest upsampling and `sampler` as one convolution
 };
@@ -60,8 +48,9 @@ TORCH_MODULE(UNetLevel);
 
 struct UNetImpl : torch::nn::Module {
   explicit UNetImpl(const UNetOptions& options = {});
-  // x: [B, channels, H, W], timesteps: [B] (fp32), classes: [B] (int64) -> prediction [B, channels, H, W]
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes);
+  // x: [B, channels, H, W], timesteps: [B] (fp32), classes: [B] (int64) and text: [B, tokens, text_channels] where the
+  // network has them -> prediction [B, channels, H, W]
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes, const at::Tensor& text = {});
 
   // Merges each nearest-neighbour upsampling with the convolution after it (exact; see ops/upsample_conv.h).
   // For a network whose weights will not change again.

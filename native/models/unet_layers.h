@@ -7,7 +7,7 @@
 
 namespace sparring {
 
-inline torch::nn::GroupNorm make_norm(int64_t groups, int64_t channels, double eps) {
+inline torch::nn::GroupNorm make_group_norm(int64_t groups, int64_t channels, double eps) {
   return torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, channels).eps(eps));
 }
 
@@ -24,7 +24,7 @@ inline at::Tensor input_of(const torch::nn::Conv2d& conv, const at::Tensor& x) {
   return x.to(conv->weight.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-// [B, C, H, W] -> [B, C, H, W]
+// [B, C, H, W] -> the same, with SiLU after the norm if asked for
 inline at::Tensor normalise(const torch::nn::GroupNorm& norm, const at::Tensor& x, bool silu) {
   return group_norm_silu(x, norm->options.num_groups(), norm->weight, norm->bias, norm->options.eps(), silu);
 }

@@ -1,12 +1,14 @@
 // Vision transformers (Dosovitskiy et al. 2020, arXiv 2010.11929) with the key names of timm: patch_embed.proj, cls_token,
 // reg_token, pos_embed, norm_pre, blocks.0.{norm1,attn.qkv,attn.proj,ls1.gamma,norm2,mlp.fc1,mlp.fc2,ls2.gamma}, norm or
-// fc_norm, head. The options cover AugReg, DeiT and its distilled form (dist_token, head_dist), DeiT III, DINOv2 with and
-// without registers, MAE, and the image tower of CLIP.
+// fc_norm, proj, head. The options cover AugReg, DeiT and its distilled form (dist_token, head_dist), DeiT III, DINOv2
+// with and without registers, MAE, and the image tower of CLIP with a zero-shot or linear-probe head.
 #pragma once
 
 #include <vector>
 
 #include <torch/torch.h>
+
+#include "models/transformer_block.h"
 
 namespace sparring {
 
@@ -24,22 +26,10 @@ struct ViTOptions {
   TORCH_ARG(bool, prefix_positions) = true;    // the class and register tokens have position embeddings too
   TORCH_ARG(bool, pre_norm) = false;           // CLIP: a norm before the blocks, and no bias in the patch embedding
   TORCH_ARG(bool, average_pool) = false;       // mean of the patch tokens, then fc_norm, instead of the class token
+  TORCH_ARG(int64_t, projection) = 0;          // CLIP: channels of a linear map to unit vectors before the head; 0 = none
   TORCH_ARG(bool, quick_gelu) = false;         // x sigmoid(1.702 x), of OpenAI's CLIP
   TORCH_ARG(double, norm_eps) = 1e-6;
 };
-
-// Pre-norm transformer block.
-struct ViTBlockImpl : torch::nn::Module {
-  explicit ViTBlockImpl(const ViTOptions& options);
-  at::Tensor forward(at::Tensor x);  // [B, N, dim] -> [B, N, dim]
-
-  int64_t heads;
-  bool quick_gelu;
-  torch::nn::LayerNorm norm1{nullptr}, norm2{nullptr};
-  torch::nn::Linear qkv{nullptr}, proj{nullptr}, fc1{nullptr}, fc2{nullptr};
-  at::Tensor gamma1, gamma2;  // layer scale, [dim]; undefined without
-};
-TORCH_MODULE(ViTBlock);
 
 struct ViTImpl : torch::nn::Module {
   explicit ViTImpl(const ViTOptions& options = {});
@@ -51,11 +41,13 @@ struct ViTImpl : torch::nn::Module {
   at::Tensor cls_token, dist_token, reg_token;  // [1, 1, dim], [1, 1, dim], [1, registers, dim]
   at::Tensor pos_embed;                         // [1, prefix tokens + patches, dim], or of the patches alone
   torch::nn::LayerNorm norm_pre{nullptr}, norm{nullptr};
-  std::vector<ViTBlock> blocks;
+  std::vector<TransformerBlock> blocks;
+  torch::nn::Linear proj{nullptr};  // without bias; timm has no such layer, the name is OpenAI's
   torch::nn::Linear head{nullptr}, head_dist{nullptr};
 
  private:
-  at::Tensor embed(const at::Tensor& x);  // [B, N, dim]
+  at::Tensor embed(const at::Tensor& x);          // [B, N, dim]
+  at::Tensor features(const at::Tensor& pooled);  // [B, dim] -> what the head takes
 };
 TORCH_MODULE(ViT);
 

@@ -26,8 +26,10 @@ ResNetOptions resnet(const Napi::Object& options) {
 ViTOptions vit(const Napi::Object& options) {
   const auto dim = integer(options, "dim"), depth = integer(options, "depth"), heads = integer(options, "heads");
   const auto patch = integer(options, "patch"), mlp_dim = integer(options, "mlpDim"), registers = integer(options, "registers");
+  const auto projection = integer(options, "projection");
   require(in_range(dim, 8192) && in_range(depth, 200) && in_range(heads, dim) && dim % heads == 0, "dim, depth and heads must be at least 1, and heads must divide dim.");
   require(in_range(patch, 256) && in_range(mlp_dim, 1 << 16) && registers >= 0 && registers <= 64, "patch and mlpDim must be at least 1, registers 0 to 64.");
+  require(projection >= 0 && projection <= 8192, "projection must be 0 to 8192.");
   return ViTOptions()
       .dim(dim)
       .depth(depth)
@@ -39,6 +41,7 @@ ViTOptions vit(const Napi::Object& options) {
       .layer_scale(boolean(options, "layerScale"))
       .prefix_positions(boolean(options, "prefixPositions"))
       .pre_norm(boolean(options, "preNorm"))
+      .projection(projection)
       .average_pool(text(options, "pool") == "average")
       .quick_gelu(text(options, "activation") == "quick-gelu")
       .norm_eps(number(options, "normEps"));

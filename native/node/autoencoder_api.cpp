@@ -5,9 +5,8 @@
 #include <torch/torch.h>
 
 #include "models/autoencoder.h"
-#include "node/api.h"
+#include "node/fields.h"
 #include "node/network_checks.h"
-#include "node/values.h"
 #include "ops/pixels.h"
 #include "ops/random.h"
 

@@ -31,14 +31,6 @@ void Api::add_sync(const char* name, Call call) {
   }, name));
 }
 
-Finish finish_fields(Fields fields) {
-  return [fields = std::move(fields)](Napi::Env env) -> Napi::Value {
-    auto result = Napi::Object::New(env);
-    for (const auto& [name, tensor] : fields) result.Set(name, to_float32_array(env, tensor));
-    return result;
-  };
-}
-
 namespace {
 
 // The same seed gives the same result on a GPU as well, and fp32 is fp32; neither is cuDNN's default.
@@ -97,10 +89,12 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     Api api(env, Napi::Object(raw_env, raw_exports), Session::create(env));
     register_process(api);
     register_models(api);
+    register_clip(api);
     register_training(api);
     register_generation(api);
     register_autoencoders(api);
     register_inspection(api);
+    register_diffusion_inspection(api);
     prepare_exit(env);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();

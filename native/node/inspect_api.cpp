@@ -3,10 +3,11 @@
 #include <torch/torch.h>
 
 #include "distill/augment.h"
+#include "distill/mixing.h"
 #include "distill/optimizer.h"
-#include "node/api.h"
+#include "node/fields.h"
 #include "node/generation_options.h"
-#include "node/values.h"
+#include "node/tokens.h"
 #include "ops/random.h"
 
 namespace sparring::node {
@@ -53,6 +54,19 @@ void register_inspection(Api& api) {
     };
   });
 
+  // textEncoderGradient(encoder, {tokens, skip, direction [B, E]}) -> {embeddings, states, gradient}: the gradient of the
+  // embeddings with respect to the table of token embeddings
+  api.add_async("textEncoderGradient", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto encoder = unwrap<ClipTextImpl>(info[0], "text encoder");
+    const auto options = info[1].As<Napi::Object>();
+    const auto texts = tokens(options.Get("tokens"), *encoder);
+    return [encoder, texts, skip = integer(options, "skip"), direction = floats(options.Get("direction"), {texts.size(0), -1}).to(texts.device())](const JobContext&) -> Finish {
+      const auto embeddings = encoder->forward(texts);
+      const auto gradient = torch::autograd::grad({embeddings}, {encoder->token_embed->weight}, {direction})[0];
+      return finish_fields({{"embeddings", embeddings.detach()}, {"states", encoder->states(texts, skip).detach()}, {"gradient", gradient}});
+    };
+  });
+
   // denoiserGradient(denoiser, {x, timesteps, classes, direction}) -> {output, gradient}: the network itself, fp32
   api.add_async("denoiserGradient", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
@@ -95,29 +109,6 @@ void register_inspection(Api& api) {
     };
   });
 
-  // noiseSchedule({steps, spacing}) -> {alphasCumprod, timesteps}
-  api.add_async("noiseSchedule", 1, [](const Napi::CallbackInfo& info) -> Work {
-    const auto options = info[0].As<Napi::Object>();
-    return [steps = integer(options, "steps"), spacing = text(options, "spacing") == "leading" ? Spacing::leading : Spacing::trailing](const JobContext&) -> Finish {
-      const auto schedule = NoiseSchedule::cosine();
-      auto alphas = at::empty({schedule.num_train_timesteps()}, at::kFloat);
-      for (int64_t t = 0; t < schedule.num_train_timesteps(); ++t) alphas[t] = schedule.alpha_bar(t);
-      return finish_fields({{"alphasCumprod", alphas}, {"timesteps", at::tensor(schedule.timesteps(steps, spacing), at::kFloat)}});
-    };
-  });
-
-  // ddimStep({x, v, timestep, steps, clip}) -> {x}
-  api.add_async("ddimStep", 1, [](const Napi::CallbackInfo& info) -> Work {
-    const auto options = info[0].As<Napi::Object>();
-    return [x = floats(options.Get("x"), {-1}), v = floats(options.Get("v"), {-1}), timestep = integer(options, "timestep"),
-            steps = integer(options, "steps"), clip = boolean(options, "clip")](const JobContext&) -> Finish {
-      const auto schedule = NoiseSchedule::cosine();
-      auto prediction = from_v(x, v, schedule.alpha_bar(timestep));
-      if (clip) prediction.x0 = prediction.x0.clamp(-1, 1);
-      return finish_fields({{"x", ddim_step(prediction, schedule.alpha_bar(schedule.next(timestep, steps)))}});
-    };
-  });
-
   // optimiserTrajectory({kind, ..., start, target, scale, learningRates}) -> {values}: steps on sum(scale * (x - target)^2) / 2
   api.add_async("optimiserTrajectory", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
@@ -138,6 +129,17 @@ void register_inspection(Api& api) {
         values.push_back(x.detach().clone());
       }
       return finish_fields({{"values", at::stack(values)}});
+    };
+  });
+
+  // mix(images, {size, cutMix, mixUp, seed, step}) -> {pixels [B, 3, H, W], partner [B], share [B]}
+  api.add_async("mix", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[1].As<Napi::Object>();
+    const MixingOptions mixing{number(options, "cutMix"), number(options, "mixUp")};
+    return [batch = images(info[0], integer(options, "size")), mixing, seed = static_cast<uint64_t>(integer(options, "seed")),
+            step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
+      const auto result = mix(augment(batch, {}, seed, step), mixing, seed, step);
+      return finish_fields({{"pixels", result.images}, {"partner", result.partner.to(at::kFloat)}, {"share", result.share}});
     };
   });
 

@@ -6,6 +6,7 @@
 #include "io/state_dict.h"
 #include "models/autoencoder.h"
 #include "models/classifier.h"
+#include "models/clip_text.h"
 #include "node/api.h"
 #include "node/architectures.h"
 #include "node/network_checks.h"
@@ -30,9 +31,10 @@ ClassifierOptions classifier_options(const Napi::Object& options) {
   result.architecture = architecture(object(options, "architecture"));
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
-  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
+  result.input_size = options.Get("inputSize").IsUndefined() ? result.image_size : integer(options, "inputSize");
+  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size) && in_range(result.input_size), "numClasses, imageSize and inputSize must be at least 1.");
   if (const auto* vit = std::get_if<ViTOptions>(&result.architecture)) {
-    require(result.image_size % vit->patch() == 0, "patch must divide imageSize.");
+    require(result.input_size % vit->patch() == 0, "patch must divide the side of the input.");
   }
   result.mean = channel_values(options, "mean");
   result.std = channel_values(options, "std");
@@ -47,6 +49,7 @@ DenoiserOptions denoiser_options(const Napi::Object& options) {
   for (const auto level : integers(options, "attention")) attention.push_back(level != 0);
   const auto channels = integers(options, "blockChannels");
   const auto layers = integer(options, "layersPerBlock"), groups = integer(options, "normGroups"), head_dim = integer(options, "headDim");
+  std::vector<int64_t> heads;
   DenoiserOptions result;
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
@@ -56,30 +59,30 @@ DenoiserOptions denoiser_options(const Napi::Object& options) {
     require(channels[level] % groups == 0, "normGroups must divide every level of blockChannels.");
     const bool attends = attention[level] || level + 1 == channels.size();  // the last level always has attention
     require(!attends || channels[level] <= head_dim || channels[level] % head_dim == 0, "headDim must divide every level with attention.");
+    heads.push_back(std::max<int64_t>(1, channels[level] / head_dim));
   }
   require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
   require(result.image_size % (int64_t{1} << (channels.size() - 1)) == 0, "imageSize must be divisible by 2 for each level but the first.");
-  result.unet.block_channels(channels).attention(attention).layers_per_block(layers).norm_groups(groups).head_dim(head_dim);
+  result.unet.block_channels(channels).attention(attention).layers_per_block(layers).norm_groups(groups).heads(heads);
   return result;
 }
 
-// A model of any kind, for the verbs that treat all alike.
+// Any network, for the verbs that treat all alike.
 struct AnyModel {
   std::shared_ptr<Classifier> classifier = nullptr;
   std::shared_ptr<Denoiser> denoiser = nullptr;
   std::shared_ptr<Autoencoder> autoencoder = nullptr;
+  std::shared_ptr<ClipTextImpl> text_encoder = nullptr;
 
   torch::nn::Module& module() const {
+    if (text_encoder) return *text_encoder;
     if (autoencoder) return autoencoder->module();
     return classifier ? classifier->module() : denoiser->module();
   }
   void touch() const {
-    if (autoencoder) return autoencoder->touch();
-    classifier ? classifier->touch() : denoiser->touch();
-  }
-  SafetensorsFile read(const std::string& path) const {
-    auto file = read_safetensors(path);
-    return autoencoder ? with_names(std::move(file), autoencoder->key_names()) : file;
+    if (classifier) classifier->touch();
+    if (denoiser) denoiser->touch();
+    if (autoencoder) autoencoder->touch();
   }
 };
 
@@ -87,7 +90,38 @@ AnyModel any_model(const Napi::Value& value) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
   if (dynamic_cast<Handle<Denoiser>*>(base)) return {.denoiser = unwrap<Denoiser>(value, "denoiser")};
   if (dynamic_cast<Handle<Autoencoder>*>(base)) return {.autoencoder = unwrap<Autoencoder>(value, "autoencoder")};
+  if (dynamic_cast<Handle<ClipTextImpl>*>(base)) return {.text_encoder = unwrap<ClipTextImpl>(value, "text encoder")};
   return {.classifier = unwrap<Classifier>(value, "classifier")};
+}
+
+std::vector<std::string> texts(const Napi::Object& options, const char* key) {
+  const auto list = object(options, key).As<Napi::Array>();
+  std::vector<std::string> result;
+  for (uint32_t i = 0; i < list.Length(); ++i) result.push_back(list.Get(i).ToString().Utf8Value());
+  return result;
+}
+
+Layout layout(const std::string& name) {
+  if (name == "same") return Layout::same;
+  if (name == "transposed") return Layout::transposed;
+  if (name == "squeezed") return Layout::squeezed;
+  if (name == "convolution") return Layout::convolution;
+  throw Error("usage", "Unknown layout '" + name + "'; expected same, transposed, squeezed or convolution.");
+}
+
+// {rules: [{ours, theirs: [...], layout}], ignored: [...], section?}; undefined: our own names.
+KeyNames key_names(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const auto options = value.As<Napi::Object>();
+  KeyNames result;
+  result.ignored = texts(options, "ignored");
+  if (!options.Get("section").IsUndefined()) result.section = text(options, "section");
+  const auto rules = object(options, "rules").As<Napi::Array>();
+  for (uint32_t i = 0; i < rules.Length(); ++i) {
+    const auto rule = rules.Get(i).As<Napi::Object>();
+    result.rules.push_back({text(rule, "ours"), texts(rule, "theirs"), layout(text(rule, "layout"))});
+  }
+  return result;
 }
 
 Napi::Value describe(Napi::Env env, const SafetensorsFile& file) {
@@ -150,13 +184,14 @@ void register_models(Api& api) {
     };
   });
 
-  // loadWeights(model, path, {newHead}): with newHead, a head that the file lacks or has for other classes stays random
+  // loadWeights(model, path, {newHead, keyNames?}): with newHead, a head that the file lacks or has for other classes stays random
   api.add_async("loadWeights", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto model = any_model(info[0]);
+    const auto options = info[2].As<Napi::Object>();
     std::vector<std::string> optional;
-    if (boolean(info[2].As<Napi::Object>(), "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
-    return [model, path = info[1].ToString().Utf8Value(), optional](const JobContext&) -> Finish {
-      load_into(model.module(), model.read(path), optional);
+    if (boolean(options, "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
+    return [model, path = info[1].ToString().Utf8Value(), optional, names = key_names(options.Get("keyNames"))](const JobContext&) -> Finish {
+      load_into(model.module(), read_safetensors(path), optional, names);
       model.touch();
       return finish_nothing();
     };

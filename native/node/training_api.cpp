@@ -14,6 +14,11 @@ AugmentOptions augment_options(const Napi::Object& options) {
           number(augment, "saturation")};
 }
 
+MixingOptions mixing_options(const Napi::Object& options) {
+  const auto mixing = object(options, "mixing");
+  return {number(mixing, "cutMix"), number(mixing, "mixUp")};
+}
+
 TrainingOptions training_options(const Napi::Object& options) {
   const auto optimizer = object(options, "optimizer");
   TrainingOptions result;
@@ -64,7 +69,8 @@ void register_training(Api& api) {
                                 " px, the student " + std::to_string(student->options().image_size) + " px.");
     }
     const auto given = info[2].As<Napi::Object>();
-    ClassifierTrainerOptions options{training_options(given), augment_options(given), number(given, "temperature"), number(given, "labelWeight")};
+    ClassifierTrainerOptions options{training_options(given), augment_options(given), mixing_options(given), number(given, "temperature"),
+                                     number(given, "labelWeight"), !given.Get("headOnly").IsUndefined() && boolean(given, "headOnly")};
     return [student, teacher, options](const JobContext&) -> Finish {
       auto trainer = std::make_shared<ClassifierTrainer>(student, teacher, options);
       return [trainer](Napi::Env env) { return wrap(env, trainer); };

@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 
 import { cli } from '../support/cli.js';
 
+const assets = fileURLToPath(new URL('../../assets/birds', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sparring-cli-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -141,6 +142,20 @@ test('--dry-run finds what the run would stumble over', async () => {
   const split = cli(['distill', '--config', file('split.yaml', 'data: { kind: birds, train: 4, test: 4, broad: 4 }\nteacher: { trainOn: balanced }'), '--dry-run']);
   expectFailure(split, 2, 'config');
   assert.match(split.stderr, "teacher.trainOn: 'birds train' has no split 'balanced'");
+});
+
+test('--dry-run opens the weights that a training starts from', () => {
+  const start = join(folder, 'generator.safetensors');
+  const birds = 'data: { kind: birds, train: 4, test: 4, broad: 4 }\n';
+  const plan = cli(['distill', '--config', file('start.yaml', `${birds}generator: { start: ${assets}/generator.safetensors, training: { steps: 7 } }`), '--dry-run']);
+  assert.is(plan.status, 0, plan.stderr);
+  assert.match(plan.stdout, /^generator +[\d,]+ parameters, to be trained, 7 steps from .*generator\.safetensors on$/m);
+  writeFileSync(start, 'not weights');
+  for (const role of ['teacher', 'generator']) {
+    const damaged = cli(['distill', '--config', file(`damaged-${role}.yaml`, `${birds}${role}: { start: ${start} }`), '--dry-run']);
+    expectFailure(damaged, 1, 'weights');
+    assert.match(damaged.stderr, start);
+  }
 });
 
 test('a run that cannot open its data leaves an empty folder, so that it can be started again', () => {

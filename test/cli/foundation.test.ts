@@ -65,6 +65,23 @@ test('foundation writes both networks and how they were made', () => {
   assert.ok(record.seconds.teacher > 0 && record.seconds.generator > 0);
 });
 
+test('a CLIP model as teacher: zero-shot, and with its head trained on', () => {
+  const clip = new URL('../parity/goldens/clip_transformers', import.meta.url).pathname;
+  const make = (tune: 'none' | 'head'): Map<string, Buffer> => {
+    const output = join(folder, `clip-${tune}`);
+    const settings = [`teacher.zeroShot={clip: "${clip}", tune: ${tune}, names: {waterbird: duck}}`, 'teacher.training.steps=3', 'generator.training.steps=2'];
+    const ended = cli(makeArgs(output, ...settings.flatMap((value) => ['--set', value])));
+    assert.is(ended.status, 0, ended.stderr);
+    const { teacher } = JSON.parse(readFileSync(join(output, 'foundation.json'), 'utf8'));
+    assert.ok(teacher.meanGroupAccuracy >= 0 && teacher.meanGroupAccuracy <= 1);
+    return learned(join(output, 'teacher.safetensors'));
+  };
+  const [plain, probe] = [make('none'), make('head')];
+  assert.equal([...plain.keys()], [...probe.keys()]);
+  const changed = [...plain.keys()].filter((name) => !plain.get(name)!.equals(probe.get(name)!));
+  assert.equal(changed.sort(), ['head.bias', 'head.weight']);
+});
+
 test('start: the training goes on from the given weights', () => {
   const still = ['teacher', 'generator'].flatMap((role) => [`${role}.start=${join(foundation, `${role}.safetensors`)}`, `${role}.training.steps=2`, `${role}.training.learningRate=1e-12`]);
   const output = join(folder, 'started');

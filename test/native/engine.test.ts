@@ -79,7 +79,7 @@ test('jobs run in the order of their submission', async () => {
   const note = (name: string) => () => void ended.push(name);
   await Promise.all([
     generate({ steps: 40 }).then(note('long')),
-    core.noiseSchedule({ steps: 10, spacing: 'trailing' }).then(note('short')),
+    core.noiseSchedule({ trainTimesteps: 1000, betas: 'cosine', betaStart: 1e-4, betaEnd: 0.02, setAlphaToOne: true, stepsOffset: 0 }).then(note('short')),
     failure(() => engine.run((core) => core.inspectWeights('/no/such/file')), 'io').then(note('failing')),
     generate({ steps: 10 }).then(note('medium')),
   ]);
@@ -130,7 +130,7 @@ test('the event loop turns while a job runs', async () => {
 
 test('a disposed handle is refused everywhere, also by jobs that come later', async () => {
   const classifier = await tinyClassifier(engine, 1), other = await tinyGenerator(engine, 1);
-  const trainer = await engine.run((core) => core.createClassifierTrainer(classifier.handle, null, { ...trainerOptions(), temperature: 1, labelWeight: 0 }));
+  const trainer = await engine.run((core) => core.createClassifierTrainer(classifier.handle, null, { ...trainerOptions(), mixing: { cutMix: 0, mixUp: 0 }, temperature: 1, labelWeight: 0 }));
   const running = classifier.logits(randomImages(1, 2)); // submitted before: keeps what it needs
   for (const handle of [classifier.handle, other.handle, trainer]) {
     core.dispose(handle);

@@ -181,7 +181,7 @@ test('a full disk leaves the old file, whole, and no other', async () => {
   const before = readFileSync(path);
   const trainer = await core.createClassifierTrainer(large.handle, null, {
     optimizer: { kind: 'adamw', beta1: 0.9, beta2: 0.999, momentum: 0, weightDecay: 0 }, clipNorm: 0, emaDecay: 0, precision: 'fp32', seed: 0,
-    augment: { flip: false, cropPadding: 0, brightness: 0, contrast: 0, saturation: 0 }, temperature: 1, labelWeight: 0,
+    augment: { flip: false, cropPadding: 0, brightness: 0, contrast: 0, saturation: 0 }, mixing: { cutMix: 0, mixUp: 0 }, temperature: 1, labelWeight: 0,
   });
   for (const work of [() => large.save(path), () => engine.run((core) => core.saveTrainer(trainer, path))]) {
     const error = await failure(work, 'io');

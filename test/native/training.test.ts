@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import type { ClassifierHandle, DenoiserHandle, ModelHandle, StepResult, TrainerHandle, TrainerOptions } from '../../lib/native/contract.js';
+import type { ClassifierHandle, DenoiserHandle, MixingOptions, ModelHandle, StepResult, TrainerHandle, TrainerOptions } from '../../lib/native/contract.js';
 import type { Classifier } from '../../lib/native/models.js';
 import { logSoftmax, mean, norm, relativeError, rows } from '../support/numeric.js';
 import { encodeSafetensors, readSafetensors, type Tensor } from '../support/safetensors.js';
@@ -16,9 +16,10 @@ const folder = temporaryFolder();
 const sgd = { kind: 'sgd', beta1: 0, beta2: 0, momentum: 0, weightDecay: 0 } as const;
 const momentumSgd = { ...sgd, momentum: 0.9, weightDecay: 0.01 };
 
-type StudentOptions = Partial<TrainerOptions> & { temperature?: number; labelWeight?: number };
-const studentTrainer = (student: Classifier, teacher: Classifier | null, { temperature = 1, labelWeight = 0, ...options }: StudentOptions = {}) =>
-  engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, { ...trainerOptions(options), temperature, labelWeight }));
+type StudentOptions = Partial<TrainerOptions> & { mixing?: MixingOptions; temperature?: number; labelWeight?: number; headOnly?: boolean };
+const noMixing: MixingOptions = { cutMix: 0, mixUp: 0 };
+const studentTrainer = (student: Classifier, teacher: Classifier | null, { mixing = noMixing, temperature = 1, labelWeight = 0, headOnly = false, ...options }: StudentOptions = {}) =>
+  engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, { ...trainerOptions(options), mixing, temperature, labelWeight, headOnly }));
 
 /** Steps [from, to), each with its own batch. */
 async function train(trainer: TrainerHandle<ModelHandle>, from: number, to: number, learningRate = 0.01): Promise<StepResult[]> {
@@ -49,6 +50,20 @@ function distance(after: Record<string, Tensor>, before: Record<string, Tensor>)
   const names = Object.keys(before).filter((name) => /weight|bias/.test(name));
   return norm(names.flatMap((name) => Array.from(before[name].values, (value, i) => after[name].values[i] - value)));
 }
+
+test('a linear probe learns, and changes nothing below the head; afterwards all can be trained again', async () => {
+  using student = await tinyClassifier(engine, 1);
+  const changed = async (headOnly: boolean) => {
+    const before = await weightsOf(student.handle);
+    const results = await train(await studentTrainer(student, null, { headOnly }), 0, 25, 0.05);
+    const after = await weightsOf(student.handle);
+    return { results, names: Object.keys(before).filter((name) => norm(before[name].values.map((value, i) => value - after[name].values[i])) > 0) };
+  };
+  const { results, names } = await changed(true);
+  assert.equal(names.sort(), ['fc.bias', 'fc.weight']);
+  assert.ok(mean(losses(results).slice(-5)) < 0.8 * results[0].loss, `losses ${losses(results)}`);
+  assert.ok((await changed(false)).names.length > 2);
+});
 
 for (const precision of ['fp32', 'bf16'] as const) {
   for (const [name, optimizer, learningRate] of [['AdamW', trainerOptions().optimizer, 0.02], ['SGD', momentumSgd, 0.1]] as const) {
@@ -94,7 +109,7 @@ test('a denoiser trained on one colour per class draws these colours: target, no
 });
 
 /** Logits in training mode of one 3x3 convolution, batch norm over the batch, ReLU, mean, linear; in double precision. */
-function plainForward(weights: Record<string, Tensor>, images: Uint8Array, spec: { mean: readonly number[]; std: readonly number[] }): number[][] {
+function plainForward(weights: Record<string, Tensor>, images: Uint8Array | Float32Array, spec: { mean: readonly number[]; std: readonly number[] }): number[][] {
   const at = (name: string) => weights[name].values;
   const width = weights['fc.weight'].shape[1];
   const inputs = rows(images, pixels).map((image) => Array.from(image, (value, i) => (value / 255 - spec.mean[i % 3]) / spec.std[i % 3]));
@@ -121,6 +136,22 @@ function plainForward(weights: Record<string, Tensor>, images: Uint8Array, spec:
     Array.from(at('fc.bias'), (bias, k) => pooled.reduce((sum, channel, out) => sum + at('fc.weight')[k * width + out] * channel[b], bias)),
   );
 }
+
+test('the labels of a mixed view count in its shares', async () => {
+  const mixing = { cutMix: 0.5, mixUp: 0.5 };
+  using student = await tinyClassifier(engine, 5, { architecture: { family: 'cnn', width: 3, stages: 1 } });
+  const { images, labels } = batch(7, 6);
+  const mixed = await core.mix(images, { ...mixing, size, seed: 0, step: 0 });
+  // [B, 3, size, size] in 0..1 -> [B, size, size, 3] in 0..255
+  const bytes = Float32Array.from(rows(mixed.pixels, pixels).flatMap((view) => Array.from(view, (_, i) => 255 * view[(i % 3) * size * size + Math.floor(i / 3)])));
+  const logits = plainForward(await weightsOf(student.handle), bytes, student.spec);
+  const crossEntropy = (i: number, label: number) => -logSoftmax(logits[i])[label];
+  const expected = mean(logits.map((_, i) => mixed.share[i] * crossEntropy(i, labels[i]) + (1 - mixed.share[i]) * crossEntropy(i, labels[mixed.partner[i]])));
+  assert.ok(mixed.share.some((share, i) => share < 0.8 && labels[i] !== labels[mixed.partner[i]]));
+  const trainer = await studentTrainer(student, null, { mixing });
+  const { loss } = await engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 0, step: 0 }));
+  assert.ok(Math.abs(loss - expected) < 1e-5 * expected, `${loss}, expected ${expected}`);
+});
 
 test("EDRM's loss is its formula", async () => {
   const temperature = 2.5, labelWeight = 0.3;

@@ -21,7 +21,7 @@ const vit = (golden: string, more: Partial<Extract<Architecture, { family: 'vit'
   return {
     architecture: {
       family: 'vit', patch: config.patch_size, dim: config.embed_dim, depth: config.depth, heads: config.num_heads, mlpDim: config.embed_dim * config.mlp_ratio,
-      registers: 0, distilled: false, layerScale: false, prefixPositions: true, preNorm: false, pool: 'token', activation: 'gelu', normEps: 1e-6, ...more,
+      registers: 0, distilled: false, layerScale: false, prefixPositions: true, preNorm: false, projection: 0, pool: 'token', activation: 'gelu', normEps: 1e-6, ...more,
     },
     bf16Gradient: 0.05,
   };
@@ -89,7 +89,7 @@ for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
     const random = stream(1, 'images');
     const images = Uint8Array.from({ length: 8 * imageSize ** 2 * 3 }, () => random.integer(256));
     const labels = Int32Array.from({ length: 8 }, (_, i) => i % config.num_classes);
-    const options = { ...trainerOptions({ precision: 'bf16', emaDecay: 0.5 }), temperature: 1, labelWeight: 0 };
+    const options = { ...trainerOptions({ precision: 'bf16', emaDecay: 0.5 }), mixing: { cutMix: 0, mixUp: 0 }, temperature: 1, labelWeight: 0 };
     const trainer = await core.createClassifierTrainer(await load(), null, options);
     const losses: number[] = [];
     for (let step = 0; step < 20; step++) losses.push((await core.trainStep(trainer, images, labels, { learningRate: 2e-3, step })).loss);

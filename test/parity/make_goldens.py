@@ -1,4 +1,4 @@
-"""Makes test/parity/goldens/*.safetensors with the reference implementations: diffusers, timm and torch.optim.
+"""Makes test/parity/goldens/ with the reference implementations: diffusers, timm, transformers, open_clip, torch.optim.
 
     python -m venv goldens-env && goldens-env/bin/pip install torch==2.13.0 safetensors==0.8.0 numpy==2.4.6
     goldens-env/bin/pip install --no-deps torchvision==0.28.0 timm==1.0.31 diffusers==0.42.1 transformers==5.24.0 \
@@ -9,7 +9,8 @@
 
 Everything is fp32, seeded and computed on the CPU with one thread. What a file was made with is JSON under the metadata
 key "config" (a single key, so that the bytes are reproducible). `<name>.safetensors` is a model's state_dict and nothing
-else; `<name>_case.safetensors` holds its inputs, its output y, and dx, the gradient of sum(y * cotangent).
+else; `<name>_case.safetensors` holds its inputs, its output y, and dx, the gradient of sum(y * cotangent). CLIP has whole
+model folders, and a list of texts with their token ids.
 """
 
 import argparse

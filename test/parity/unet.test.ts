@@ -51,7 +51,7 @@ test('output and gradient with respect to the input', async () => {
 
 test('the frozen copy that samples predicts the same', async () => {
   using classifier = await tinyClassifier(engine, 1, { imageSize: spec.imageSize });
-  const { alphasCumprod } = await core.noiseSchedule({ steps: 10, spacing: 'trailing' });
+  const { alphasCumprod } = await core.noiseSchedule({ trainTimesteps: 1000, betas: 'cosine', betaStart: 1e-4, betaEnd: 0.02, setAlphaToOne: true, stepsOffset: 0 });
   const length = 3 * spec.imageSize ** 2;
   const [xs, vs] = [rows(floats('x'), length), rows(floats('y'), length)];
   for (const [i, timestep] of tensors.timestep.values.entries()) {

@@ -114,11 +114,20 @@ test('what no single field can know is checked too', () => {
     [{ student: { architecture: { family: 'vit', distilled: true, pool: 'average' } } }, /student\.architecture: a distilled transformer/],
     [{ teacher: { architecture: { family: 'convnext', depths: [1, 1] } } }, /teacher\.architecture: expected as many dims as depths, found 4 and 2/],
     [{ data: { kind: 'spuco-mnist', root: 'x' }, teacher: { architecture: 'convnext_tiny' } }, /teacher\.architecture: 4 stages need images of at least 32 px, found 28/],
+    [{ teacher: { weights: 'a', zeroShot: { clip: 'b' } } }, /teacher: expected zeroShot, weights or start, found two of them/],
     [{ generator: { weights: 'a', start: 'b' } }, /generator: expected weights or start, found both/],
     [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
   for (const [tree, expected] of cases) assert.match(complaint(tree), expected);
+});
+
+test('views are mixed in classifiers alone, and no image twice', () => {
+  const both = { cutMix: 0.6, mixUp: 0.5 };
+  for (const config of [{ teacher: { training: { mixing: both } } }, { rounds: { training: { mixing: both } } }]) {
+    assert.match(failure(() => resolveConfig(config)).message, /training\.mixing: expected cutMix and mixUp to sum to at most 1/);
+  }
+  assert.is(failure(() => resolveConfig({ generator: { training: { mixing: both } } })).message, "config: unknown key 'generator.training.mixing'.");
 });
 
 test('a level without attention may have any channels', () => {
@@ -158,6 +167,15 @@ test('relative paths in a file start at its folder, all others stay', () => {
   assert.is(tree.generator.weights, '/abs/g.safetensors');
   assert.is(tree.output, 'runs/x');
   assert.is((applyOverrides(tree, ['data.root=elsewhere']) as any).data.root, 'elsewhere');
+});
+
+test('a zero-shot teacher: its path starts at the folder, prompts have a place for the class, its architecture is its own', () => {
+  const path = file('configs/clip.yaml', 'teacher: { zeroShot: { clip: models/clip } }\n');
+  assert.is((readConfigFile(path) as any).teacher.zeroShot.clip, join(folder, 'configs/models/clip'));
+  const { zeroShot } = resolveConfig({ data: { kind: 'folder', root: 'x', imageSize: 20 }, teacher: { architecture: 'vit_small_patch16', zeroShot: { clip: 'x' } } }).teacher;
+  assert.equal(zeroShot, { clip: 'x', prompts: ['a photo of a {}.'], names: {}, tune: 'none' });
+  assert.match(complaint({ teacher: { zeroShot: { clip: 'x', prompts: ['a photo'] } } }), /teacher\.zeroShot\.prompts\.0: .*found "a photo"/);
+  assert.match(complaint({ teacher: { zeroShot: {} } }), /teacher\.zeroShot\.clip: expected string/);
 });
 
 test('a config file may be JSON, or empty', () => {

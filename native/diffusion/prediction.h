@@ -1,0 +1,20 @@
+// What a denoiser says about x_t = sqrt(alpha_bar) x0 + sqrt(1 - alpha_bar) epsilon, whichever of the three it predicts.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace sparring {
+
+// The noise (Ho et al. 2020, arXiv 2006.11239), the image, or
+// v = sqrt(alpha_bar) epsilon - sqrt(1 - alpha_bar) x0 (Salimans & Ho 2022, arXiv 2202.00512).
+enum class PredictionType { epsilon, x0, v };
+
+struct Prediction {
+  at::Tensor x0;       // [B, C, H, W]
+  at::Tensor epsilon;  // [B, C, H, W]
+};
+
+// Both, from the output of a network of the given type.
+Prediction prediction_from(PredictionType type, const at::Tensor& output, const at::Tensor& x_t, double alpha_bar);
+
+}  // namespace sparring
