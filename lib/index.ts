@@ -15,9 +15,10 @@ export { methods, type Method, type Row, type Summary } from './report/rows.js';
 
 // Models and training, step by step
 export { Engine, type Cancellable, type EngineOptions } from './native/engine.js';
-export { Classifier, Generator } from './native/models.js';
+export { Autoencoder, Classifier, Generator } from './native/models.js';
+export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
-export type { Architecture, AugmentOptions, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, StepResult } from './native/contract.js';
+export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, StepResult } from './native/contract.js';
 
 // CLIP
 export { zeroShotClassifier, type ZeroShotOptions } from './clip/zero-shot.js';

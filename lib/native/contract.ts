@@ -9,7 +9,8 @@ export type DenoiserHandle = { readonly [kind]: 'denoiser' };
 export type TextEncoderHandle = { readonly [kind]: 'text-encoder' };
 export type TrainerHandle<Model> = { readonly [kind]: 'trainer'; readonly model: Model };
 export type CancelToken = { readonly [kind]: 'token' };
-export type ModelHandle = ClassifierHandle | DenoiserHandle;
+export type AutoencoderHandle = { readonly [kind]: 'autoencoder' };
+export type ModelHandle = ClassifierHandle | DenoiserHandle | AutoencoderHandle;
 
 /** bf16: 16-bit convolutions and matrix products, fp32 weights, statistics, losses and sampler state. */
 export type Precision = 'fp32' | 'bf16';
@@ -96,11 +97,12 @@ export interface TextEncoderSpec {
 export interface KeyRule {
   ours: string;
   theirs: readonly string[];
-  layout: 'same' | 'transposed' | 'squeezed';
+  layout: 'same' | 'transposed' | 'squeezed' | 'convolution';
 }
 export interface KeyNames {
   rules: readonly KeyRule[];
   ignored: readonly string[];
+  section?: string;
 }
 
 /** A U-Net of diffusers: UNet2DModel, or with a text UNet2DConditionModel. */
@@ -155,6 +157,25 @@ export interface SamplerSpec {
   /** Image to image: the share of the steps that is taken, those nearest to the image. */
   strength: number;
 }
+
+/** Encoder and decoder of latent diffusion's autoencoders and of VQGAN. */
+export interface AutoencoderShape {
+  /** Channels per level; each but the first halves the resolution. */
+  blockChannels: readonly number[];
+  /** Self-attention per level, 0 or 1; the middle always has it. */
+  attention: readonly (0 | 1)[];
+  layersPerBlock: number;
+  normGroups: number;
+  latentChannels: number;
+}
+
+export type AutoencoderSpec =
+  /** AutoencoderKL of diffusers; `scalingFactor` brings its latents to the variance that diffusion expects. */
+  | ({ kind: 'kl'; scalingFactor: number } & AutoencoderShape)
+  /** VQModel of diffusers; its latents are codes of `codeChannels` numbers. */
+  | ({ kind: 'vqgan'; numCodes: number; codeChannels: number } & AutoencoderShape)
+  /** AutoencoderTiny of diffusers; residual blocks per level, the encoder's from the image down, the decoder's from the latents up. */
+  | { kind: 'taesd'; width: number; encoderBlocks: readonly number[]; decoderBlocks: readonly number[]; latentChannels: number };
 
 export interface Placement {
   device: string;
@@ -295,6 +316,19 @@ export interface NativeCore {
   /** Makes texts the head: `tokens` of as many prompts for each class in turn, [K * T * contextLength]. */
   zeroShotHead(model: ClassifierHandle, encoder: TextEncoderHandle, tokens: Int32Array, control?: JobControl): Promise<void>;
 
+  createAutoencoder(spec: AutoencoderSpec & Placement): Promise<AutoencoderHandle>;
+  /** Latents, [B, C, size / f, size / f]; `seeds`, one per image, draw from the posterior of a `kl`, null takes its mode. */
+  encodeImages(
+    model: AutoencoderHandle,
+    images: Uint8Array,
+    options: { size: number; seeds: ArrayLike<number> | null; precision: Precision },
+    control?: JobControl,
+  ): Promise<Float32Array>;
+  /** Images of side `size`. */
+  decodeLatents(model: AutoencoderHandle, latents: Float32Array, options: { size: number; precision: Precision }, control?: JobControl): Promise<Uint8Array>;
+  /** Each position of the latents to its nearest code, of a `vqgan`; indices are [B, size / f, size / f]. */
+  quantise(model: AutoencoderHandle, latents: Float32Array, options: { size: number }, control?: JobControl): Fields<'latents' | 'indices'>;
+
   createClassifierTrainer(
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
@@ -333,6 +367,13 @@ export interface NativeCore {
     model: DenoiserHandle,
     options: { x: Float32Array; timesteps: ArrayLike<number>; classes: ArrayLike<number>; direction: Float32Array },
   ): Fields<'output' | 'gradient'>;
+  /** Images in -1..1; `noise` of the posterior, null for its mode. */
+  encodeGradient(
+    model: AutoencoderHandle,
+    options: { x: Float32Array; noise: Float32Array | null; direction: Float32Array; size: number; precision: Precision },
+  ): Fields<'latents' | 'gradient'>;
+  decodeGradient(model: AutoencoderHandle, options: { x: Float32Array; direction: Float32Array; size: number; precision: Precision }): Fields<'images' | 'gradient'>;
+  quantiseGradient(model: AutoencoderHandle, options: { x: Float32Array; direction: Float32Array; size: number }): Fields<'latents' | 'gradient'>;
   guidanceGradient(
     model: DenoiserHandle,
     opponents: Opponents,

@@ -1,6 +1,9 @@
+import { autoencoderKeyNames } from '../config/autoencoder-keys.js';
 import { SparringError } from '../errors.js';
 import { softmax } from '../metrics/softmax.js';
-import type { ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, StorageType } from './contract.js';
+import type {
+  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, StorageType,
+} from './contract.js';
 import type { Cancellable, Engine } from './engine.js';
 
 /** Metadata keys under which a weights file says what it is. */
@@ -116,23 +119,94 @@ export class Generator implements Disposable {
   }
 }
 
+/**
+ * An image autoencoder on the engine: between images, uint8 [B, size, size, 3], and latents, [B, C, size / f, size / f],
+ * where f is 2 to the number of levels but one and divides the size. The latents of a `kl` and of `taesd` are those that
+ * diffusion works on.
+ */
+export class Autoencoder implements Disposable {
+  constructor(
+    readonly engine: Engine,
+    readonly handle: AutoencoderHandle,
+    readonly spec: AutoencoderSpec,
+  ) {}
+
+  static async create(engine: Engine, spec: AutoencoderSpec, seed: number): Promise<Autoencoder> {
+    const handle = await engine.run((core) => core.createAutoencoder({ ...spec, device: engine.device, seed }));
+    return new Autoencoder(engine, handle, spec);
+  }
+
+  /**
+   * Loads a safetensors file. One that sparring wrote says what it is; for one with the names of diffusers, latent-diffusion
+   * or taming-transformers pass `given`, such as `autoencoderSpecs.sd`. Errors as of `Classifier.load`.
+   */
+  static async load(engine: Engine, path: string, given?: AutoencoderSpec): Promise<Autoencoder> {
+    const spec = given ?? parseDescription<AutoencoderSpec>(path, await readMetadata(engine, path, 'autoencoder'), specKey);
+    const autoencoder = await Autoencoder.create(engine, spec, 0).catch((error) => {
+      throw given ? error : damagedDescription(path, error);
+    });
+    const keyNames = given && autoencoderKeyNames(given, await engine.run((core) => core.inspectWeights(path)));
+    await engine.run((core) => core.loadWeights(autoencoder.handle, path, { newHead: false, ...(keyNames && { keyNames }) }));
+    return autoencoder;
+  }
+
+  async save(path: string, storage: StorageType = 'fp32', notes: Record<string, string> = {}): Promise<void> {
+    const metadata = { [kindKey]: 'autoencoder', [specKey]: JSON.stringify(this.spec), ...notes };
+    await this.engine.run((core) => core.saveWeights(this.handle, path, metadata, storage));
+  }
+
+  /** Latents; of a `kl` the mode of the posterior or, with one seed per image, a draw from it; of a `vqgan` not yet quantised. */
+  encode(images: Uint8Array, size: number, { seeds = null, ...cancellable }: { seeds?: ArrayLike<number> | null } & Cancellable = {}): Promise<Float32Array> {
+    const { precision } = this.engine;
+    return this.engine.run((core, control) => core.encodeImages(this.handle, images, { size, seeds, precision }, control), cancellable);
+  }
+
+  /** Images of side `size` of latents. */
+  decode(latents: Float32Array, size: number, cancellable: Cancellable = {}): Promise<Uint8Array> {
+    const { precision } = this.engine;
+    return this.engine.run((core, control) => core.decodeLatents(this.handle, latents, { size, precision }, control), cancellable);
+  }
+
+  /** Of a `vqgan`: the nearest code at each position, as its latents and as its index, [B, size / f, size / f]. */
+  async quantise(latents: Float32Array, size: number, cancellable: Cancellable = {}): Promise<{ latents: Float32Array; indices: Int32Array }> {
+    const found = await this.engine.run((core, control) => core.quantise(this.handle, latents, { size }, control), cancellable);
+    return { latents: found.latents, indices: Int32Array.from(found.indices) };
+  }
+
+  [Symbol.dispose](): void {
+    this.engine.core.dispose(this.handle);
+  }
+}
+
 function modelMetadata(kind: string, model: ModelFile<unknown> | Classifier | Generator): Record<string, string> {
   return { [kindKey]: kind, [specKey]: JSON.stringify(model.spec), [classesKey]: JSON.stringify(model.classes) };
 }
 
-async function readModelFile<Spec>(engine: Engine, path: string, kind: string): Promise<ModelFile<Spec>> {
+async function readMetadata(engine: Engine, path: string, kind: string): Promise<Record<string, string>> {
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
   if (metadata[kindKey] !== kind) {
-    const found = metadata[kindKey] ? `a ${metadata[kindKey]}` : 'a file without a description of its network';
-    throw new SparringError('weights', `${path}: expected a ${kind}, found ${found}.`, 'For weights of another project, give the architecture in the config.');
+    const found = metadata[kindKey] ? withArticle(metadata[kindKey]) : 'a file without a description of its network';
+    throw new SparringError('weights', `${path}: expected ${withArticle(kind)}, found ${found}.`, 'For weights of another project, give the architecture in the config.');
   }
-  let spec: Spec & { numClasses: number }, classes: unknown;
+  return metadata;
+}
+
+function withArticle(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
+}
+
+function parseDescription<Value>(path: string, metadata: Record<string, string>, key: string): Value {
   try {
-    spec = JSON.parse(metadata[specKey]!);
-    classes = JSON.parse(metadata[classesKey]!);
+    return JSON.parse(metadata[key]!);
   } catch (error) {
     throw damagedDescription(path, error);
   }
+}
+
+async function readModelFile<Spec>(engine: Engine, path: string, kind: string): Promise<ModelFile<Spec>> {
+  const metadata = await readMetadata(engine, path, kind);
+  const spec = parseDescription<Spec & { numClasses: number }>(path, metadata, specKey);
+  const classes = parseDescription<unknown>(path, metadata, classesKey);
   if (!Array.isArray(classes) || !classes.every((name) => typeof name === 'string') || classes.length !== spec?.numClasses) {
     throw damagedDescription(path, new Error('the class names do not fit the number of classes'));
   }

@@ -1,13 +1,10 @@
 #include "guidance/generator.h"
 
+#include "ops/pixels.h"
 #include "ops/random.h"
 
 namespace sparring {
 namespace {
-
-at::Tensor to_uint8(const at::Tensor& images) {  // [B, 3, H, W] in -1..1 -> [B, H, W, 3] uint8
-  return ((images + 1) * 127.5).round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous().cpu();
-}
 
 at::Tensor probabilities(Classifier& classifier, const at::Tensor& images, at::ScalarType dtype) {
   const auto pixels = images.to(classifier.device()).permute({0, 3, 1, 2}).to(at::kFloat) / 255;

@@ -44,20 +44,23 @@ KeySource source_of(const KeyNames& names, const std::string& ours) {
     const auto stars = match(rule.ours, ours);
     if (!stars) continue;
     KeySource source{{}, rule.layout};
-    for (const auto& theirs : rule.theirs) source.names.push_back(fill(theirs, *stars));
+    for (const auto& theirs : rule.theirs) source.names.push_back(names.section + fill(theirs, *stars));
     return source;
   }
-  return {{ours}};
+  return {{names.section + ours}};
 }
 
 bool is_ignored(const KeyNames& names, const std::string& theirs) {
-  return std::any_of(names.ignored.begin(), names.ignored.end(), [&](const std::string& beginning) { return theirs.starts_with(beginning); });
+  if (!theirs.starts_with(names.section)) return true;
+  const auto name = theirs.substr(names.section.size());
+  return std::any_of(names.ignored.begin(), names.ignored.end(), [&](const std::string& beginning) { return name.starts_with(beginning); });
 }
 
 std::vector<int64_t> KeySource::part_sizes(at::IntArrayRef sizes) const {
   auto result = sizes.vec();
   if (layout == Layout::transposed) std::reverse(result.begin(), result.end());
   if (layout == Layout::squeezed) result.erase(result.begin(), std::find_if(result.begin(), result.end(), [](int64_t size) { return size != 1; }));
+  if (layout == Layout::convolution) result.insert(result.end(), {1, 1});
   if (names.size() > 1) result.front() /= static_cast<int64_t>(names.size());
   return result;
 }

@@ -1,5 +1,5 @@
 // Tables that say under which names, and in which layout, the weights of another project hold our tensors. The tables
-// themselves are data of lib/ (lib/clip/key-names.ts).
+// themselves are data of lib/ (lib/clip/key-names.ts, lib/config/autoencoder-keys.ts).
 #pragma once
 
 #include <string>
@@ -11,8 +11,9 @@ namespace sparring {
 
 enum class Layout {
   same,
-  transposed,  // [in, out] for our [out, in]
-  squeezed,    // without our leading dimensions of size 1
+  transposed,   // [in, out] for our [out, in]
+  squeezed,     // without our leading dimensions of size 1
+  convolution,  // of size 1x1, [out, in, 1, 1] for our [out, in]
 };
 
 // In names `*` stands for one part between dots: "blocks.*.norm1.*" is "encoder.layers.*.layer_norm1.*". Several names
@@ -26,6 +27,7 @@ struct KeyRule {
 struct KeyNames {
   std::vector<KeyRule> rules;        // a name without a rule is the same in both
   std::vector<std::string> ignored;  // beginnings of names that are no part of the network
+  std::string section;               // beginning of the names in the file of a larger network, of which nothing else counts
 };
 
 // Where a file holds one of our tensors.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "models/nested.h"
+#include "models/unet_layers.h"
 #include "ops/attention.h"
 #include "ops/geglu.h"
 #include "ops/linear.h"

@@ -4,18 +4,13 @@
 
 #include "models/nested.h"
 #include "models/spatial_transformer.h"
+#include "models/unet_layers.h"
 #include "ops/upsample_conv.h"
 
 namespace sparring {
 namespace {
 
-using torch::nn::Conv2d;
-using torch::nn::Conv2dOptions;
 using torch::nn::Linear;
-
-Conv2d conv3x3(int64_t in, int64_t out, int64_t stride = 1, int64_t padding = 1) {
-  return Conv2d(Conv2dOptions(in, out, 3).stride(stride).padding(padding));
-}
 
 // Sinusoidal embedding (Vaswani et al. 2017): [B] -> [B, block_channels[0]]
 at::Tensor timestep_embedding(const at::Tensor& timesteps, const UNetOptions& options) {

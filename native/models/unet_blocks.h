@@ -1,5 +1,5 @@
-// The blocks of diffusers' U-Nets, under its key names: residual blocks, self-attention, and transformers that attend to a
-// text as well.
+// The blocks of diffusers' U-Nets and autoencoders, under its key names: residual blocks, self-attention, and what attends
+// to a text as well.
 #pragma once
 
 #include <string>
@@ -9,15 +9,12 @@
 
 namespace sparring {
 
-torch::nn::GroupNorm make_group_norm(int64_t groups, int64_t channels, double eps);
-// [B, C, H, W] -> the same, with SiLU after the norm if asked for
-at::Tensor normalise(const torch::nn::GroupNorm& norm, const at::Tensor& x, bool silu);
-
 // GroupNorm-SiLU-conv, time embedding, GroupNorm-SiLU-conv, plus the input (through a 1x1 conv if widths differ).
 struct ResnetBlockImpl : torch::nn::Module {
+  // embedding: channels of the time embedding, 0 = a block without one
   ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups, double eps);
-  // x: [B, in, H, W], activated_embedding: SiLU(embedding) [B, embedding] -> [B, out, H, W]
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& activated_embedding);
+  // x: [B, in, H, W], activated_embedding: SiLU(embedding) [B, embedding], or undefined -> [B, out, H, W]
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& activated_embedding = {});
 
   torch::nn::GroupNorm norm1{nullptr}, norm2{nullptr};
   torch::nn::Conv2d conv1{nullptr}, conv2{nullptr}, conv_shortcut{nullptr};
@@ -38,8 +35,7 @@ struct AttentionBlockImpl : SpatialAttention {
 
   int64_t heads;
   torch::nn::GroupNorm group_norm{nullptr};
-  torch::nn::Linear to_q{nullptr}, to_k{nullptr}, to_v{nullptr};
-  torch::nn::ModuleList to_out{nullptr};
+  torch::nn::Linear to_q{nullptr}, to_k{nullptr}, to_v{nullptr}, to_out{nullptr};  // key of the last: to_out.0
 };
 TORCH_MODULE(AttentionBlock);
 

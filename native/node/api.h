@@ -6,6 +6,7 @@
 #include <memory>
 
 #include <napi.h>
+#include <torch/torch.h>
 
 #include "node/engine.h"
 
@@ -30,11 +31,12 @@ class Api {
   std::shared_ptr<Session> session_;
 };
 
-void register_models(Api& api);      // create, load, save, predict
-void register_clip(Api& api);        // text towers and zero-shot heads
-void register_training(Api& api);    // trainers and their steps
-void register_generation(Api& api);  // guided and unguided sampling
-void register_inspection(Api& api);  // gradients and intermediate values, for tests and benchmarks
+void register_models(Api& api);        // create, load, save, predict
+void register_clip(Api& api);          // text towers and zero-shot heads
+void register_training(Api& api);      // trainers and their steps
+void register_generation(Api& api);    // guided and unguided sampling
+void register_autoencoders(Api& api);  // encode, decode, quantise
+void register_inspection(Api& api);    // gradients and intermediate values, for tests and benchmarks
 void register_diffusion_inspection(Api& api);  // the same of samplers and of text-conditional U-Nets
 
 }  // namespace sparring::node

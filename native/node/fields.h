@@ -1,4 +1,4 @@
-// Results of the inspection verbs: tensors by name, flat Float32Arrays in JavaScript.
+// Results that are tensors by name: an object of flat Float32Arrays in JavaScript.
 #pragma once
 
 #include <utility>

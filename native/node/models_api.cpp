@@ -4,6 +4,7 @@
 
 #include "diffusion/denoiser.h"
 #include "io/state_dict.h"
+#include "models/autoencoder.h"
 #include "models/classifier.h"
 #include "models/clip_text.h"
 #include "node/api.h"
@@ -68,24 +69,29 @@ DenoiserOptions denoiser_options(const Napi::Object& options) {
 
 // Any network, for the verbs that treat all alike.
 struct AnyModel {
-  std::shared_ptr<Classifier> classifier;
-  std::shared_ptr<Denoiser> denoiser;
-  std::shared_ptr<ClipTextImpl> text_encoder;
+  std::shared_ptr<Classifier> classifier = nullptr;
+  std::shared_ptr<Denoiser> denoiser = nullptr;
+  std::shared_ptr<Autoencoder> autoencoder = nullptr;
+  std::shared_ptr<ClipTextImpl> text_encoder = nullptr;
+
   torch::nn::Module& module() const {
     if (text_encoder) return *text_encoder;
+    if (autoencoder) return autoencoder->module();
     return classifier ? classifier->module() : denoiser->module();
   }
   void touch() const {
     if (classifier) classifier->touch();
     if (denoiser) denoiser->touch();
+    if (autoencoder) autoencoder->touch();
   }
 };
 
 AnyModel any_model(const Napi::Value& value) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
-  if (dynamic_cast<Handle<Denoiser>*>(base)) return {nullptr, unwrap<Denoiser>(value, "denoiser"), nullptr};
-  if (dynamic_cast<Handle<ClipTextImpl>*>(base)) return {nullptr, nullptr, unwrap<ClipTextImpl>(value, "text encoder")};
-  return {unwrap<Classifier>(value, "classifier"), nullptr, nullptr};
+  if (dynamic_cast<Handle<Denoiser>*>(base)) return {.denoiser = unwrap<Denoiser>(value, "denoiser")};
+  if (dynamic_cast<Handle<Autoencoder>*>(base)) return {.autoencoder = unwrap<Autoencoder>(value, "autoencoder")};
+  if (dynamic_cast<Handle<ClipTextImpl>*>(base)) return {.text_encoder = unwrap<ClipTextImpl>(value, "text encoder")};
+  return {.classifier = unwrap<Classifier>(value, "classifier")};
 }
 
 std::vector<std::string> texts(const Napi::Object& options, const char* key) {
@@ -95,17 +101,25 @@ std::vector<std::string> texts(const Napi::Object& options, const char* key) {
   return result;
 }
 
-// {rules: [{ours, theirs: [...], layout}], ignored: [...]}; undefined: our own names.
+Layout layout(const std::string& name) {
+  if (name == "same") return Layout::same;
+  if (name == "transposed") return Layout::transposed;
+  if (name == "squeezed") return Layout::squeezed;
+  if (name == "convolution") return Layout::convolution;
+  throw Error("usage", "Unknown layout '" + name + "'; expected same, transposed, squeezed or convolution.");
+}
+
+// {rules: [{ours, theirs: [...], layout}], ignored: [...], section?}; undefined: our own names.
 KeyNames key_names(const Napi::Value& value) {
   if (value.IsUndefined()) return {};
   const auto options = value.As<Napi::Object>();
-  KeyNames result{{}, texts(options, "ignored")};
+  KeyNames result;
+  result.ignored = texts(options, "ignored");
+  if (!options.Get("section").IsUndefined()) result.section = text(options, "section");
   const auto rules = object(options, "rules").As<Napi::Array>();
   for (uint32_t i = 0; i < rules.Length(); ++i) {
     const auto rule = rules.Get(i).As<Napi::Object>();
-    const auto layout = text(rule, "layout");
-    result.rules.push_back({text(rule, "ours"), texts(rule, "theirs"),
-                            layout == "transposed" ? Layout::transposed : layout == "squeezed" ? Layout::squeezed : Layout::same});
+    result.rules.push_back({text(rule, "ours"), texts(rule, "theirs"), layout(text(rule, "layout"))});
   }
   return result;
 }

@@ -49,11 +49,15 @@ Napi::Value wrap(Napi::Env env, std::shared_ptr<T> value) {
   return Napi::External<HandleBase>::New(env, new Handle<T>(std::move(value)), [](Napi::Env, HandleBase* handle) { delete handle; });
 }
 
+inline std::string with_article(const std::string& noun) {
+  return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun;
+}
+
 template <typename T>
 std::shared_ptr<T> unwrap(const Napi::Value& value, const char* kind) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
   auto* handle = dynamic_cast<Handle<T>*>(base);
-  if (!handle) throw Error("usage", std::string("Expected a ") + kind + " but received something else.");
+  if (!handle) throw Error("usage", "Expected " + with_article(kind) + " but received something else.");
   if (!handle->value) throw Error("disposed", std::string("This ") + kind + " has been disposed.");
   return handle->value;
 }

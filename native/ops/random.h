@@ -10,7 +10,16 @@
 namespace sparring {
 
 // One stream per purpose, so that adding draws to one never shifts another.
-enum class Stream : uint64_t { initial_noise = 1, augmentation = 2, timesteps = 3, training_noise = 4, label_dropout = 5, sampling_noise = 6, mixing = 8 };
+enum class Stream : uint64_t {
+  initial_noise = 1,
+  augmentation = 2,
+  timesteps = 3,
+  training_noise = 4,
+  label_dropout = 5,
+  sampling_noise = 6,
+  posterior = 7,
+  mixing = 8,
+};
 
 // SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection with full avalanche.
 constexpr uint64_t mix64(uint64_t z) {

@@ -24,7 +24,7 @@ def main():
     from reference import common  # checks the pinned versions, before anything else is imported
 
     common.torch.set_num_threads(1)
-    modules = sorted(path.stem for path in REFERENCES.glob("*.py") if path.stem not in ("__init__", "common"))
+    modules = sorted(path.stem for path in REFERENCES.glob("*.py") if path.stem not in ("__init__", "common", "autoencoders"))
     parser = argparse.ArgumentParser()
     parser.add_argument("--output", type=Path, default=common.FOLDER)
     parser.add_argument("modules", nargs="*", choices=[[], *modules])
