@@ -39,6 +39,7 @@ export class ClipTokenizer {
 
   /** [texts.length * length]: each text between start and end, cut to `length`, or filled with `padToken` after its end. */
   encodeAll(texts: readonly string[], length: number, padToken = this.endToken): Int32Array {
+    if (length < 2) throw new SparringError('usage', `Tokens: expected texts of at least 2 tokens, start and end, found ${length}.`);
     const result = new Int32Array(texts.length * length).fill(padToken);
     for (const [i, text] of texts.entries()) {
       result.set([this.startToken, ...this.encode(text).slice(0, length - 2), this.endToken], i * length);

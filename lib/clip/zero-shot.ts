@@ -26,7 +26,8 @@ export async function zeroShotClassifier(engine: Engine, { clip, prompts, names 
   const spec = { ...image, numClasses: classes.length, imageSize, inputSize: image.imageSize };
   const classifier = await Classifier.load(engine, weights, { spec, classes: [...classes] }, { newHead: true, keyNames: keyNames.image });
   using encoder = await ClipTextEncoder.load(engine, weights, text, keyNames.text);
-  const texts = classes.flatMap((name) => prompts.map((prompt) => prompt.replaceAll('{}', names[name] ?? name.replaceAll('_', ' '))));
+  const called = (name: string): string => (Object.hasOwn(names, name) ? names[name] : name.replaceAll('_', ' '));
+  const texts = classes.flatMap((name) => prompts.map((prompt) => prompt.replaceAll('{}', () => called(name))));
   const tokens = tokenizer.encodeAll(texts, text.contextLength);
   await engine.run((core, control) => core.zeroShotHead(classifier.handle, encoder.handle, tokens, control), cancellable);
   return classifier;

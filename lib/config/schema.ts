@@ -112,7 +112,7 @@ const stepGuidance = z.strictObject({
   objective,
   scale: z.number().min(0).default(0.1).describe('of the unit-RMS gradient added to epsilon'),
   from: fraction.default(1).describe('guided while until <= t <= from; 1 = pure noise'),
-  until: fraction.default(0.6).describe('see from; at most from'),
+  until: fraction.default(0.4).describe('see from; at most from'),
   schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
 });
 const chainGuidance = z.strictObject({
@@ -181,7 +181,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       count: count.default(3).describe('rounds of generation and training'),
       imagesPerRound: count.default(300).describe('generated, before selection'),
-      training: classifierTraining({ steps: 700, learningRate: 5e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4 })
+      training: classifierTraining({ steps: 640, learningRate: 5e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4 })
         .prefault({})
         .describe('steps are of each round, the schedule spans all rounds'),
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),

@@ -50,10 +50,16 @@ export interface Foundation {
 export async function obtainFoundation(context: RunContext): Promise<Foundation> {
   const { config, engine, data } = context;
   // Both are opened before either is trained: a wrong file costs no training.
-  const initial = { teacher: await openTeacher(engine, config, data.train, context), generator: await openGenerator(engine, config, data.train) };
-  const teacher = config.teacher.weights ? { model: initial.teacher, seconds: 0 } : await completeTeacher(context, initial.teacher);
-  const generator = config.generator.weights ? { model: initial.generator, seconds: 0 } : await trainGenerator(context, initial.generator);
+  const initialTeacher = isReady(context, 'teacher') ? null : await openTeacher(engine, config, data.train, context);
+  const initialGenerator = isReady(context, 'generator') ? null : await openGenerator(engine, config, data.train);
+  const teacher = config.teacher.weights ? { model: initialTeacher!, seconds: 0 } : await completeTeacher(context, initialTeacher);
+  const generator = config.generator.weights ? { model: initialGenerator!, seconds: 0 } : await completeGenerator(context, initialGenerator);
   return { teacher: teacher.model, generator: generator.model, seconds: { teacher: teacher.seconds, generator: generator.seconds } };
+}
+
+/** Whether an earlier session has completed it, so that what it began with is not needed any more. */
+function isReady(context: RunContext, role: keyof typeof foundationFiles): boolean {
+  return !context.config[role].weights && openStage(context, `foundation/${role}`).finished() !== undefined;
 }
 
 /** The teacher of a run, or what its training begins with: given weights, those of a CLIP model, or random ones. */
@@ -85,34 +91,36 @@ interface Trained<Model> {
   seconds: number;
 }
 
-/** Trains what is to be trained; a teacher that is ready is only saved. */
-async function completeTeacher(context: RunContext, initial: Classifier): Promise<Trained<Classifier>> {
+/** Trains what is to be trained; a teacher that needs no training is only saved. `initial` is null where that is done. */
+async function completeTeacher(context: RunContext, initial: Classifier | null): Promise<Trained<Classifier>> {
   const { config, engine, data } = context;
   const { zeroShot, trainOn, training } = config.teacher;
   const stage = openStage(context, 'foundation/teacher');
   const file = join(stage.folder, foundationFiles.teacher);
-  if (!stage.finished()) {
+  if (initial) {
+    using begin = initial;
     if (isTrained(config.teacher)) {
-      using trainer = await Trainer.classifier(initial, null, training, { seed: config.seed, headOnly: zeroShot?.tune === 'head' });
+      using trainer = await Trainer.classifier(begin, null, training, { seed: config.seed, headOnly: zeroShot?.tune === 'head' });
       await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'teacher.trainOn'), training);
-      await new Classifier(engine, trainer.result(), initial.spec, initial.classes).save(file);
+      await new Classifier(engine, trainer.result(), begin.spec, begin.classes).save(file);
     } else {
-      await initial.save(file);
+      await begin.save(file);
     }
     await stage.finish({ seconds: stage.seconds, steps: isTrained(config.teacher) ? training.steps : 0 });
   }
   return { model: await Classifier.load(engine, file), ...stage.finished<{ seconds: number }>()! };
 }
 
-async function trainGenerator(context: RunContext, initial: Generator): Promise<Trained<Generator>> {
+async function completeGenerator(context: RunContext, initial: Generator | null): Promise<Trained<Generator>> {
   const { config, engine, data } = context;
   const { labelDropout, trainOn, training } = config.generator;
   const stage = openStage(context, 'foundation/generator');
   const file = join(stage.folder, foundationFiles.generator);
-  if (!stage.finished()) {
-    using trainer = await Trainer.generator(initial, training, { seed: config.seed, labelDropout });
+  if (initial) {
+    using begin = initial;
+    using trainer = await Trainer.generator(begin, training, { seed: config.seed, labelDropout });
     await trainOnSplit(context, trainer, stage, trainingSplit(data, trainOn, 'generator.trainOn'), training);
-    await new Generator(engine, trainer.result(), initial.spec, initial.classes).save(file);
+    await new Generator(engine, trainer.result(), begin.spec, begin.classes).save(file);
     await stage.finish({ seconds: stage.seconds, steps: training.steps });
   }
   return { model: await Generator.load(engine, file), ...stage.finished<{ seconds: number }>()! };

@@ -20,9 +20,9 @@ export async function planOf(config: Config): Promise<string[]> {
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
 
   const { rounds, sampling } = config;
-  const trained = ({ start, training }: Config['teacher' | 'generator']): string => `to be trained, ${training.steps} steps${start ? ` from ${start} on` : ''}`;
-  const teacherSource = isTrained(config.teacher) ? trained(config.teacher) : `from ${config.teacher.weights ?? config.teacher.zeroShot?.clip}`;
-  const generatorSource = config.generator.weights ? `from ${config.generator.weights}` : trained(config.generator);
+  const trained = (training: { steps: number }, from: string | undefined): string => `to be trained, ${training.steps} steps${from ? ` from ${from} on` : ''}`;
+  const teacherSource = isTrained(config.teacher) ? trained(config.teacher.training, config.teacher.start ?? config.teacher.zeroShot?.clip) : `from ${config.teacher.weights ?? config.teacher.zeroShot?.clip}`;
+  const generatorSource = config.generator.weights ? `from ${config.generator.weights}` : trained(config.generator.training, config.generator.start);
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),

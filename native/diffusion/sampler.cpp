@@ -27,6 +27,7 @@ NoiseSource seeded_noise(std::vector<int64_t> seeds, std::vector<int64_t> sample
 Sampler::Sampler(std::vector<SamplingStep> steps, double strength, bool towards_image, double start_scale)
     : steps_(std::move(steps)), start_scale_(start_scale) {
   const auto left_out = static_cast<std::ptrdiff_t>(steps_.size() - steps_at(steps_.size(), strength));
+  partial_ = left_out > 0;
   if (towards_image) {
     steps_.erase(steps_.begin(), steps_.begin() + left_out);
   } else {
@@ -35,7 +36,10 @@ Sampler::Sampler(std::vector<SamplingStep> steps, double strength, bool towards_
 }
 
 at::Tensor Sampler::start(const at::Tensor& noise, const at::Tensor& image) const {
-  if (!image.defined()) return start_scale_ * noise;
+  if (!image.defined()) {
+    if (partial_) throw Error("usage", "Sampler: with a strength below 1 the run starts from an image.");
+    return start_scale_ * noise;
+  }
   const auto alpha_bar = steps_.front().alpha_bar;
   return std::sqrt(alpha_bar) * image + std::sqrt(1 - alpha_bar) * noise;
 }

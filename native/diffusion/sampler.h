@@ -61,6 +61,7 @@ class Sampler {
 
  private:
   double start_scale_;
+  bool partial_ = false;  // steps at the side of the noise are left out
 };
 
 // `noise` serves ddim with eta above 0 and ddpm. Throws Error "usage" for options that give no run.

@@ -35,9 +35,10 @@ View draw_view(const AugmentOptions& options, const CounterRng& rng, uint64_t im
 }
 
 int64_t reflect(int64_t i, int64_t size) {
-  if (i < 0) i = -i;
-  if (i >= size) i = 2 * (size - 1) - i;
-  return std::clamp<int64_t>(i, 0, size - 1);
+  if (size == 1) return 0;
+  const auto period = 2 * (size - 1);
+  i = std::abs(i) % period;
+  return i < size ? i : period - i;
 }
 
 // A source row or column between two pixels: the lower one, the upper one and the weight of the upper one.

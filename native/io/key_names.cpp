@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "error.h"
+
 namespace sparring {
 namespace {
 
@@ -61,7 +63,12 @@ std::vector<int64_t> KeySource::part_sizes(at::IntArrayRef sizes) const {
   if (layout == Layout::transposed) std::reverse(result.begin(), result.end());
   if (layout == Layout::squeezed) result.erase(result.begin(), std::find_if(result.begin(), result.end(), [](int64_t size) { return size != 1; }));
   if (layout == Layout::convolution) result.insert(result.end(), {1, 1});
-  if (names.size() > 1) result.front() /= static_cast<int64_t>(names.size());
+  const auto parts = static_cast<int64_t>(names.size());
+  if (parts == 1) return result;
+  if (parts == 0 || result.empty() || result.front() % parts != 0) {
+    throw Error("weights", c10::str("Names of weights: a tensor of shape ", sizes, " is not the sum of ", parts, " equal parts."), "Correct the table of names.");
+  }
+  result.front() /= parts;
   return result;
 }
 

@@ -52,7 +52,10 @@ Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t se
   inverse_std_ = channel_constant(options_.std, device_).reciprocal();
 }
 
-at::Tensor Classifier::prepare(const at::Tensor& pixels) const { return (resize(pixels, options_.input_size) - mean_) * inverse_std_; }
+at::Tensor Classifier::prepare(const at::Tensor& pixels) const {
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);  // whose matrix products are bf16
+  return (resize(pixels, options_.input_size) - mean_) * inverse_std_;
+}
 
 at::Tensor Classifier::forward(const at::Tensor& pixels) {
   return net_.forward(prepare(pixels).contiguous(at::MemoryFormat::ChannelsLast)).to(at::kFloat);

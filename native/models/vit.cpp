@@ -68,8 +68,15 @@ at::Tensor ViTImpl::embed(const at::Tensor& x) {
 at::Tensor ViTImpl::features(const at::Tensor& pooled) {
   const auto x = norm(pooled);
   if (!proj) return x;
-  const auto embedding = proj(x);
+  const auto embedding = proj(x).to(at::kFloat);
   return embedding / embedding.norm(2, -1, /*keepdim=*/true);
+}
+
+at::Tensor ViTImpl::logits(const at::Tensor& pooled) {
+  if (!proj) return head(features(pooled));
+  // CLIP's logits reach 30: in bf16 they would be multiples of 1/8.
+  const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  return at::linear(features(pooled), head->weight.to(at::kFloat), head->bias.to(at::kFloat));
 }
 
 at::Tensor ViTImpl::forward(const at::Tensor& x) {
@@ -78,10 +85,10 @@ at::Tensor ViTImpl::forward(const at::Tensor& x) {
   for (auto& block : blocks) tokens = block(tokens);
   if (options.average_pool()) {
     const auto side = options.image_size() / options.patch();
-    return head(features(tokens.slice(1, tokens.size(1) - side * side).mean(1)));  // without class and register tokens
+    return logits(tokens.slice(1, tokens.size(1) - side * side).mean(1));  // without class and register tokens
   }
-  if (!options.distilled()) return head(features(tokens.select(1, 0)));
-  return (head(features(tokens.select(1, 0))) + head_dist(features(tokens.select(1, 1)))) / 2;
+  if (!options.distilled()) return logits(tokens.select(1, 0));
+  return (logits(tokens.select(1, 0)) + head_dist(features(tokens.select(1, 1)))) / 2;
 }
 
 }  // namespace sparring

@@ -48,6 +48,7 @@ struct ViTImpl : torch::nn::Module {
  private:
   at::Tensor embed(const at::Tensor& x);          // [B, N, dim]
   at::Tensor features(const at::Tensor& pooled);  // [B, dim] -> what the head takes
+  at::Tensor logits(const at::Tensor& pooled);    // [B, dim] -> [B, num_classes]
 };
 TORCH_MODULE(ViT);
 

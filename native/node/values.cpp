@@ -76,6 +76,7 @@ at::Tensor images(const Napi::Value& value, int64_t size) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
     throw Error("usage", "Images must be a Uint8Array of RGB pixels.");
   }
+  if (size < 1 || size > 16384) throw Error("usage", "Images: the side must be 1 to 16384 pixels, found " + std::to_string(size) + ".");
   const auto array = value.As<Napi::Uint8Array>();
   const auto per_image = size * size * 3;
   const auto length = static_cast<int64_t>(array.ElementLength());

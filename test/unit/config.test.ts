@@ -43,8 +43,8 @@ test('an empty config is the default run', () => {
   assert.is(config.output, undefined);
   assert.is(config.data.kind, 'birds');
   assert.equal(config.methods, ['edrm-longer', 'unguided', 'unguided-selected', 'config']);
-  assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [3, 300, 700]);
-  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2 }, scale: 0.1, from: 1, until: 0.6, schedule: 'constant' };
+  assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [3, 300, 640]);
+  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2 }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' };
   assert.equal(config.sampling.guidance, guidance);
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
   assert.is(config.student.training.augment.flip, true);
@@ -117,7 +117,7 @@ test('what no single field can know is checked too', () => {
     [{ teacher: { weights: 'a', zeroShot: { clip: 'b' } } }, /teacher: expected zeroShot, weights or start, found two of them/],
     [{ generator: { weights: 'a', start: 'b' } }, /generator: expected weights or start, found both/],
     [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
-    [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.6/],
+    [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
   for (const [tree, expected] of cases) assert.match(complaint(tree), expected);
 });
