@@ -3,9 +3,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { mean, rows } from '../support/numeric.js';
-import { openEngine, pixels, size } from '../support/tiny.js';
+import { failure, openEngine, pixels, size } from '../support/tiny.js';
 
-const { core } = await openEngine();
+const engine = await openEngine();
+const { core } = engine;
 const count = 200;
 const flat = Uint8Array.from({ length: count * pixels }, (_, i) => Math.floor(i / pixels));
 
@@ -73,6 +74,13 @@ test('a batch of one has nobody to mix with', async () => {
   const [{ share, view }] = await mixed({ cutMix: 1, images: new Uint8Array(pixels).fill(7) });
   assert.is(share, 1);
   assert.ok(view.every((value) => Math.abs(value - 7) < 1e-3));
+});
+
+test('a side that no image has is refused', async () => {
+  for (const side of [0, -1, 2 ** 32]) {
+    const error = await failure(() => engine.run((core) => core.mix(flat, { cutMix: 1, mixUp: 0, size: side, seed: 0, step: 0 })), 'usage');
+    assert.match(error.message, `found ${side}`);
+  }
 });
 
 test.run();

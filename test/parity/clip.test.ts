@@ -46,6 +46,15 @@ for (const [name, path] of Object.entries(models)) {
   });
 }
 
+test('a table of names that cannot be is refused', async () => {
+  const { weights, keyNames, text } = await openClip(engine, models.openai);
+  for (const theirs of [[], ['logit_scale', 'logit_scale']]) {
+    const rules = [{ ours: 'logit_scale', theirs, layout: 'same' as const }, ...keyNames.text.rules];
+    const error = await failure(() => ClipTextEncoder.load(engine, weights, text, { ...keyNames.text, rules }), 'weights');
+    assert.match(error.message, `not the sum of ${theirs.length} equal parts`);
+  }
+});
+
 for (const name of ['clip_text_projection', 'clip_text_plain']) {
   test(`${name}: a text tower in a folder of its own`, async () => {
     const { weights, keyNames, text } = await openTextTower(engine, golden(name));
