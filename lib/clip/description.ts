@@ -11,6 +11,8 @@ export interface ClipDescription {
 }
 
 const count = z.int().min(1);
+/** One number per colour. */
+export const triple = z.tuple([z.number(), z.number(), z.number()]);
 
 /** config.json of transformers, which leaves out what has its default there. */
 const activation = z.enum(['quick_gelu', 'gelu']).default('quick_gelu');
@@ -43,7 +45,6 @@ export const transformersConfig = z.object({
 });
 
 /** open_clip_config.json. Strict: settings not listed here change the network. */
-const triple = z.tuple([z.number(), z.number(), z.number()]);
 export const openClipConfig = z.object({
   model_cfg: z.strictObject({
     embed_dim: count,

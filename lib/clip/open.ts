@@ -7,7 +7,7 @@ import { architectureProblem } from '../config/architectures.js';
 import { SparringError } from '../errors.js';
 import type { ClassifierSpec, KeyNames, TextEncoderSpec } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
-import { describeOpenAI, describeOpenClip, describeTransformers, openClipConfig, textOfTransformers, transformersConfig, transformersText, type ClipDescription } from './description.js';
+import { describeOpenAI, describeOpenClip, describeTransformers, openClipConfig, textOfTransformers, transformersConfig, transformersText, triple, type ClipDescription } from './description.js';
 import { readJson } from './json.js';
 import { openaiNames, transformersNames, transformersTextNames, type ClipKeyNames } from './key-names.js';
 import type { ClipTokenizer } from './tokenizer.js';
@@ -29,7 +29,6 @@ type Normalisation = { mean?: Triple | undefined; std?: Triple | undefined };
 const mean: Triple = [0.48145466, 0.4578275, 0.40821073];
 const std: Triple = [0.26862954, 0.26130258, 0.27577711];
 
-const triple = z.tuple([z.number(), z.number(), z.number()]);
 const preprocessor = z.object({ image_mean: triple.optional(), image_std: triple.optional() });
 const textTowerConfig = transformersText.extend({ model_type: z.literal('clip_text_model'), projection_dim: z.int().min(1).default(512) });
 /** Weights files, the preferred first. */
