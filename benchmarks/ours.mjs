@@ -9,6 +9,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { pixelGenerator } from '../dist/config/generators.js';
 import { Engine } from '../dist/native/engine.js';
 import { median } from './statistics.mjs';
 
@@ -32,7 +33,7 @@ async function prepare() {
   for (const [role, spec] of Object.entries(models)) {
     const placement = { device: 'cpu', seed: seed++ };
     const isDenoiser = role === 'denoiser';
-    const model = isDenoiser ? await core.createDenoiser({ ...spec, ...placement }) : await core.createClassifier({ ...spec, ...placement });
+    const model = await create(role, spec, placement);
     const options = trainerOptions('fp32');
     const trainer = isDenoiser
       ? await core.createDenoiserTrainer(model, { ...options, labelDropout: 0 })
@@ -69,14 +70,14 @@ async function time() {
 const operations = {
   async guidedStep() {
     const { denoiser, ...opponents } = await loadModels();
-    const options = { x: noise(), classes: labels(), timestep: trial.timestep, steps: 20, guidanceScale: 1, precision, objective };
+    const options = { x: noise(), classes: labels(), timestep: trial.timestep, guidanceScale: 1, precision, objective };
     return async (repeat) => (await core.guidanceGradient(denoiser, opponents, { ...options, repeat })).gradient;
   },
 
   async chain() {
     const { denoiser, ...opponents } = await loadModels();
     const { steps } = trial;
-    const options = { x: noise(), classes: labels(), steps, segmentSteps: steps, guidanceScale: 1, precision, objective };
+    const options = { x: noise(), classes: labels(), steps, sampler: 'ddim', eta: 0, segmentSteps: steps, guidanceScale: 1, precision, objective };
     return async (repeat) => {
       let gradient;
       for (let i = 0; i < repeat; ++i) ({ gradient } = await core.chainGradient(denoiser, opponents, options));
@@ -101,11 +102,15 @@ const operations = {
   },
 };
 
+function create(role, spec, placement) {
+  if (role !== 'denoiser') return core.createClassifier({ ...spec, ...placement });
+  return core.createDenoiser({ ...pixelGenerator(spec, spec.numClasses, spec.imageSize), ...placement }, null);
+}
+
 async function loadModels() {
   const handles = {};
   for (const [role, spec] of Object.entries(trial.models)) {
-    const create = role === 'denoiser' ? core.createDenoiser : core.createClassifier;
-    handles[role] = await create({ ...spec, device: 'cpu', seed: 0 });
+    handles[role] = await create(role, spec, { device: 'cpu', seed: 0 });
     await core.loadWeights(handles[role], weightsPath(role), { newHead: false });
   }
   return handles;

@@ -28,13 +28,13 @@ export class ClipTokenizer {
 
   constructor(readonly vocabulary: Vocabulary) {
     this.#ranks = new Map(vocabulary.merges.map((merge, rank) => [merge, rank]));
-    this.startToken = this.#id(start);
-    this.endToken = this.#id(end);
+    this.startToken = this.idOf(start);
+    this.endToken = this.idOf(end);
   }
 
   /** Token ids of a text, without start and end. */
   encode(text: string): number[] {
-    return text.split(specialTokens).flatMap((part) => (specialTokens.test(part) ? [this.#id(part)] : this.#encodePlain(part)));
+    return text.split(specialTokens).flatMap((part) => (specialTokens.test(part) ? [this.idOf(part)] : this.#encodePlain(part)));
   }
 
   /** [texts.length * length]: each text between start and end, cut to `length`, or filled with `padToken` after its end. */
@@ -59,7 +59,7 @@ export class ClipTokenizer {
     if (!ids) {
       const symbols = Array.from(new TextEncoder().encode(word), (byte) => byteSymbols[byte]!);
       symbols.push(symbols.pop() + endOfWord);
-      ids = this.#merge(symbols).map((symbol) => this.#id(symbol));
+      ids = this.#merge(symbols).map((symbol) => this.idOf(symbol));
       this.#known.set(word, ids);
     }
     return ids;
@@ -84,7 +84,8 @@ export class ClipTokenizer {
     }
   }
 
-  #id(token: string): number {
+  /** Throws SparringError 'weights' for what is no token. */
+  idOf(token: string): number {
     const id = this.vocabulary.ids.get(token);
     if (id === undefined) throw new SparringError('weights', `Tokenizer: the vocabulary has no '${token}'.`, 'Use the vocabulary and the merges that belong together, of a CLIP model.');
     return id;

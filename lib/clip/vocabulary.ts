@@ -21,6 +21,19 @@ export async function openTokenizer(folder?: string): Promise<ClipTokenizer> {
   return new ClipTokenizer(await openVocabulary(folder));
 }
 
+const special = z.union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)]).nullish();
+const specialTokens = z.object({ pad_token: special });
+
+/** What fills a text after its end, by the files of a tokenizer's folder; the end token where they do not say it. */
+export async function padTokenOf(folder: string, tokenizer: ClipTokenizer): Promise<number> {
+  for (const name of ['tokenizer_config.json', 'special_tokens_map.json']) {
+    const path = join(folder, name);
+    const { pad_token: token } = existsSync(path) ? await readJson(path, specialTokens) : {};
+    if (token) return tokenizer.idOf(token);
+  }
+  return tokenizer.endToken;
+}
+
 async function openVocabulary(folder?: string): Promise<Vocabulary> {
   const inFolder = (name: string): string | undefined => (folder !== undefined && existsSync(join(folder, name)) ? join(folder, name) : undefined);
   const [vocab, merges, whole] = [inFolder('vocab.json'), inFolder('merges.txt'), inFolder('tokenizer.json')];

@@ -10,10 +10,10 @@ import type { NoiseScheduleSpec, PredictionType, SamplerSpec, UNetSpec } from '.
 
 const count = z.int().min(1);
 /** An option that is supported with the values that leave things as they are; null stands for the default. */
-const only = <Value extends string | number | boolean>(...values: Value[]) => z.literal(values).nullish();
+export const only = <Value extends string | number | boolean>(...values: Value[]) => z.literal(values).nullish();
 /** An option that changes nothing here. */
-const any = z.unknown().optional();
-const notes = { _diffusers_version: any, _name_or_path: any, _commit_hash: any };
+export const any = z.unknown().optional();
+export const notes = { _diffusers_version: any, _name_or_path: any, _commit_hash: any };
 
 /** Reads a config file of diffusers. */
 export function readDiffusersFile(path: string): unknown {
@@ -244,9 +244,10 @@ export function unetConfig(config: unknown, where: string): UNetConfig {
   };
 }
 
-// ---------------------------------------------------------------- both
+// ---------------------------------------------------------------- all
 
-function check<Schema extends z.ZodType>(schema: Schema, config: unknown, where: string): z.output<Schema> {
+/** Throws SparringError 'config', which names file, option, expected and found. */
+export function check<Schema extends z.ZodType>(schema: Schema, config: unknown, where: string): z.output<Schema> {
   const result = schema.safeParse(config);
   if (result.success) return result.data;
   const issue = result.error.issues[0];

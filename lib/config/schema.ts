@@ -130,6 +130,14 @@ const zeroShot = z.strictObject({
   tune: z.enum(['none', 'head', 'all']).default('none').describe('what training changes, from the zero-shot head on: head is a linear probe'),
 });
 
+const diffusers = z.strictObject({
+  folder: z.string().describe('model folder of diffusers: Stable Diffusion 1 or 2, or a DDPM of images'),
+  prompt: z.string().includes('{}').default('a photo of a {}.').describe('text in which {} stands for the class, where the model takes one'),
+  negativePrompt: z.string().default('').describe('text of the other half of classifier-free guidance'),
+  names: z.record(z.string(), z.string()).default({}).describe('what a class is called in the prompt, where that is not its name with spaces for _'),
+  drawSize: count.optional().describe('side in pixels of what is drawn and then resized to the size of the data; by default what the model was trained on'),
+});
+
 const startMeaning = 'safetensors file from whose weights the training goes on, instead of random ones';
 const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, folder train');
 
@@ -157,6 +165,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the generator is trained'),
       start: z.string().optional().describe(startMeaning),
+      diffusers: diffusers.optional().describe('a model of diffusers as generator, used as it is, in place of weights and start'),
       blockChannels: z.array(count).min(1).max(6).default([32, 64, 96]).describe('channels per resolution level'),
       attention: z.array(z.union([z.literal(0), z.literal(1)])).default([0, 0, 1]).describe('self-attention per level'),
       layersPerBlock: count.default(1).describe('residual blocks per level; one more going up'),
@@ -191,7 +200,9 @@ export const configSchema = z.strictObject({
     .prefault({}),
   sampling: z
     .strictObject({
-      steps: count.max(1000).default(10).describe('DDIM steps'),
+      steps: count.max(1000).default(10).describe('of the sampler'),
+      sampler: z.enum(['ddim', 'ddpm', 'dpm-solver++-2m', 'euler']).default('ddim').describe('how the predictions of the generator lead from noise to an image'),
+      eta: fraction.default(0).describe('of ddim: 0 is deterministic, 1 has the variance of ddpm'),
       guidanceScale: z.number().min(0).default(1).describe('classifier-free guidance; 1 = off'),
       batchSize: count.default(64).describe('images at once; does not change the images'),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),

@@ -7,9 +7,11 @@ import { join } from 'node:path';
 
 import type { Config, TrainingConfig } from '../config/schema.js';
 import { zeroShotClassifier } from '../clip/zero-shot.js';
+import { pixelGenerator } from '../config/generators.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
+import { diffusersGenerator } from '../diffusers/pipeline.js';
 import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
@@ -30,13 +32,18 @@ type Described = Pick<Config['teacher'], 'architecture' | 'mean' | 'std'>;
 /** Throws SparringError 'config' when teacher or generator would be trained on a split that the data do not have. */
 export function checkSplits(config: RunContext['config'], data: RunContext['data']): void {
   for (const role of ['teacher', 'generator'] as const) {
-    if (role === 'teacher' ? isTrained(config.teacher) : !config.generator.weights) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
+    if (role === 'teacher' ? isTrained(config.teacher) : isTrainedGenerator(config.generator)) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
   }
 }
 
 /** Whether the teacher is trained here. */
 export function isTrained({ weights, zeroShot }: Config['teacher']): boolean {
   return !weights && zeroShot?.tune !== 'none';
+}
+
+/** Whether the generator is trained here. */
+export function isTrainedGenerator({ weights, diffusers }: Config['generator']): boolean {
+  return !weights && !diffusers;
 }
 
 export interface Foundation {
@@ -53,12 +60,13 @@ export async function obtainFoundation(context: RunContext): Promise<Foundation>
   const initialTeacher = isReady(context, 'teacher') ? null : await openTeacher(engine, config, data.train, context);
   const initialGenerator = isReady(context, 'generator') ? null : await openGenerator(engine, config, data.train);
   const teacher = config.teacher.weights ? { model: initialTeacher!, seconds: 0 } : await completeTeacher(context, initialTeacher);
-  const generator = config.generator.weights ? { model: initialGenerator!, seconds: 0 } : await completeGenerator(context, initialGenerator);
+  const generator = isTrainedGenerator(config.generator) ? await completeGenerator(context, initialGenerator) : { model: initialGenerator!, seconds: 0 };
   return { teacher: teacher.model, generator: generator.model, seconds: { teacher: teacher.seconds, generator: generator.seconds } };
 }
 
 /** Whether an earlier session has completed it, so that what it began with is not needed any more. */
 function isReady(context: RunContext, role: keyof typeof foundationFiles): boolean {
+  if (role === 'generator' && !isTrainedGenerator(context.config.generator)) return false;
   return !context.config[role].weights && openStage(context, `foundation/${role}`).finished() !== undefined;
 }
 
@@ -78,12 +86,13 @@ export async function openTeacher(engine: Engine, { teacher, seed }: Config, inp
 }
 
 /** Likewise the generator. */
-export async function openGenerator(engine: Engine, { generator, seed }: Config, inputs: Inputs): Promise<Generator> {
-  const { weights, start, blockChannels, attention, layersPerBlock, normGroups, headDim } = generator;
+export async function openGenerator(engine: Engine, { generator, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
+  const { weights, start, diffusers } = generator;
   const file = weights ?? start;
   if (file) return loadGenerator(engine, file, inputs);
+  if (diffusers) return diffusersGenerator(engine, { ...diffusers, sampler: sampling.sampler }, inputs);
   const { classes, imageSize } = inputs;
-  return Generator.create(engine, { blockChannels, attention, layersPerBlock, normGroups, headDim, numClasses: classes.length, imageSize }, classes, seed);
+  return Generator.create(engine, pixelGenerator(generator, classes.length, imageSize), classes, seed);
 }
 
 interface Trained<Model> {

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
 import type { Config } from '../config/schema.js';
+import { openData } from '../data/open.js';
+import { diffusersWeights } from '../diffusers/pipeline.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { Generator } from '../native/models.js';
@@ -13,7 +15,7 @@ import type { Reporter } from '../report/reporter.js';
 import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
-import { loadClassifier } from './foundation.js';
+import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
 
 export interface GenerateRequest {
@@ -36,13 +38,15 @@ export interface GenerateResult {
 export async function generateToStore(config: Config, request: GenerateRequest): Promise<GenerateResult> {
   const { count, guided, signal, onProgress } = request;
   const { teacher: teacherConfig, generator: generatorConfig, rounds, sampling } = config;
-  if (!teacherConfig.weights || !generatorConfig.weights) {
-    throw new SparringError('config', `generate: expected teacher.weights and generator.weights, found ${teacherConfig.weights ? 'no generator.weights' : 'no teacher.weights'}.`, 'Give the files, e.g. those that `sparring foundation` wrote.');
+  const { weights, diffusers } = generatorConfig;
+  if (!teacherConfig.weights || !(weights ?? diffusers)) {
+    throw new SparringError('config', `generate: expected teacher.weights and generator.weights or generator.diffusers, found ${teacherConfig.weights ? 'no generator' : 'no teacher.weights'}.`, 'Give the files, e.g. those that `sparring foundation` wrote.');
   }
   if (!Number.isInteger(count) || count < 1) throw new SparringError('usage', `--count: expected a whole number of at least 1, found ${count}.`);
   const folder = config.output ?? join('runs', `${config.name}-images`);
   const engine = await Engine.open(config);
-  const generator = await Generator.load(engine, generatorConfig.weights);
+  // A generator of ours knows its classes; one of diffusers draws those of the data.
+  const generator = weights ? await Generator.load(engine, weights) : await openGenerator(engine, config, (await openData(config.data)).train);
   const inputs = { classes: generator.classes, imageSize: generator.spec.imageSize };
   const teacher = await loadClassifier(engine, teacherConfig, teacherConfig.weights, inputs);
   const student = await loadClassifier(engine, config.student, request.student, inputs);
@@ -50,7 +54,13 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const wanted = { ...sampling, guidance: guided ? sampling.guidance : ({ kind: 'none' } as const) };
   const { teacherProbability, studentWrong } = rounds;
   const selection = { teacherProbability, studentWrong };
-  const provenance = { seed: config.seed, selection, teacher: await sha256(teacherConfig.weights), generator: await sha256(generatorConfig.weights), student: await sha256(request.student) };
+  const provenance = {
+    seed: config.seed,
+    selection,
+    teacher: await sha256(teacherConfig.weights),
+    generator: weights ? await sha256(weights) : { ...diffusers, files: await Promise.all(diffusersWeights(diffusers!.folder).map(sha256)) },
+    student: await sha256(request.student),
+  };
   const [known] = store.samples();
   if (known && known.settings !== generatorSettingsId({ ...wanted, ...provenance })) {
     throw new SparringError('usage', `${folder}: the images there were made with other weights, settings or another seed (generators/${known.settings}.json).`, 'Choose another folder with --output.');

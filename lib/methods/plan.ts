@@ -5,7 +5,7 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
-import { checkSplits, isTrained, openGenerator, openTeacher } from './foundation.js';
+import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 
 /** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
 export async function planOf(config: Config): Promise<string[]> {
@@ -22,7 +22,7 @@ export async function planOf(config: Config): Promise<string[]> {
   const { rounds, sampling } = config;
   const trained = (training: { steps: number }, from: string | undefined): string => `to be trained, ${training.steps} steps${from ? ` from ${from} on` : ''}`;
   const teacherSource = isTrained(config.teacher) ? trained(config.teacher.training, config.teacher.start ?? config.teacher.zeroShot?.clip) : `from ${config.teacher.weights ?? config.teacher.zeroShot?.clip}`;
-  const generatorSource = config.generator.weights ? `from ${config.generator.weights}` : trained(config.generator.training, config.generator.start);
+  const generatorSource = isTrainedGenerator(config.generator) ? trained(config.generator.training, config.generator.start) : `from ${config.generator.weights ?? config.generator.diffusers?.folder}`;
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
@@ -30,7 +30,7 @@ export async function planOf(config: Config): Promise<string[]> {
     `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
     `generator  ${await count(generator)} parameters, ${generatorSource}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
-    `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} DDIM steps, ${sampling.guidance.kind} guidance)`,
+    `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance)`,
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
   ];
 }

@@ -62,19 +62,6 @@ export interface ClassifierSpec {
   std: readonly [number, number, number];
 }
 
-export interface DenoiserSpec {
-  /** Channels per level; each level halves the resolution. */
-  blockChannels: readonly number[];
-  /** Self-attention per level, 0 or 1. */
-  attention: readonly (0 | 1)[];
-  layersPerBlock: number;
-  normGroups: number;
-  /** Channels per attention head. */
-  headDim: number;
-  numClasses: number;
-  imageSize: number;
-}
-
 /** The text tower of CLIP, or a text encoder of Stable Diffusion. */
 export interface TextEncoderSpec {
   vocabSize: number;
@@ -144,6 +131,25 @@ export interface NoiseScheduleSpec {
   setAlphaToOne: boolean;
   /** Added to the timesteps of leading spacing. */
   stepsOffset: number;
+}
+
+/** A diffusion model, of images or of the latents of an autoencoder. */
+export interface DenoiserSpec {
+  /** With as many class embeddings as classes, one more for the null class, a text, or none of them. */
+  unet: UNetSpec;
+  schedule: NoiseScheduleSpec;
+  prediction: PredictionType;
+  /** Of the timesteps of a sampler. */
+  spacing: Spacing;
+  /** Of the sampler ddpm. */
+  variance: SamplerSpec['variance'];
+  /** Predicted images are clamped to -clip..clip; 0: not at all. */
+  clip: number;
+  numClasses: number;
+  /** Side of the images in pixels. */
+  imageSize: number;
+  /** Side in pixels of what is drawn and then resized to imageSize (bicubic). */
+  drawSize: number;
 }
 
 export interface SamplerSpec {
@@ -247,8 +253,10 @@ export type Guidance =
   | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
 
 export interface SamplingOptions {
-  /** DDIM steps. */
   steps: number;
+  sampler: Exclude<SamplerSpec['kind'], 'ddim-inversion'>;
+  /** Of ddim: 0 is deterministic, 1 has the variance of ddpm. */
+  eta: number;
   /** Classifier-free guidance; 1 = off. */
   guidanceScale: number;
   precision: Precision;
@@ -299,7 +307,10 @@ export interface NativeCore {
   dispose(handle: ModelHandle | TextEncoderHandle | TrainerHandle<ModelHandle>): void;
 
   createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
-  createDenoiser(spec: DenoiserSpec & Placement): Promise<DenoiserHandle>;
+  /** With an autoencoder the network works on its latents. */
+  createDenoiser(spec: DenoiserSpec & Placement, autoencoder: AutoencoderHandle | null): Promise<DenoiserHandle>;
+  /** What a U-Net with text is told: `tokens` of one text for each class and, last, of one for classifier-free guidance, [(K + 1) * contextLength]. */
+  setTexts(model: DenoiserHandle, encoder: TextEncoderHandle, tokens: Int32Array): Promise<void>;
   createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
   inspectWeights(path: string): Promise<WeightsInfo>;
@@ -377,7 +388,7 @@ export interface NativeCore {
   guidanceGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; timestep: number; objective: ObjectiveOptions; repeat: number },
+    options: { x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
   ): Fields<'gradient' | 'score' | 'x0'>;
   chainGradient(
     model: DenoiserHandle,

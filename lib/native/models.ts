@@ -76,7 +76,7 @@ export class Classifier implements Disposable {
   }
 }
 
-/** A class-conditional diffusion model on the engine. */
+/** A diffusion model on the engine, which draws images of a class. */
 export class Generator implements Disposable {
   constructor(
     readonly engine: Engine,
@@ -85,8 +85,9 @@ export class Generator implements Disposable {
     readonly classes: readonly string[],
   ) {}
 
-  static async create(engine: Engine, spec: DenoiserSpec, classes: readonly string[], seed: number): Promise<Generator> {
-    const handle = await engine.run((core) => core.createDenoiser({ ...spec, device: engine.device, seed }));
+  /** A new one with random weights from `seed`; with `autoencoder` it works on the latents of that. */
+  static async create(engine: Engine, spec: DenoiserSpec, classes: readonly string[], seed: number, autoencoder: Autoencoder | null = null): Promise<Generator> {
+    const handle = await engine.run((core) => core.createDenoiser({ ...spec, device: engine.device, seed }, autoencoder?.handle ?? null));
     return new Generator(engine, handle, spec, classes);
   }
 

@@ -1,23 +1,41 @@
 #include "diffusion/denoiser.h"
 
+#include <string>
+
+#include "error.h"
 #include "models/classifier.h"
+#include "ops/resize.h"
 
 namespace sparring {
+namespace {
 
-Denoiser::Denoiser(DenoiserOptions options, at::Device device, uint64_t seed)
-    : options_(std::move(options)), device_(device) {
+void require(bool fits, const std::string& problem) {
+  if (!fits) throw Error("config", "Generator: " + problem);
+}
+
+}  // namespace
+
+Denoiser::Denoiser(DenoiserOptions options, at::Device device, uint64_t seed, std::shared_ptr<Autoencoder> autoencoder)
+    : options_(std::move(options)), device_(device), schedule_(options_.schedule), autoencoder_(std::move(autoencoder)) {
+  const auto& unet = options_.unet;
+  const auto channels = autoencoder_ ? autoencoder_->latent_channels() : 3;
+  const auto classes = unet.num_class_embeds();
+  require(unet.channels() == channels, c10::str("expected a U-Net of ", channels, " channels, found ", unet.channels(), "."));
+  require(classes == 0 || classes == options_.num_classes || classes == options_.num_classes + 1,
+          c10::str("expected a U-Net of ", options_.num_classes, " classes, found ", classes, "."));
+  const auto divisor = (autoencoder_ ? autoencoder_->downsampling() : 1) << (unet.block_channels().size() - 1);
+  require(options_.draw_size % divisor == 0, c10::str("expected images whose side is a multiple of ", divisor, " px, found ", options_.draw_size, " px."));
   torch::manual_seed(seed);
-  options_.unet.num_class_embeds(options_.num_classes + 1);
-  net_ = UNet(options_.unet);
+  net_ = UNet(unet);
   net_->to(device_);
   to_channels_last(*net_);
 }
 
 at::Tensor Denoiser::forward(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes) {
-  return net_(x_t.contiguous(at::MemoryFormat::ChannelsLast), timesteps.to(at::kFloat), classes).to(at::kFloat);
+  return net_(x_t.contiguous(at::MemoryFormat::ChannelsLast), timesteps.to(at::kFloat), classes, text_of(classes, at::kFloat)).to(at::kFloat);
 }
 
-Prediction Denoiser::predict(const at::Tensor& x_t, int64_t timestep, const at::Tensor& classes, double guidance_scale,
+Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
                              at::ScalarType dtype) {
   if (!frozen_ || frozen_dtype_ != dtype) {
     frozen_ = copy_network();
@@ -29,16 +47,41 @@ Prediction Denoiser::predict(const at::Tensor& x_t, int64_t timestep, const at::
   auto labels = classes;
   const bool classifier_free = guidance_scale != 1.0;
   if (classifier_free) {
+    require(has_null_class(), "classifier-free guidance needs a null class or a text, which this one lacks; expected a guidance scale of 1.");
     x = at::cat({x, x}, 0);
     labels = at::cat({classes, at::full_like(classes, null_class())}, 0);
   }
-  auto t = at::full({x.size(0)}, static_cast<double>(timestep), x.options().dtype(at::kFloat));
-  auto v = frozen_(x, t, labels).to(at::kFloat);
+  auto t = at::full({x.size(0)}, timestep, x.options().dtype(at::kFloat));
+  auto output = frozen_(x, t, labels, text_of(labels, dtype)).to(at::kFloat);
   if (classifier_free) {
-    const auto halves = v.chunk(2, 0);
-    v = halves[1] + guidance_scale * (halves[0] - halves[1]);
+    const auto halves = output.chunk(2, 0);
+    output = halves[1] + guidance_scale * (halves[0] - halves[1]);
   }
-  return prediction_from(PredictionType::v, v, x_t, schedule_.alpha_bar(timestep));
+  return prediction_from(options_.prediction, output, x_t, alpha_bar);
+}
+
+at::Tensor Denoiser::to_images(const at::Tensor& x0, at::ScalarType dtype) {
+  const auto drawn = autoencoder_ ? autoencoder_->decode(x0, dtype) : x0;
+  return resize(drawn, options_.image_size).clamp(-1, 1);
+}
+
+std::vector<int64_t> Denoiser::sample_shape() const {
+  const auto side = autoencoder_ ? options_.draw_size / autoencoder_->downsampling() : options_.draw_size;
+  return {options_.unet.channels(), side, side};
+}
+
+void Denoiser::set_text(const at::Tensor& text) {
+  require(has_text(), "expected a U-Net that takes a text, found one that takes none.");
+  require(text.dim() == 3 && text.size(0) == options_.num_classes + 1 && text.size(2) == options_.unet.text_channels(),
+          c10::str("expected texts of ", options_.unet.text_channels(), " channels for ", options_.num_classes, " classes and the null class, found ", text.sizes(), "."));
+  text_ = text.to(device_, at::kFloat);
+}
+
+// [B] -> [B, tokens, text_channels]
+at::Tensor Denoiser::text_of(const at::Tensor& classes, at::ScalarType dtype) const {
+  if (!has_text()) return {};
+  require(text_.defined(), "the U-Net takes a text, and the texts of the classes have not been set.");
+  return text_.index_select(0, classes).to(dtype);
 }
 
 UNet Denoiser::copy_network() const {

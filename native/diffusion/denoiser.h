@@ -1,42 +1,64 @@
-// A class-conditional diffusion model: U-Net, noise schedule, and the frozen copy that sampling uses.
-// Images are in -1..1; timesteps run from num_train_timesteps - 1 (noise) to 0.
+// A diffusion model: U-Net, noise schedule, what its class or text conditions are, the autoencoder of a latent one, and the
+// frozen copy that sampling uses. Images are in -1..1; timesteps run from num_train_timesteps - 1 (noise) to 0. x, x0 and
+// noise are samples of the space that it works in: images, or latents.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include <torch/torch.h>
 
-#include "diffusion/prediction.h"
-#include "diffusion/schedule.h"
+#include "diffusion/sampler.h"
+#include "models/autoencoder.h"
 #include "models/unet.h"
 
 namespace sparring {
 
 struct DenoiserOptions {
-  UNetOptions unet;
+  UNetOptions unet;  // with num_classes class embeddings, one more for the null class, text, or none of them
+  NoiseScheduleOptions schedule;
+  PredictionType prediction = PredictionType::v;
+  Spacing spacing = Spacing::trailing;
+  PosteriorVariance variance = PosteriorVariance::fixed_small;
+  double clip = 1;  // predicted x0 are clamped to -clip..clip; 0: not at all
   int64_t num_classes = 2;
-  int64_t image_size = 32;
+  int64_t image_size = 32;  // side of the images that come out
+  int64_t draw_size = 32;   // side of the images that are drawn, before they are resized
 };
 
 class Denoiser {
  public:
-  Denoiser(DenoiserOptions options, at::Device device, uint64_t seed);
+  // Without an autoencoder the U-Net works on the images themselves. Throws Error "config" if the parts do not fit.
+  Denoiser(DenoiserOptions options, at::Device device, uint64_t seed, std::shared_ptr<Autoencoder> autoencoder = nullptr);
 
-  // x_t: [B, 3, H, W], timesteps: [B] int64, classes: [B] int64 (num_classes = null class) -> v [B, 3, H, W] fp32.
-  // The trained module; gradients reach its weights.
+  // x_t: [B, C, h, w], timesteps: [B] int64, classes: [B] int64 (num_classes = null class) -> output of the network
+  // [B, C, h, w] fp32. The trained module; gradients reach its weights.
   at::Tensor forward(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes);
 
   // Prediction of the frozen copy at one timestep for the whole batch; gradients reach x_t only.
   // guidance_scale 1 is the conditional model alone; above it, classifier-free guidance
   // (Ho & Salimans 2022, arXiv 2207.12598) with both halves in one batch.
-  Prediction predict(const at::Tensor& x_t, int64_t timestep, const at::Tensor& classes, double guidance_scale,
+  Prediction predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
                      at::ScalarType dtype);
+  // Predicted x0 as sampling goes on with it.
+  at::Tensor clip(const at::Tensor& x0) const { return options_.clip > 0 ? x0.clamp(-options_.clip, options_.clip) : x0; }
+  // x0: [B, C, h, w] -> images [B, 3, image_size, image_size] in -1..1, clamped; gradients reach x0.
+  at::Tensor to_images(const at::Tensor& x0, at::ScalarType dtype);
+  // [C, h, w]
+  std::vector<int64_t> sample_shape() const;
 
+  // What a text U-Net is told of each class and, last, of the null class: [num_classes + 1, tokens, text_channels].
+  void set_text(const at::Tensor& text);
+
+  // To be called after every change of the weights.
   void touch() { frozen_ = nullptr; }
   std::shared_ptr<Denoiser> clone() const;
 
   UNetImpl& module() { return *net_; }
   int64_t null_class() const { return options_.num_classes; }
+  bool has_null_class() const { return has_text() || options_.unet.num_class_embeds() > options_.num_classes; }
+  bool has_text() const { return options_.unet.text_channels() > 0; }
+  bool is_latent() const { return autoencoder_ != nullptr; }
   const DenoiserOptions& options() const { return options_; }
   const NoiseSchedule& schedule() const { return schedule_; }
   at::Device device() const { return device_; }
@@ -44,10 +66,13 @@ class Denoiser {
  private:
   Denoiser(const Denoiser&) = default;
   UNet copy_network() const;
+  at::Tensor text_of(const at::Tensor& classes, at::ScalarType dtype) const;
 
   DenoiserOptions options_;
   at::Device device_;
   NoiseSchedule schedule_;
+  std::shared_ptr<Autoencoder> autoencoder_;
+  at::Tensor text_;
   UNet net_{nullptr}, frozen_{nullptr};
   at::ScalarType frozen_dtype_ = at::kFloat;
 };

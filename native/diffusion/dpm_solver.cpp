@@ -34,6 +34,7 @@ class DpmSolverSampler : public Sampler {
     previous_x0_ = prediction.x0;
     return std::sqrt((1 - next_alpha_bar) / (1 - alpha_bar)) * x - std::sqrt(next_alpha_bar) * std::expm1(-h) * x0;
   }
+  bool remembers() const override { return true; }
 
  private:
   at::Tensor previous_x0_;

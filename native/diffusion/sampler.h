@@ -51,6 +51,8 @@ class Sampler {
   at::Tensor start(const at::Tensor& noise, const at::Tensor& image = {}) const;
   // x after step i. Steps are taken in order, by one sampler for each batch: it may remember earlier predictions.
   virtual at::Tensor step(const at::Tensor& x, const Prediction& prediction, size_t i) = 0;
+  // Whether a step depends on more than its own prediction.
+  virtual bool remembers() const { return false; }
 
  protected:
   // The whole run, from which the sampler keeps the share `strength` that is nearest to the image: the last steps, or

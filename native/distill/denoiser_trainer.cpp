@@ -1,5 +1,6 @@
 #include "distill/denoiser_trainer.h"
 
+#include "error.h"
 #include "ops/random.h"
 
 namespace sparring {
@@ -8,7 +9,14 @@ DenoiserTrainer::DenoiserTrainer(std::shared_ptr<Denoiser> denoiser, DenoiserTra
     : denoiser_(std::move(denoiser)),
       ema_(options.training.ema_decay > 0 ? denoiser_->clone() : nullptr),
       options_(options),
-      state_(denoiser_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
+      state_(denoiser_->module(), ema_ ? &ema_->module() : nullptr, options.training) {
+  const auto& denoiser_options = denoiser_->options();
+  if (denoiser_->is_latent() || !denoiser_->has_null_class() || denoiser_->has_text() || denoiser_options.prediction != PredictionType::v ||
+      denoiser_options.draw_size != denoiser_options.image_size) {
+    throw Error("usage", "Training of a generator: expected one of images with a null class and v-prediction, found another.",
+                "Generators of diffusers are used as they are.");
+  }
+}
 
 StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
   const auto batch = images.size(0), size = images.size(1);

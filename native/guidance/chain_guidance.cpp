@@ -2,49 +2,54 @@
 
 #include <algorithm>
 
-#include "diffusion/ddim.h"
+#include "error.h"
 
 namespace sparring {
 namespace {
 
-// Per-image L2 norm: [B, 3, H, W] -> [B, 1, 1, 1]
+// Per-image L2 norm: [B, C, h, w] -> [B, 1, 1, 1]
 at::Tensor norms(const at::Tensor& x) { return x.flatten(1).norm(2, 1).view({-1, 1, 1, 1}); }
 
-// Steps [begin, end) of the chain, differentiable with respect to x when gradients are on.
-at::Tensor run_steps(Denoiser& denoiser, at::Tensor x, const std::vector<int64_t>& timesteps, size_t begin, size_t end,
-                     const at::Tensor& classes, const SamplingOptions& sampling, const JobContext& job) {
-  const auto& schedule = denoiser.schedule();
+// Steps [begin, end) of the chain, from the initial noise if begin is 0; differentiable with respect to x when gradients
+// are on.
+at::Tensor run_steps(Denoiser& denoiser, Sampler& sampler, at::Tensor x, size_t begin, size_t end, const at::Tensor& classes,
+                     const SamplingOptions& sampling, const JobContext& job) {
+  if (begin == 0) x = sampler.start(x);
   for (auto i = begin; i < end; ++i) {
     job.check();
-    auto prediction = denoiser.predict(x, timesteps[i], classes, sampling.guidance_scale, sampling.dtype);
-    prediction.x0 = prediction.x0.clamp(-1, 1);
-    x = ddim_step(prediction, schedule.alpha_bar(schedule.next(timesteps[i], sampling.steps)));
+    const auto& step = sampler.steps()[i];
+    auto prediction = denoiser.predict(x, step.timestep, step.alpha_bar, classes, sampling.guidance_scale, sampling.dtype);
+    prediction.x0 = denoiser.clip(prediction.x0);
+    x = sampler.step(x, prediction, i);
   }
   return x;
 }
 
 // How many steps fit in memory at once; all of them when no checkpoint is needed.
-int64_t steps_per_segment(Denoiser& denoiser, const ChainGuidanceOptions& options, int64_t batch, const SamplingOptions& sampling) {
+int64_t steps_per_segment(Denoiser& denoiser, const ChainGuidanceOptions& options, const Sampler& sampler, int64_t batch, const SamplingOptions& sampling) {
   const auto halves = sampling.guidance_scale == 1 ? 1 : 2;  // both halves of classifier-free guidance
   const auto per_step = batch * halves *
-      denoiser.module().activation_bytes(denoiser.options().image_size, static_cast<int64_t>(c10::elementSize(sampling.dtype)));
-  return std::clamp<int64_t>(options.memory_bytes / std::max<int64_t>(per_step, 1), 1, sampling.steps);
+      denoiser.module().activation_bytes(denoiser.sample_shape().back(), static_cast<int64_t>(c10::elementSize(sampling.dtype)));
+  return std::clamp<int64_t>(options.memory_bytes / std::max<int64_t>(per_step, 1), 1, static_cast<int64_t>(sampler.steps().size()));
 }
 
 }  // namespace
 
-ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, Sampler& sampler,
                              const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
                              int64_t segment_steps, const JobContext& job) {
-  const auto timesteps = denoiser.schedule().timesteps(sampling.steps, Spacing::trailing);
-  const auto steps = timesteps.size(), segment = static_cast<size_t>(segment_steps);
+  if (sampler.remembers()) {
+    throw Error("config", "Guidance through the chain: expected a sampler whose steps depend on the last prediction alone, found one that remembers earlier ones.",
+                "Take ddim, ddpm or euler.");
+  }
+  const auto steps = sampler.steps().size(), segment = static_cast<size_t>(segment_steps);
 
   // Forward without a graph up to the last segment, keeping the input of each segment.
   std::vector<at::Tensor> segment_inputs{z.detach()};
   {
     torch::NoGradGuard no_grad;
     for (size_t begin = 0; begin + segment < steps; begin += segment) {
-      segment_inputs.push_back(run_steps(denoiser, segment_inputs.back(), timesteps, begin, begin + segment, classes, sampling, job));
+      segment_inputs.push_back(run_steps(denoiser, sampler, segment_inputs.back(), begin, begin + segment, classes, sampling, job));
     }
   }
 
@@ -55,11 +60,12 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
     job.check();
     const auto input = segment_inputs[i].detach().requires_grad_(true);
     const auto begin = i * segment;
-    const auto output = run_steps(denoiser, input, timesteps, begin, std::min(begin + segment, steps), classes, sampling, job);
+    const auto output = run_steps(denoiser, sampler, input, begin, std::min(begin + segment, steps), classes, sampling, job);
     if (i + 1 == segment_inputs.size()) {
-      const auto logits = judge(opponents, output, sampling.dtype);
+      const auto images = denoiser.to_images(output, sampling.dtype);
+      const auto logits = judge(opponents, images, sampling.dtype);
       const auto score = objective(logits.teacher, logits.student, classes);
-      result.images = output.detach();
+      result.images = images.detach();
       result.score = score.detach();
       result.gradient = torch::autograd::grad({score.sum()}, {input})[0];
     } else {
@@ -69,11 +75,11 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
   return result;
 }
 
-at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const ChainGuidanceOptions& options,
+at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const ChainGuidanceOptions& options, Sampler& sampler,
                           const at::Tensor& start, const at::Tensor& classes, const SamplingOptions& sampling,
                           const JobContext& job) {
   constexpr double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  const auto segment = steps_per_segment(denoiser, options, start.size(0), sampling);
+  const auto segment = steps_per_segment(denoiser, options, sampler, start.size(0), sampling);
   const auto initial_norm = norms(start);
   auto z = start.clone();
   auto first = at::zeros_like(z), second = at::zeros_like(z);  // Adam's moments
@@ -84,12 +90,12 @@ at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const 
     ChainGradient step;
     if (last) {  // the final iterate needs its score, not its gradient
       torch::NoGradGuard no_grad;
-      const auto timesteps = denoiser.schedule().timesteps(sampling.steps, Spacing::trailing);
-      step.images = run_steps(denoiser, z, timesteps, 0, timesteps.size(), classes, sampling, job);
+      const auto x0 = run_steps(denoiser, sampler, z, 0, sampler.steps().size(), classes, sampling, job);
+      step.images = denoiser.to_images(x0, sampling.dtype);
       const auto logits = judge(opponents, step.images, sampling.dtype);
       step.score = options.objective(logits.teacher, logits.student, classes);
     } else {
-      step = chain_gradient(denoiser, opponents, options.objective, z, classes, sampling, segment, job);
+      step = chain_gradient(denoiser, opponents, options.objective, sampler, z, classes, sampling, segment, job);
     }
     if (best_images.defined()) {
       const auto better = step.score > best_score;  // [B]

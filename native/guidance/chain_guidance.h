@@ -1,7 +1,7 @@
-// Guidance through the whole chain: the initial noise is optimised through the differentiable DDIM chain
+// Guidance through the whole chain: the initial noise is optimised through the differentiable sampling chain
 // (the procedure closest to ConfiG that is public is DiG-IN, arXiv 2311.17833).
 //
-//   maximise over z:  J(z) = objective(teacher(x0(z)), student(x0(z)), y),   x0(z) = DDIM chain from z
+//   maximise over z:  J(z) = objective(teacher(x0(z)), student(x0(z)), y),   x0(z) = chain from z
 //
 // Adam on z; after each step z is rescaled to its initial norm, because a Gaussian's norm is what the denoiser
 // has seen; the best iterate of each image is kept.
@@ -22,21 +22,22 @@ struct ChainGuidanceOptions {
 };
 
 struct SamplingOptions {
-  int64_t steps = 20;
+  SamplerOptions sampler;
   double guidance_scale = 1;  // of classifier-free guidance; 1 = off
   at::ScalarType dtype = at::kFloat;
 };
 
-// x0 of the chain and dJ/dz: z [B, 3, H, W] -> images in -1..1 [B, 3, H, W], score [B], gradient [B, 3, H, W].
+// Images of the chain and dJ/dz: z [B, C, h, w] -> images in -1..1 [B, 3, H, W], score [B], gradient [B, C, h, w]. The
+// sampler must not remember earlier steps, which are run again.
 struct ChainGradient {
   at::Tensor images, score, gradient;
 };
-ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, Sampler& sampler,
                              const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
                              int64_t segment_steps, const JobContext& job);
 
 // Images in -1..1 [B, 3, H, W] from the best noise found, starting at z.
-at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const ChainGuidanceOptions& options,
+at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const ChainGuidanceOptions& options, Sampler& sampler,
                           const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
                           const JobContext& job);
 

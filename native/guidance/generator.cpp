@@ -11,33 +11,37 @@ at::Tensor probabilities(Classifier& classifier, const at::Tensor& images, at::S
   return at::softmax(classifier.forward_frozen(pixels, dtype), 1).cpu();
 }
 
-at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const at::Tensor& noise,
+// One batch, in -1..1.
+at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const std::vector<int64_t>& seeds,
                   const at::Tensor& classes, const JobContext& job) {
   const auto& sampling = options.sampling;
+  const auto shape = denoiser.sample_shape();
+  const auto noise = seeded_normal(seeds, shape, Stream::initial_noise).to(denoiser.device());
+  const auto sampler = make_sampler(denoiser.schedule(), sampling.sampler, seeded_noise(seeds, shape, denoiser.device()));
   if (const auto* chain = std::get_if<ChainGuidanceOptions>(&options.guidance)) {
-    return optimise_chain(denoiser, opponents, *chain, noise, classes, sampling, job);
+    return optimise_chain(denoiser, opponents, *chain, *sampler, noise, classes, sampling, job);
   }
   const auto* guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
-  auto x = noise;
-  for (const auto timestep : denoiser.schedule().timesteps(sampling.steps, Spacing::trailing)) {
+  auto x = sampler->start(noise);
+  for (size_t i = 0; i < sampler->steps().size(); ++i) {
     job.check();
-    x = denoise_step(denoiser, opponents, guidance, x, timestep, sampling.steps, classes, sampling.guidance_scale, sampling.dtype);
+    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, sampler->steps()[i], classes, sampling.guidance_scale, sampling.dtype);
+    x = sampler->step(x, prediction, i);
   }
-  return x;
+  torch::NoGradGuard no_grad;
+  return denoiser.to_images(x, sampling.dtype);
 }
 
 }  // namespace
 
 Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job) {
   const auto total = static_cast<int64_t>(options.classes.size());
-  const auto size = denoiser.options().image_size;
   std::vector<at::Tensor> images, teacher, student;
   for (int64_t begin = 0; begin < total; begin += options.batch_size) {
     const auto count = std::min(options.batch_size, total - begin);
-    const auto noise = seeded_normal({options.seeds.data() + begin, static_cast<size_t>(count)}, {3, size, size},
-                                     Stream::initial_noise).to(denoiser.device());
+    const std::vector<int64_t> seeds(options.seeds.begin() + begin, options.seeds.begin() + begin + count);
     const auto classes = at::tensor(at::ArrayRef<int64_t>(options.classes.data() + begin, count), at::kLong).to(denoiser.device());
-    images.push_back(to_uint8(sample(denoiser, opponents, options, noise, classes, job)));
+    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, classes, job)));
 
     torch::NoGradGuard no_grad;
     const auto dtype = options.sampling.dtype;

@@ -1,7 +1,5 @@
 #include "guidance/step_guidance.h"
 
-#include "diffusion/ddim.h"
-
 namespace sparring {
 namespace {
 
@@ -12,7 +10,7 @@ double schedule_weight(const StepGuidanceOptions& options, double t) {
   return (t - options.until) / std::max(options.from - options.until, 1e-9);
 }
 
-// Per-image root mean square: [B, 3, H, W] -> [B, 1, 1, 1]
+// Per-image root mean square: [B, C, h, w] -> [B, 1, 1, 1]
 at::Tensor rms(const at::Tensor& x) { return x.square().mean(at::IntArrayRef{1, 2, 3}, true).sqrt(); }
 
 }  // namespace
@@ -23,38 +21,37 @@ OpponentLogits judge(const Opponents& opponents, const at::Tensor& images, at::S
 }
 
 GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
-                                   const at::Tensor& x_t, int64_t timestep, const at::Tensor& classes,
+                                   const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype) {
   torch::AutoGradMode grad(true);
   const auto x = x_t.detach().requires_grad_(true);
-  const auto prediction = denoiser.predict(x, timestep, classes, guidance_scale, dtype);
-  const auto logits = judge(opponents, prediction.x0.clamp(-1, 1), dtype);
+  const auto prediction = denoiser.predict(x, step.timestep, step.alpha_bar, classes, guidance_scale, dtype);
+  const auto logits = judge(opponents, denoiser.to_images(denoiser.clip(prediction.x0), dtype), dtype);
   const auto score = objective(logits.teacher, logits.student, classes);
   const auto gradient = torch::autograd::grad({score.sum()}, {x})[0];
   const auto disagreement = class_probability(logits.teacher.detach(), classes) - class_probability(logits.student.detach(), classes);
   return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach(), disagreement};
 }
 
-at::Tensor denoise_step(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
-                        const at::Tensor& x_t, int64_t timestep, int64_t steps, const at::Tensor& classes,
-                        double guidance_scale, at::ScalarType dtype) {
-  const auto& schedule = denoiser.schedule();
-  const auto t = static_cast<double>(timestep + 1) / static_cast<double>(schedule.num_train_timesteps());
+Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
+                             const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
+                             double guidance_scale, at::ScalarType dtype) {
+  const auto t = (step.timestep + 1) / static_cast<double>(denoiser.schedule().num_train_timesteps());
   const auto weight = guidance ? guidance->scale * schedule_weight(*guidance, t) : 0.0;
 
   Prediction prediction;
   if (weight != 0) {
-    auto guided = guidance_gradient(denoiser, opponents, guidance->objective, x_t, timestep, classes, guidance_scale, dtype);
+    auto guided = guidance_gradient(denoiser, opponents, guidance->objective, x_t, step, classes, guidance_scale, dtype);
     // A gradient of zero (both classifiers saturated) leaves the image unguided instead of dividing by zero.
     const auto direction = guided.gradient / rms(guided.gradient).clamp_min(1e-20);
     const auto strength = weight * (1 - guided.disagreement.clamp_min(0)).view({-1, 1, 1, 1});
-    prediction = prediction_from(PredictionType::epsilon, guided.prediction.epsilon - strength * direction, x_t, schedule.alpha_bar(timestep));
+    prediction = prediction_from(PredictionType::epsilon, guided.prediction.epsilon - strength * direction, x_t, step.alpha_bar);
   } else {
     torch::NoGradGuard no_grad;
-    prediction = denoiser.predict(x_t, timestep, classes, guidance_scale, dtype);
+    prediction = denoiser.predict(x_t, step.timestep, step.alpha_bar, classes, guidance_scale, dtype);
   }
-  prediction.x0 = prediction.x0.clamp(-1, 1);
-  return ddim_step(prediction, schedule.alpha_bar(schedule.next(timestep, steps)));
+  prediction.x0 = denoiser.clip(prediction.x0);
+  return prediction;
 }
 
 }  // namespace sparring

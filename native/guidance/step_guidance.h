@@ -1,7 +1,7 @@
 // Guidance per denoising step: the gradient of the confidence objective at the predicted x0, taken with respect
-// to x_t through the U-Net, changes the predicted noise before the DDIM step.
+// to x_t through the U-Net, changes the predicted noise before the sampler's step.
 //
-//   J(x_t)    = objective(teacher(x0(x_t)), student(x0(x_t)), y),   x0 clamped to -1..1
+//   J(x_t)    = objective(teacher(x0(x_t)), student(x0(x_t)), y),   x0 as an image in -1..1
 //   epsilon'  = epsilon - scale * w(t) * (1 - max(0, t_y - f_y)) * g / rms(g),      g = dJ/dx_t, rms per image
 //
 // The score is -epsilon / sigma, so a step along +g is a subtraction from epsilon. Normalising per image makes
@@ -41,19 +41,19 @@ OpponentLogits judge(const Opponents& opponents, const at::Tensor& images, at::S
 
 struct GuidedPrediction {
   Prediction prediction;  // of the unguided model, detached
-  at::Tensor gradient;    // dJ/dx_t, [B, 3, H, W]
+  at::Tensor gradient;    // dJ/dx_t, [B, C, h, w]
   at::Tensor score;       // J, [B]
   at::Tensor disagreement;  // t_y - f_y, [B]
 };
 
 // Prediction and gradient with one U-Net forward and one backward to its input.
 GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
-                                   const at::Tensor& x_t, int64_t timestep, const at::Tensor& classes,
+                                   const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype);
 
-// One guided or unguided DDIM step from `timestep`: x_t [B, 3, H, W] -> x at the next timestep.
-at::Tensor denoise_step(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
-                        const at::Tensor& x_t, int64_t timestep, int64_t steps, const at::Tensor& classes,
-                        double guidance_scale, at::ScalarType dtype);
+// What a sampler goes on with at `step`: guided where `guidance` says so, with x0 clipped. Detached.
+Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
+                             const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
+                             double guidance_scale, at::ScalarType dtype);
 
 }  // namespace sparring

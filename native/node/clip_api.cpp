@@ -1,5 +1,6 @@
 #include <torch/torch.h>
 
+#include "diffusion/denoiser.h"
 #include "models/zero_shot.h"
 #include "node/api.h"
 #include "node/network_checks.h"
@@ -61,6 +62,17 @@ void register_clip(Api& api) {
     if (texts.size(0) % classes != 0) throw Error("usage", c10::str("Tokens: expected as many texts for each of ", classes, " classes, found ", texts.size(0), "."));
     return [classifier, encoder, texts = texts.view({classes, -1, texts.size(1)})](const JobContext& job) -> Finish {
       set_head(*classifier, zero_shot_weights(*encoder, texts, job));
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+
+  // setTexts(denoiser, encoder, tokens): tokens [(K + 1) * N], one text for each class and, last, one for the null class
+  api.add_async("setTexts", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto encoder = unwrap<ClipTextImpl>(info[1], "text encoder");
+    return [denoiser, encoder, texts = tokens(info[2], *encoder)](const JobContext&) -> Finish {
+      torch::NoGradGuard no_grad;
+      denoiser->set_text(encoder->states(texts));
       return [](Napi::Env env) { return env.Undefined(); };
     };
   });

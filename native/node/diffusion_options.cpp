@@ -1,5 +1,6 @@
 #include "node/diffusion_options.h"
 
+#include <cmath>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -39,20 +40,52 @@ NoiseScheduleOptions schedule_options(const Napi::Object& options) {
   return result;
 }
 
+namespace {
+
+Spacing spacing(const Napi::Object& options) {
+  return choice<Spacing>(options, "spacing", {{"linspace", Spacing::linspace}, {"leading", Spacing::leading}, {"trailing", Spacing::trailing}});
+}
+
+PosteriorVariance variance(const Napi::Object& options) {
+  return choice<PosteriorVariance>(options, "variance", {{"fixed-small", PosteriorVariance::fixed_small}, {"fixed-large", PosteriorVariance::fixed_large}});
+}
+
+}  // namespace
+
+SamplerKind sampler_kind(const Napi::Object& options, const char* key) {
+  return choice<SamplerKind>(options, key, {{"ddim", SamplerKind::ddim}, {"ddim-inversion", SamplerKind::ddim_inversion}, {"ddpm", SamplerKind::ddpm},
+                                            {"dpm-solver++-2m", SamplerKind::dpm_solver_pp_2m}, {"euler", SamplerKind::euler}});
+}
+
 SamplerOptions sampler_options(const Napi::Object& options) {
   SamplerOptions result;
-  result.kind = choice<SamplerKind>(options, "kind", {{"ddim", SamplerKind::ddim}, {"ddim-inversion", SamplerKind::ddim_inversion}, {"ddpm", SamplerKind::ddpm},
-                                                      {"dpm-solver++-2m", SamplerKind::dpm_solver_pp_2m}, {"euler", SamplerKind::euler}});
+  result.kind = sampler_kind(options, "kind");
   result.steps = integer(options, "steps");
-  result.spacing = choice<Spacing>(options, "spacing", {{"linspace", Spacing::linspace}, {"leading", Spacing::leading}, {"trailing", Spacing::trailing}});
+  result.spacing = spacing(options);
   result.eta = number(options, "eta");
-  result.variance = choice<PosteriorVariance>(options, "variance", {{"fixed-small", PosteriorVariance::fixed_small}, {"fixed-large", PosteriorVariance::fixed_large}});
+  result.variance = variance(options);
   result.strength = number(options, "strength");
   return result;
 }
 
 PredictionType prediction_type(const Napi::Object& options) {
   return choice<PredictionType>(options, "prediction", {{"epsilon", PredictionType::epsilon}, {"v", PredictionType::v}, {"x0", PredictionType::x0}});
+}
+
+DenoiserOptions denoiser_options(const Napi::Object& options) {
+  DenoiserOptions result;
+  result.unet = unet_options(object(options, "unet"));
+  result.schedule = schedule_options(object(options, "schedule"));
+  result.prediction = prediction_type(options);
+  result.spacing = spacing(options);
+  result.variance = variance(options);
+  result.clip = number(options, "clip");
+  result.num_classes = integer(options, "numClasses");
+  result.image_size = integer(options, "imageSize");
+  result.draw_size = integer(options, "drawSize");
+  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size) && in_range(result.draw_size), "numClasses, imageSize and drawSize must be at least 1.");
+  require(std::isfinite(result.clip) && result.clip >= 0, "clip must be at least 0.");
+  return result;
 }
 
 UNetOptions unet_options(const Napi::Object& options) {

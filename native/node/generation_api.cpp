@@ -2,6 +2,7 @@
 
 #include "node/generation_options.h"
 #include "node/api.h"
+#include "node/diffusion_options.h"
 #include "node/values.h"
 
 namespace sparring::node {
@@ -18,10 +19,15 @@ Objective objective_options(const Napi::Object& options) {
   return result;
 }
 
-SamplingOptions sampling_options(const Napi::Object& options) {
-  const auto steps = integer(options, "steps");
-  if (steps < 1 || steps > 1000) throw Error("usage", "steps: expected 1 to 1000, found " + std::to_string(steps) + ".");
-  return {steps, number(options, "guidanceScale"), precision(options)};
+SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& denoiser) {
+  SamplerOptions sampler;
+  sampler.kind = sampler_kind(options, "sampler");
+  sampler.steps = integer(options, "steps");
+  sampler.eta = number(options, "eta");
+  sampler.spacing = denoiser.options().spacing;
+  sampler.variance = denoiser.options().variance;
+  if (sampler.steps < 1 || sampler.steps > 1000) throw Error("usage", "steps: expected 1 to 1000, found " + std::to_string(sampler.steps) + ".");
+  return {sampler, number(options, "guidanceScale"), precision(options)};
 }
 
 Opponents opponents(const Napi::Value& value) {
@@ -61,7 +67,7 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
   GenerateOptions result;
   result.classes = integers(options, "classes");
   result.seeds = integers(options, "seeds");
-  result.sampling = sampling_options(options);
+  result.sampling = sampling_options(options, denoiser);
   result.batch_size = integer(options, "batchSize");
   if (result.classes.empty() || result.classes.size() != result.seeds.size()) {
     throw Error("usage", "generate: as many seeds as classes are needed, at least one.");

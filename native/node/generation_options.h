@@ -8,7 +8,8 @@
 namespace sparring::node {
 
 Objective objective_options(const Napi::Object& options);     // {form, gamma}
-SamplingOptions sampling_options(const Napi::Object& options);  // {steps, guidanceScale, precision}
+// {steps, sampler, eta, guidanceScale, precision}; spacing and variance are those of the generator
+SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& denoiser);
 Opponents opponents(const Napi::Value& value);                // {teacher?, student?}
 Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser);  // {teacher, student} that fit the generator
 

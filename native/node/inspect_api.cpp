@@ -18,8 +18,8 @@ struct NoisyBatch {
 };
 
 NoisyBatch noisy_batch(const Napi::Object& options, const Denoiser& denoiser) {
-  const auto size = denoiser.options().image_size;
-  return {floats(options.Get("x"), {-1, 3, size, size}).to(denoiser.device()),
+  const auto shape = denoiser.sample_shape();
+  return {floats(options.Get("x"), {-1, shape[0], shape[1], shape[2]}).to(denoiser.device()),
           at::tensor(integers(options, "classes"), at::kLong).to(denoiser.device())};
 }
 
@@ -80,7 +80,7 @@ void register_inspection(Api& api) {
     };
   });
 
-  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, guidanceScale, steps, precision, repeat}) ->
+  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, guidanceScale, precision, repeat}) ->
   // {gradient, score, x0}. Computed `repeat` times, so that a benchmark pays for the boundary once.
   api.add_async("guidanceGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
@@ -88,23 +88,25 @@ void register_inspection(Api& api) {
     const auto timestep = integer(options, "timestep");
     if (timestep < 0 || timestep >= denoiser->schedule().num_train_timesteps()) throw Error("usage", "timestep: out of range.");
     return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
-            sampling = sampling_options(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
+            scale = number(options, "guidanceScale"), dtype = precision(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
+      const SamplingStep step{static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep), 1.0};
       GuidedPrediction result;
       for (int64_t i = 0; i < repeat; ++i) {
         job.check();
-        result = guidance_gradient(*denoiser, pair, objective, batch.x, timestep, batch.classes, sampling.guidance_scale, sampling.dtype);
+        result = guidance_gradient(*denoiser, pair, objective, batch.x, step, batch.classes, scale, dtype);
       }
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"x0", result.prediction.x0}});
     };
   });
 
-  // chainGradient(denoiser, opponents, {x, classes, objective, steps, guidanceScale, precision, segmentSteps}) -> {gradient, score, images}
+  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, segmentSteps}) -> {gradient, score, images}
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
     return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
-            sampling = sampling_options(options), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
-      const auto result = chain_gradient(*denoiser, pair, objective, batch.x, batch.classes, sampling, segment, job);
+            sampling = sampling_options(options, *denoiser), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
+      const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({}, {}, denoiser->device()));
+      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, batch.x, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
     };
   });

@@ -2,13 +2,13 @@
 
 #include <torch/torch.h>
 
-#include "diffusion/denoiser.h"
 #include "io/state_dict.h"
 #include "models/autoencoder.h"
 #include "models/classifier.h"
 #include "models/clip_text.h"
 #include "node/api.h"
 #include "node/architectures.h"
+#include "node/diffusion_options.h"
 #include "node/network_checks.h"
 #include "node/values.h"
 
@@ -41,29 +41,6 @@ ClassifierOptions classifier_options(const Napi::Object& options) {
   for (size_t c = 0; c < 3; ++c) {
     require(std::isfinite(result.mean[c]) && std::isfinite(result.std[c]) && result.std[c] > 0, "mean and std must be three numbers each, std above 0.");
   }
-  return result;
-}
-
-DenoiserOptions denoiser_options(const Napi::Object& options) {
-  std::vector<bool> attention;
-  for (const auto level : integers(options, "attention")) attention.push_back(level != 0);
-  const auto channels = integers(options, "blockChannels");
-  const auto layers = integer(options, "layersPerBlock"), groups = integer(options, "normGroups"), head_dim = integer(options, "headDim");
-  std::vector<int64_t> heads;
-  DenoiserOptions result;
-  result.num_classes = integer(options, "numClasses");
-  result.image_size = integer(options, "imageSize");
-  require(all_in_range(channels) && attention.size() == channels.size(), "blockChannels must be 1 to 8 numbers of at least 1, and attention as many.");
-  require(in_range(layers, 100) && in_range(groups) && in_range(head_dim), "layersPerBlock, normGroups and headDim must be at least 1.");
-  for (size_t level = 0; level < channels.size(); ++level) {
-    require(channels[level] % groups == 0, "normGroups must divide every level of blockChannels.");
-    const bool attends = attention[level] || level + 1 == channels.size();  // the last level always has attention
-    require(!attends || channels[level] <= head_dim || channels[level] % head_dim == 0, "headDim must divide every level with attention.");
-    heads.push_back(std::max<int64_t>(1, channels[level] / head_dim));
-  }
-  require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size), "numClasses and imageSize must be at least 1.");
-  require(result.image_size % (int64_t{1} << (channels.size() - 1)) == 0, "imageSize must be divisible by 2 for each level but the first.");
-  result.unet.block_channels(channels).attention(attention).layers_per_block(layers).norm_groups(groups).heads(heads);
   return result;
 }
 
@@ -162,10 +139,12 @@ void register_models(Api& api) {
     };
   });
 
-  api.add_async("createDenoiser", 1, [](const Napi::CallbackInfo& info) -> Work {
+  // createDenoiser({unet, schedule, ..., device, seed}, autoencoder of a latent one or null)
+  api.add_async("createDenoiser", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    return [spec = denoiser_options(options), on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
-      auto denoiser = std::make_shared<Denoiser>(spec, on, static_cast<uint64_t>(seed));
+    const auto autoencoder = info[1].IsNull() ? nullptr : unwrap<Autoencoder>(info[1], "autoencoder");
+    return [spec = denoiser_options(options), autoencoder, on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
+      auto denoiser = std::make_shared<Denoiser>(spec, on, static_cast<uint64_t>(seed), autoencoder);
       return [denoiser](Napi::Env env) { return wrap(env, denoiser); };
     };
   });

@@ -9,7 +9,7 @@ import { stream } from '../../lib/data/random.js';
 import { SparringError } from '../../lib/errors.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import { encodeSafetensors, safetensorsBytes } from '../support/safetensors.js';
-import { failure, openEngine, randomImages, temporaryFolder, tinyClassifier } from '../support/tiny.js';
+import { denoiserSpec, failure, openEngine, randomImages, temporaryFolder, tinyClassifier } from '../support/tiny.js';
 
 const engine = await openEngine();
 const folder = temporaryFolder();
@@ -117,7 +117,8 @@ test('what is not a file is an error of the file system', async () => {
 
 test('a description of the network that cannot be: one error that names the file, before any weight is read', async () => {
   const classifier = { architecture: { family: 'cnn', width: 4, stages: 2 }, numClasses: 2, imageSize: 16, mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] };
-  const generator = { blockChannels: [8, 16], attention: [0, 1], layersPerBlock: 1, normGroups: 4, headDim: 8, numClasses: 2, imageSize: 16 };
+  const generator = denoiserSpec;
+  const unet = (options: object) => ({ ...generator, unet: { ...generator.unet, ...options } });
   const cases: ['classifier' | 'generator', unknown, unknown?][] = [
     ['classifier', null],
     ['classifier', {}],
@@ -132,15 +133,21 @@ test('a description of the network that cannot be: one error that names the file
     ['classifier', { ...classifier, architecture: { family: 'vgg' } }],
     ['classifier', classifier, ['dark']],
     ['classifier', classifier, 'dark'],
-    ['generator', { ...generator, blockChannels: [] , attention: [] }],
-    ['generator', { ...generator, attention: [] }],
-    ['generator', { ...generator, attention: [0] }],
-    ['generator', { ...generator, headDim: 0 }],
-    ['generator', { ...generator, headDim: 6 }],
-    ['generator', { ...generator, normGroups: 0 }],
-    ['generator', { ...generator, normGroups: 3 }],
-    ['generator', { ...generator, layersPerBlock: -1 }],
-    ['generator', { ...generator, imageSize: 15 }],
+    ['generator', unet({ blockChannels: [], attention: [], heads: [] })],
+    ['generator', unet({ attention: [] })],
+    ['generator', unet({ attention: [0] })],
+    ['generator', unet({ heads: [1, 0] })],
+    ['generator', unet({ heads: [1, 3] })],
+    ['generator', unet({ channels: 4 })],
+    ['generator', unet({ normGroups: 0 })],
+    ['generator', unet({ normGroups: 3 })],
+    ['generator', unet({ layersPerBlock: -1 })],
+    ['generator', unet({ classEmbeddings: 7 })],
+    ['generator', { ...generator, unet: undefined }],
+    ['generator', { ...generator, schedule: { ...generator.schedule, trainTimesteps: 0 } }],
+    ['generator', { ...generator, prediction: 'noise' }],
+    ['generator', { ...generator, clip: -1 }],
+    ['generator', { ...generator, drawSize: 15 }],
     ['generator', { ...generator, imageSize: 0 }],
   ];
   for (const [kind, spec, classes = ['dark', 'bright']] of cases) {

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import type { DenoiserHandle, DenoiserSpec } from '../../lib/native/contract.js';
+import { pixelGenerator, type PixelGeneratorOptions } from '../../lib/config/generators.js';
+import type { DenoiserHandle } from '../../lib/native/contract.js';
 import { relativeError, rows } from '../support/numeric.js';
 import { goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
 import { openEngine, temporaryFolder, tinyClassifier } from '../support/tiny.js';
@@ -21,20 +22,19 @@ interface UNetConfig {
 const engine = await openEngine();
 const { core } = engine;
 const { config, tensors } = readGolden<UNetConfig>('unet_case');
-const spec: DenoiserSpec = {
+const options: PixelGeneratorOptions = {
   blockChannels: config.block_out_channels,
   attention: config.down_block_types.map((type) => (type.startsWith('Attn') ? 1 : 0)),
   layersPerBlock: config.layers_per_block,
   normGroups: config.norm_num_groups,
   headDim: config.attention_head_dim,
-  numClasses: config.num_class_embeds - 1, // the last embedding is the null class
-  imageSize: config.sample_size,
 };
+const spec = pixelGenerator(options, config.num_class_embeds - 1, config.sample_size); // the last embedding is the null class
 const floats = (name: string) => tensors[name].values as Float32Array;
 let model: DenoiserHandle;
 
 test.before(async () => {
-  model = await core.createDenoiser({ ...spec, device: 'cpu', seed: 0 });
+  model = await core.createDenoiser({ ...spec, device: 'cpu', seed: 0 }, null);
   await core.loadWeights(model, goldenPath('unet'), { newHead: false });
 });
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 
+import { pixelGenerator } from '../../lib/config/generators.js';
 import { stream } from '../../lib/data/random.js';
 import { SparringError, type ErrorCode } from '../../lib/errors.js';
 import type { ClassifierSpec, DenoiserSpec, GenerateOptions, TrainerOptions } from '../../lib/native/contract.js';
@@ -28,15 +29,7 @@ export const classifierSpec: ClassifierSpec = {
   std: [0.1, 0.15, 0.2],
 };
 
-export const denoiserSpec: DenoiserSpec = {
-  blockChannels: [8, 16],
-  attention: [0, 1],
-  layersPerBlock: 1,
-  normGroups: 4,
-  headDim: 8,
-  numClasses: 2,
-  imageSize: size,
-};
+export const denoiserSpec: DenoiserSpec = pixelGenerator({ blockChannels: [8, 16], attention: [0, 1], layersPerBlock: 1, normGroups: 4, headDim: 8 }, 2, size);
 
 export function tinyClassifier(engine: Engine, seed: number, spec: Partial<ClassifierSpec> = {}): Promise<Classifier> {
   return Classifier.create(engine, { ...classifierSpec, ...spec }, classes, seed);
@@ -51,6 +44,8 @@ export function generateOptions(options: Partial<GenerateOptions> = {}): Generat
     classes: [0, 1, 0, 1, 0, 1, 0, 1],
     seeds: [11, 12, 13, 14, 15, 16, 17, 18],
     steps: 5,
+    sampler: 'ddim',
+    eta: 0,
     guidanceScale: 1,
     precision: 'fp32',
     batchSize: 8,

@@ -8,14 +8,21 @@ from .autoencoders import compvis_names, gradient_case, save_autoencoder, with_c
 from .common import randomise_norms, save
 
 
-def make():
+CONFIG = dict(
+    block_out_channels=(8, 12, 16), layers_per_block=1, norm_num_groups=4, latent_channels=4, scaling_factor=0.18215,
+    down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+)
+
+
+def autoencoder():
     torch.manual_seed(21)
-    config = dict(
-        block_out_channels=(8, 12, 16), layers_per_block=1, norm_num_groups=4, latent_channels=4, scaling_factor=0.18215,
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-    )
-    model = AutoencoderKL(**config)
+    model = AutoencoderKL(**CONFIG)
     randomise_norms(model)
+    return model.eval()
+
+
+def make():
+    model, config = autoencoder(), CONFIG
     scale = config["scaling_factor"]
     case, config = save_autoencoder(
         "autoencoder_kl", model, config, size=16,

@@ -36,6 +36,11 @@ def randomised(model):
     return model.eval()
 
 
+def stable_diffusion(config):
+    torch.manual_seed(3 if config is STABLE_DIFFUSION_1 else 4)
+    return randomised(UNet2DConditionModel(**config))
+
+
 def named(config, model):
     """As config.json has it."""
     return dict(config, _class_name=type(model).__name__)
@@ -70,7 +75,6 @@ def make():
     model = randomised(UNet2DModel(**DDPM))
     save_checkpoint("unet_ddpm", model, named(DDPM, model), torch.randn(2, 3, 8, 8), torch.tensor([3, 870]))
 
-    for seed, (name, config) in enumerate({"unet_sd1": STABLE_DIFFUSION_1, "unet_sd2": STABLE_DIFFUSION_2}.items()):
-        torch.manual_seed(3 + seed)
-        model = randomised(UNet2DConditionModel(**config))
+    for name, config in (("unet_sd1", STABLE_DIFFUSION_1), ("unet_sd2", STABLE_DIFFUSION_2)):
+        model = stable_diffusion(config)
         save_checkpoint(name, model, named(config, model), torch.randn(2, 4, 8, 8), torch.tensor([3, 870]), torch.randn(2, 7, 12))

@@ -1,0 +1,74 @@
+/** The main job with big parts in small: Stable Diffusion's architecture, a vision transformer as teacher, MobileNetV3 as student. */
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { openStore } from '../../lib/store/store.js';
+import { cli, lastLine } from '../support/cli.js';
+import { pipelineFolder } from '../support/pipeline.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sparring-latent-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+const model = pipelineFolder();
+const configFile = join(folder, 'latent.yaml');
+writeFileSync(configFile, `
+name: latent
+threads: 1
+data: { kind: birds, imageSize: 64, train: 32, test: 24, broad: 32 }
+teacher: { architecture: { family: vit, patch: 16, dim: 32, depth: 2, heads: 2, mlpDim: 64 }, training: { steps: 8, batchSize: 8 } }
+generator: { diffusers: { folder: ${JSON.stringify(model)}, prompt: 'a {}', names: { landbird: land bird, waterbird: water bird }, drawSize: 32 } }
+student: { architecture: mobilenetv3_small_100, training: { steps: 4, batchSize: 8 } }
+methods: [unguided, config]
+rounds: { count: 2, imagesPerRound: 6, training: { steps: 3, batchSize: 8 }, teacherProbability: 0 }
+sampling: { steps: 3, guidanceScale: 2, batchSize: 4, sampler: euler, guidance: { kind: step, scale: 0.2, until: 0.2 } }
+`);
+
+const run = join(folder, 'run');
+const args = (...more: string[]): string[] => ['distill', '--config', configFile, '--output', run, '--json', '--quiet', ...more];
+
+test('the plan names the model folder', () => {
+  const ended = cli(args('--dry-run'));
+  assert.is(ended.status, 0, ended.stderr);
+  assert.match(ended.stdout, `from ${model}`);
+  assert.match(ended.stdout, '3 euler steps');
+  assert.not(existsSync(join(run, 'config.json')));
+});
+
+test('distil, generate in latent space, continue', async () => {
+  const ended = cli(args());
+  assert.is(ended.status, 0, ended.stderr);
+  const rows = lastLine(ended.stdout).rows as { method: string; generated: number; trainingSteps: number }[];
+  assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), [['teacher', 0, 8], ['edrm', 0, 4], ['unguided', 12, 6], ['config', 12, 6]]);
+  const [guided, unguided] = await Promise.all(['config', 'unguided'].map(async (method) => {
+    const store = await openStore(join(run, 'seed-0', method, 'store'));
+    return store.readImages(store.samples().map(({ key }) => key));
+  }));
+  assert.is(guided.length, 12 * 64 * 64 * 3);
+  assert.ok(new Set(unguided).size > 20, 'the images are not flat');
+  assert.not.equal(guided, unguided);
+  assert.not(existsSync(join(run, 'foundation', 'generator', 'generator.safetensors')), 'a model of diffusers is not copied');
+});
+
+test('what is there is not done again', () => {
+  const before = readFileSync(join(run, 'metrics.jsonl'), 'utf8');
+  const ended = cli(args('--resume'));
+  assert.is(ended.status, 0, ended.stderr);
+  assert.is(readFileSync(join(run, 'metrics.jsonl'), 'utf8'), before);
+});
+
+test('generate draws from it with ready weights, and knows the images of other prompts', () => {
+  const output = join(folder, 'images');
+  const weights = ['--set', `teacher.weights=${join(run, 'foundation/teacher/teacher.safetensors')}`, '--student', join(run, 'seed-0/config/student.safetensors')];
+  const generate = (count: string, ...more: string[]) => cli(['generate', '--config', configFile, ...weights, '--count', count, '--output', output, '--json', '--quiet', ...more]);
+  const ended = generate('6');
+  assert.is(ended.status, 0, ended.stderr);
+  assert.is(lastLine(ended.stdout).generated, 6);
+  const refused = generate('8', '--set', 'generator.diffusers.prompt=a drawing of a {}');
+  assert.is(refused.status, 2, refused.stderr);
+  assert.match(refused.stderr, 'other weights, settings or another seed');
+});
+
+test.run();

@@ -1,0 +1,14 @@
+/** A small Stable Diffusion in a model folder of its own, put together from the golden files. */
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { goldenPath } from './safetensors.js';
+import { temporaryFolder } from './tiny.js';
+
+export function pipelineFolder(): string {
+  const folder = join(temporaryFolder(), 'pipeline');
+  cpSync(new URL('../parity/goldens/pipeline', import.meta.url), folder, { recursive: true });
+  cpSync(goldenPath('unet_sd1'), join(folder, 'unet/diffusion_pytorch_model.safetensors'));
+  cpSync(goldenPath('autoencoder_kl'), join(folder, 'vae/diffusion_pytorch_model.safetensors'));
+  return folder;
+}
