@@ -52,6 +52,7 @@ export async function diffusersGenerator(engine: Engine, options: DiffusersOptio
   const spec: DenoiserSpec = { unet, schedule, prediction, spacing, variance, clip, numClasses: classes.length, imageSize, drawSize };
   const generator = await Generator.create(engine, spec, classes, 0, autoencoder);
   await engine.run((core) => core.loadWeights(generator.handle, weightsIn(unetFolder), { newHead: false }));
+  await engine.run((core) => core.freezeDenoiser(generator.handle, engine));
   if (unet.textChannels > 0) await tellClasses(engine, generator, options);
   return generator;
 }

@@ -37,12 +37,8 @@ at::Tensor Denoiser::forward(const at::Tensor& x_t, const at::Tensor& timesteps,
 
 Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
                              at::ScalarType dtype) {
-  if (!frozen_ || frozen_dtype_ != dtype) {
-    frozen_ = copy_network();
-    frozen_->merge_upsamplers(dtype);
-    freeze(*frozen_, dtype);
-    frozen_dtype_ = dtype;
-  }
+  if (!frozen_ || (frozen_dtype_ != dtype && !is_frozen())) make_frozen(copy_network(), dtype);
+  dtype = frozen_dtype_;
   auto x = x_t.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
   auto labels = classes;
   const bool classifier_free = guidance_scale != 1.0;
@@ -58,6 +54,15 @@ Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alph
     output = halves[1] + guidance_scale * (halves[0] - halves[1]);
   }
   return prediction_from(options_.prediction, output, x_t, alpha_bar);
+}
+
+void Denoiser::freeze_weights(at::ScalarType dtype) { make_frozen(net_, dtype); }
+
+void Denoiser::make_frozen(UNet network, at::ScalarType dtype) {
+  network->merge_upsamplers(dtype);
+  freeze(*network, dtype);
+  frozen_ = network;
+  frozen_dtype_ = dtype;
 }
 
 at::Tensor Denoiser::to_images(const at::Tensor& x0, at::ScalarType dtype) {

@@ -52,12 +52,15 @@ class Denoiser {
 
   // To be called after every change of the weights.
   void touch() { frozen_ = nullptr; }
+  // For one that will be neither trained nor saved: the weights are kept in the precision of sampling alone.
+  void freeze_weights(at::ScalarType dtype);
   std::shared_ptr<Denoiser> clone() const;
 
   UNetImpl& module() { return *net_; }
   int64_t null_class() const { return options_.num_classes; }
   bool has_null_class() const { return has_text() || options_.unet.num_class_embeds() > options_.num_classes; }
   bool has_text() const { return options_.unet.text_channels() > 0; }
+  bool is_frozen() const { return frozen_ && frozen_.ptr() == net_.ptr(); }
   bool is_latent() const { return autoencoder_ != nullptr; }
   const DenoiserOptions& options() const { return options_; }
   const NoiseSchedule& schedule() const { return schedule_; }
@@ -66,6 +69,7 @@ class Denoiser {
  private:
   Denoiser(const Denoiser&) = default;
   UNet copy_network() const;
+  void make_frozen(UNet network, at::ScalarType dtype);
   at::Tensor text_of(const at::Tensor& classes, at::ScalarType dtype) const;
 
   DenoiserOptions options_;

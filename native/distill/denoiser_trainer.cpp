@@ -11,7 +11,7 @@ DenoiserTrainer::DenoiserTrainer(std::shared_ptr<Denoiser> denoiser, DenoiserTra
       options_(options),
       state_(denoiser_->module(), ema_ ? &ema_->module() : nullptr, options.training) {
   const auto& denoiser_options = denoiser_->options();
-  if (denoiser_->is_latent() || !denoiser_->has_null_class() || denoiser_->has_text() || denoiser_options.prediction != PredictionType::v ||
+  if (denoiser_->is_frozen() || denoiser_->is_latent() || !denoiser_->has_null_class() || denoiser_->has_text() || denoiser_options.prediction != PredictionType::v ||
       denoiser_options.draw_size != denoiser_options.image_size) {
     throw Error("usage", "Training of a generator: expected one of images with a null class and v-prediction, found another.",
                 "Generators of diffusers are used as they are.");

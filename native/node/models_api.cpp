@@ -149,6 +149,14 @@ void register_models(Api& api) {
     };
   });
 
+  // freezeDenoiser(denoiser, {precision}): it will be neither trained nor saved
+  api.add_async("freezeDenoiser", 2, [](const Napi::CallbackInfo& info) -> Work {
+    return [denoiser = unwrap<Denoiser>(info[0], "generator"), dtype = precision(info[1].As<Napi::Object>())](const JobContext&) -> Finish {
+      denoiser->freeze_weights(dtype);
+      return finish_nothing();
+    };
+  });
+
   api.add_async("cloneClassifier", 1, [](const Napi::CallbackInfo& info) -> Work {
     return [source = unwrap<Classifier>(info[0], "classifier")](const JobContext&) -> Finish {
       auto copy = source->clone();
