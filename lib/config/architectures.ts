@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 import { SparringError } from '../errors.js';
+import type { Architecture } from '../native/contract.js';
 import { nearest } from './suggest.js';
 
 const count = z.int().min(1);
@@ -56,7 +57,7 @@ export const architecture = z.discriminatedUnion('family', [cnn, resnet, vit, co
 type ArchitectureInput = z.input<typeof architecture>;
 
 /** What keeps a network of this architecture from taking images of this size, or from being built at all; undefined if nothing does. */
-export function architectureProblem(options: z.output<typeof architecture>, imageSize: number): string | undefined {
+export function architectureProblem(options: Architecture, imageSize: number): string | undefined {
   if (options.family === 'vit') {
     const { dim, heads, patch, distilled, pool } = options;
     if (dim % heads !== 0) return `${heads} heads do not divide ${dim} channels.`;

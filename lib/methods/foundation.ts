@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 
 import type { Config, TrainingConfig } from '../config/schema.js';
+import { describeClassifierFolder, isModelFolder } from '../classifiers/folder.js';
 import { zeroShotClassifier } from '../clip/zero-shot.js';
 import { pixelGenerator } from '../config/generators.js';
 import { trainingSplit } from '../data/open.js';
@@ -154,12 +155,24 @@ async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, 
   });
 }
 
-/** Loads a file of sparring, which says what it is, or one of torchvision or timm with the configured architecture. */
+/** Loads a file of sparring or a model folder, which say what they are, or a file of torchvision or timm with the configured architecture. */
 export async function loadClassifier(engine: Engine, { architecture, mean, std }: Described, path: string, inputs: Inputs, head: { newHead?: boolean; seed?: number } = {}): Promise<Classifier> {
   const { classes, imageSize } = inputs;
+  const forData = { numClasses: classes.length, imageSize };
+  if (isModelFolder(path)) {
+    const { weights, spec, keyNames, labels } = await describeClassifierFolder(engine, path);
+    if (!head.newHead) checkOrder(path, labels, classes);
+    return Classifier.load(engine, weights, { spec: { ...spec, ...forData }, classes: [...classes] }, { ...head, ...(keyNames && { keyNames }) });
+  }
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
-  const foreign = { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] };
+  const foreign = { spec: { architecture, ...forData, mean, std }, classes: [...classes] };
   return checkInputs(await Classifier.load(engine, path, metadata['sparring.kind'] ? undefined : foreign, head), inputs, path);
+}
+
+/** A head whose classes have the names of the data must have their order too; other names say nothing. */
+function checkOrder(path: string, labels: readonly string[] | undefined, classes: readonly string[]): void {
+  if (labels?.length !== classes.length || !classes.every((name) => labels.includes(name)) || classes.every((name, i) => name === labels[i])) return;
+  throw new SparringError('weights', `${path}: expected the classes ${classes.join(', ')}, found ${labels.join(', ')}.`, 'Order matters: the classes of a folder of images are in the order of their names. Train the head anew (teacher.start), or reorder it.');
 }
 
 export async function loadGenerator(engine: Engine, path: string, inputs: Inputs): Promise<Generator> {

@@ -1,0 +1,97 @@
+/** A classifier in a model folder of timm or transformers: `config.json` beside the weights says what it is. */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+import { readJson } from '../clip/json.js';
+import { triple } from '../clip/description.js';
+import { architecture as architectureSchema, architectureProblem, namedArchitectures } from '../config/architectures.js';
+import { SparringError } from '../errors.js';
+import type { ClassifierSpec, KeyNames } from '../native/contract.js';
+import type { Engine } from '../native/engine.js';
+import { architectureOfTransformers, transformersClassifier, transformersNames } from './transformers.js';
+
+export interface ClassifierFolder {
+  /** Path of the weights. */
+  weights: string;
+  spec: Pick<ClassifierSpec, 'architecture' | 'mean' | 'std'> & { inputSize: number };
+  keyNames?: KeyNames;
+  /** Names of the classes in the order of the head, where the folder has them. */
+  labels?: string[];
+}
+
+const weightFiles = ['model.safetensors', 'model.safetensors.index.json'];
+const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
+const timmConfig = z.object({
+  architecture: z.string(),
+  global_pool: z.enum(['token', 'avg']).optional(),
+  label_names: z.array(z.string()).optional(),
+  model_args: z.strictObject({ img_size: z.int().min(1).optional() }).optional(), // anything else would be another network
+  pretrained_cfg: z.object({
+    input_size: z.tuple([z.literal(3), z.int().min(1), z.int().min(1)]).refine(([, height, width]) => height === width, 'expected a square'),
+    mean: triple,
+    std: triple,
+  }),
+});
+
+const preprocessor = z.object({ image_mean: triple.optional(), image_std: triple.optional(), size: z.unknown().optional() });
+
+export function isModelFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+/** Throws SparringError 'weights' for a folder that holds no classifier that can be read, 'io' when it cannot be read. */
+export async function describeClassifierFolder(engine: Engine, folder: string): Promise<ClassifierFolder> {
+  const path = join(folder, 'config.json');
+  const weights = weightFiles.map((name) => join(folder, name)).find((file) => existsSync(file));
+  if (!weights || !existsSync(path)) {
+    throw new SparringError('weights', `${folder}: expected config.json and model.safetensors, found ${weights ? 'no config.json' : 'no weights'}.`, 'Give a model folder of timm or transformers, or a safetensors file.');
+  }
+  const kind = await readJson(path, z.union([z.object({ model_type: z.string() }), z.object({ architecture: z.string() })], 'expected a config of transformers (model_type) or of timm (architecture)'));
+  const found = 'model_type' in kind ? await readTransformers(engine, folder, path, weights) : await readTimm(path);
+  const problem = architectureProblem(found.spec.architecture, found.spec.inputSize);
+  if (problem) throw new SparringError('weights', `${path}: ${problem}`, 'The config file is not one that its project wrote.');
+  return { weights, ...found };
+}
+
+async function readTransformers(engine: Engine, folder: string, path: string, weights: string): Promise<Omit<ClassifierFolder, 'weights'>> {
+  const config = await readJson(path, transformersClassifier);
+  const preprocessing = join(folder, 'preprocessor_config.json');
+  const { image_mean: mean, image_std: std, size } = existsSync(preprocessing) ? await readJson(preprocessing, preprocessor) : {};
+  const { tensors } = await engine.run((core) => core.inspectWeights(weights));
+  const inputSize = 'image_size' in config ? config.image_size : sideOf(size) ?? 224;
+  const names = Object.entries(config.id2label ?? {}).sort(([a], [b]) => Number(a) - Number(b)).map(([, name]) => name);
+  return {
+    spec: { architecture: architectureOfTransformers(config), inputSize, mean: mean ?? imagenet.mean, std: std ?? imagenet.std },
+    keyNames: transformersNames(config, tensors.map(({ name }) => name)),
+    ...(names.length > 0 && { labels: names }),
+  };
+}
+
+/** Of a preprocessor: a number, or one of several forms of an object. */
+function sideOf(size: unknown): number | undefined {
+  if (typeof size === 'number') return size;
+  const { height, shortest_edge: edge } = (size ?? {}) as { height?: number; shortest_edge?: number };
+  return height ?? edge;
+}
+
+async function readTimm(path: string): Promise<Omit<ClassifierFolder, 'weights'>> {
+  const { architecture, global_pool: pool, label_names: labels, model_args: changed, pretrained_cfg: trained } = await readJson(path, timmConfig);
+  // Ours are named without the size of the input; the plain DeiT is a ViT.
+  const isKnown = (name: string): boolean => Object.hasOwn(namedArchitectures, name);
+  const name = isKnown(architecture) ? architecture : architecture.replace(/_\d{3}$/, '').replace(/^deit_(?!.*distilled)/, 'vit_');
+  if (!isKnown(name)) {
+    throw new SparringError('weights', `${path}: architecture: expected one of ${Object.keys(namedArchitectures).join(', ')}, with or without the size of the input; found '${architecture}'.`, 'This network of timm is not supported.');
+  }
+  const given = architectureSchema.parse(namedArchitectures[name]);
+  return {
+    spec: {
+      architecture: given.family === 'vit' && pool === 'avg' ? { ...given, pool: 'average' } : given,
+      inputSize: changed?.img_size ?? trained.input_size[1],
+      mean: trained.mean,
+      std: trained.std,
+    },
+    ...(labels && { labels }),
+  };
+}
