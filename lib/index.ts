@@ -17,7 +17,7 @@ export { methods, type Method, type Row, type Summary } from './report/rows.js';
 export { Engine, type Cancellable, type EngineOptions } from './native/engine.js';
 export { Autoencoder, Classifier, Generator } from './native/models.js';
 export { pixelGenerator, type PixelGeneratorOptions } from './config/generators.js';
-export { diffusersGenerator, type DiffusersOptions } from './diffusers/pipeline.js';
+export { pretrainedGenerator, type PretrainedOptions } from './diffusion/pretrained.js';
 export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
 export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, StepResult } from './native/contract.js';

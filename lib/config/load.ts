@@ -12,7 +12,7 @@ import { nearest } from './suggest.js';
 type Tree = Record<string, unknown>;
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = ['data.root', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.diffusers.folder'];
+const pathKeys = ['data.root', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path'];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {
@@ -101,7 +101,7 @@ function checkTogether(config: Config, source: string): void {
   for (const role of ['teacher', 'generator'] as const) {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
   }
-  if (generator.diffusers && (generator.weights ?? generator.start)) fail('generator: expected diffusers, weights or start, found two of them.', 'A model of diffusers is used as it is.');
+  if (generator.pretrained && (generator.weights ?? generator.start)) fail('generator: expected pretrained, weights or start, found two of them.', 'A published model is used as it is.');
   if (sampling.eta > 0 && sampling.sampler !== 'ddim') fail(`sampling.eta: expected 0, since it belongs to ddim, found ${sampling.eta} with ${sampling.sampler}.`, 'Take sampling.sampler ddim or leave eta out.');
   if (sampling.guidance.kind === 'chain' && sampling.sampler === 'dpm-solver++-2m') {
     fail('sampling.sampler: expected ddim, ddpm or euler for guidance through the chain, found dpm-solver++-2m.', 'Its steps depend on earlier ones, which cannot be run again by themselves.');
@@ -114,7 +114,7 @@ function checkTogether(config: Config, source: string): void {
     const problem = architectureProblem(config[role].architecture, size);
     if (problem) fail(`${role}.architecture: ${problem}`, 'Choose another architecture or image size.');
   }
-  if (generator.weights ?? generator.start ?? generator.diffusers) return; // the file says what the network is
+  if (generator.weights ?? generator.start ?? generator.pretrained) return; // the file says what the network is
   if (generator.attention.length !== generator.blockChannels.length) {
     fail(`generator.attention: expected ${generator.blockChannels.length} entries, one per level, found ${generator.attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
   }

@@ -130,11 +130,12 @@ const zeroShot = z.strictObject({
   tune: z.enum(['none', 'head', 'all']).default('none').describe('what training changes, from the zero-shot head on: head is a linear probe'),
 });
 
-const diffusers = z.strictObject({
-  folder: z.string().describe('model folder of diffusers: Stable Diffusion 1 or 2, or a DDPM of images'),
+const pretrained = z.strictObject({
+  path: z.string().describe('model folder of diffusers, or a safetensors file with a whole Stable Diffusion 1 or 2'),
   prompt: z.string().includes('{}').default('a photo of a {}.').describe('text in which {} stands for the class, where the model takes one'),
   negativePrompt: z.string().default('').describe('text of the other half of classifier-free guidance'),
   names: z.record(z.string(), z.string()).default({}).describe('what a class is called in the prompt, where that is not its name with spaces for _'),
+  prediction: z.enum(['epsilon', 'v', 'x0']).optional().describe('what the network predicts, where its files do not say it; a file alone counts as epsilon for Stable Diffusion 1 and v for 2'),
   drawSize: count.optional().describe('side in pixels of what is drawn and then resized to the size of the data; by default what the model was trained on'),
 });
 
@@ -165,7 +166,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       weights: z.string().optional().describe('safetensors file; without it the generator is trained'),
       start: z.string().optional().describe(startMeaning),
-      diffusers: diffusers.optional().describe('a model of diffusers as generator, used as it is, in place of weights and start'),
+      pretrained: pretrained.optional().describe('a published diffusion model as generator, used as it is, in place of weights and start'),
       blockChannels: z.array(count).min(1).max(6).default([32, 64, 96]).describe('channels per resolution level'),
       attention: z.array(z.union([z.literal(0), z.literal(1)])).default([0, 0, 1]).describe('self-attention per level'),
       layersPerBlock: count.default(1).describe('residual blocks per level; one more going up'),

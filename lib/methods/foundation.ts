@@ -12,7 +12,7 @@ import { pixelGenerator } from '../config/generators.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
-import { diffusersGenerator } from '../diffusers/pipeline.js';
+import { pretrainedGenerator } from '../diffusion/pretrained.js';
 import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
@@ -43,8 +43,8 @@ export function isTrained({ weights, zeroShot }: Config['teacher']): boolean {
 }
 
 /** Whether the generator is trained here. */
-export function isTrainedGenerator({ weights, diffusers }: Config['generator']): boolean {
-  return !weights && !diffusers;
+export function isTrainedGenerator({ weights, pretrained }: Config['generator']): boolean {
+  return !weights && !pretrained;
 }
 
 export interface Foundation {
@@ -88,10 +88,10 @@ export async function openTeacher(engine: Engine, { teacher, seed }: Config, inp
 
 /** Likewise the generator. */
 export async function openGenerator(engine: Engine, { generator, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
-  const { weights, start, diffusers } = generator;
+  const { weights, start, pretrained } = generator;
   const file = weights ?? start;
   if (file) return loadGenerator(engine, file, inputs);
-  if (diffusers) return diffusersGenerator(engine, { ...diffusers, sampler: sampling.sampler }, inputs);
+  if (pretrained) return pretrainedGenerator(engine, { ...pretrained, sampler: sampling.sampler }, inputs);
   const { classes, imageSize } = inputs;
   return Generator.create(engine, pixelGenerator(generator, classes.length, imageSize), classes, seed);
 }

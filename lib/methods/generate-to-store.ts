@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { diffusersWeights } from '../diffusers/pipeline.js';
+import { pretrainedWeights } from '../diffusion/pretrained.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { Generator } from '../native/models.js';
@@ -38,14 +38,14 @@ export interface GenerateResult {
 export async function generateToStore(config: Config, request: GenerateRequest): Promise<GenerateResult> {
   const { count, guided, signal, onProgress } = request;
   const { teacher: teacherConfig, generator: generatorConfig, rounds, sampling } = config;
-  const { weights, diffusers } = generatorConfig;
-  if (!teacherConfig.weights || !(weights ?? diffusers)) {
-    throw new SparringError('config', `generate: expected teacher.weights and generator.weights or generator.diffusers, found ${teacherConfig.weights ? 'no generator' : 'no teacher.weights'}.`, 'Give the files, e.g. those that `sparring foundation` wrote.');
+  const { weights, pretrained } = generatorConfig;
+  if (!teacherConfig.weights || !(weights ?? pretrained)) {
+    throw new SparringError('config', `generate: expected teacher.weights and generator.weights or generator.pretrained, found ${teacherConfig.weights ? 'no generator' : 'no teacher.weights'}.`, 'Give the files, e.g. those that `sparring foundation` wrote.');
   }
   if (!Number.isInteger(count) || count < 1) throw new SparringError('usage', `--count: expected a whole number of at least 1, found ${count}.`);
   const folder = config.output ?? join('runs', `${config.name}-images`);
   const engine = await Engine.open(config);
-  // A generator of ours knows its classes; one of diffusers draws those of the data.
+  // A generator of ours knows its classes; a published one draws those of the data.
   const generator = weights ? await Generator.load(engine, weights) : await openGenerator(engine, config, (await openData(config.data)).train);
   const inputs = { classes: generator.classes, imageSize: generator.spec.imageSize };
   const teacher = await loadClassifier(engine, teacherConfig, teacherConfig.weights, inputs);
@@ -58,7 +58,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     seed: config.seed,
     selection,
     teacher: await sha256(teacherConfig.weights),
-    generator: weights ? await sha256(weights) : { ...diffusers, files: await Promise.all(diffusersWeights(diffusers!.folder).map(sha256)) },
+    generator: weights ? await sha256(weights) : { ...pretrained, files: await Promise.all((await pretrainedWeights(engine, { ...pretrained!, sampler: sampling.sampler })).map(sha256)) },
     student: await sha256(request.student),
   };
   const [known] = store.samples();

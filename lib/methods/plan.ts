@@ -22,7 +22,7 @@ export async function planOf(config: Config): Promise<string[]> {
   const { rounds, sampling } = config;
   const trained = (training: { steps: number }, from: string | undefined): string => `to be trained, ${training.steps} steps${from ? ` from ${from} on` : ''}`;
   const teacherSource = isTrained(config.teacher) ? trained(config.teacher.training, config.teacher.start ?? config.teacher.zeroShot?.clip) : `from ${config.teacher.weights ?? config.teacher.zeroShot?.clip}`;
-  const generatorSource = isTrainedGenerator(config.generator) ? trained(config.generator.training, config.generator.start) : `from ${config.generator.weights ?? config.generator.diffusers?.folder}`;
+  const generatorSource = isTrainedGenerator(config.generator) ? trained(config.generator.training, config.generator.start) : `from ${config.generator.weights ?? config.generator.pretrained?.path}`;
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),

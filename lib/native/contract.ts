@@ -309,8 +309,11 @@ export interface NativeCore {
   createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
   /** With an autoencoder the network works on its latents. */
   createDenoiser(spec: DenoiserSpec & Placement, autoencoder: AutoencoderHandle | null): Promise<DenoiserHandle>;
-  /** What a U-Net with text is told: `tokens` of one text for each class and, last, of one for classifier-free guidance, [(K + 1) * contextLength]. */
-  setTexts(model: DenoiserHandle, encoder: TextEncoderHandle, tokens: Int32Array): Promise<void>;
+  /**
+   * What a U-Net with text is told: `tokens` of one text for each class and, last, of one for classifier-free guidance,
+   * [(K + 1) * contextLength], through the encoder without its last `skip` blocks.
+   */
+  setTexts(model: DenoiserHandle, encoder: TextEncoderHandle, tokens: Int32Array, options: { skip: number }): Promise<void>;
   /** Keeps the weights in this precision alone, for a generator that will be neither trained nor saved. */
   freezeDenoiser(model: DenoiserHandle, options: { precision: Precision }): Promise<void>;
   createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;

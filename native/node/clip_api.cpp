@@ -66,13 +66,14 @@ void register_clip(Api& api) {
     };
   });
 
-  // setTexts(denoiser, encoder, tokens): tokens [(K + 1) * N], one text for each class and, last, one for the null class
-  api.add_async("setTexts", 3, [](const Napi::CallbackInfo& info) -> Work {
+  // setTexts(denoiser, encoder, tokens, {skip}): tokens [(K + 1) * N], one text for each class and, last, one for the null class
+  api.add_async("setTexts", 4, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto encoder = unwrap<ClipTextImpl>(info[1], "text encoder");
-    return [denoiser, encoder, texts = tokens(info[2], *encoder)](const JobContext&) -> Finish {
+    const auto skip = integer(info[3].As<Napi::Object>(), "skip");
+    return [denoiser, encoder, skip, texts = tokens(info[2], *encoder)](const JobContext&) -> Finish {
       torch::NoGradGuard no_grad;
-      denoiser->set_text(encoder->states(texts));
+      denoiser->set_text(encoder->states(texts, skip));
       return [](Napi::Env env) { return env.Undefined(); };
     };
   });

@@ -19,7 +19,7 @@ name: latent
 threads: 1
 data: { kind: birds, imageSize: 64, train: 32, test: 24, broad: 32 }
 teacher: { architecture: { family: vit, patch: 16, dim: 32, depth: 2, heads: 2, mlpDim: 64 }, training: { steps: 8, batchSize: 8 } }
-generator: { diffusers: { folder: ${JSON.stringify(model)}, prompt: 'a {}', names: { landbird: land bird, waterbird: water bird }, drawSize: 32 } }
+generator: { pretrained: { path: ${JSON.stringify(model)}, prompt: 'a {}', names: { landbird: land bird, waterbird: water bird }, drawSize: 32 } }
 student: { architecture: mobilenetv3_small_100, training: { steps: 4, batchSize: 8 } }
 methods: [unguided, config]
 rounds: { count: 2, imagesPerRound: 6, training: { steps: 3, batchSize: 8 }, teacherProbability: 0 }
@@ -49,7 +49,7 @@ test('distil, generate in latent space, continue', async () => {
   assert.is(guided.length, 12 * 64 * 64 * 3);
   assert.ok(new Set(unguided).size > 20, 'the images are not flat');
   assert.not.equal(guided, unguided);
-  assert.not(existsSync(join(run, 'foundation', 'generator', 'generator.safetensors')), 'a model of diffusers is not copied');
+  assert.not(existsSync(join(run, 'foundation', 'generator', 'generator.safetensors')), 'a published model is not copied');
 });
 
 test('what is there is not done again', () => {
@@ -66,7 +66,7 @@ test('generate draws from it with ready weights, and knows the images of other p
   const ended = generate('6');
   assert.is(ended.status, 0, ended.stderr);
   assert.is(lastLine(ended.stdout).generated, 6);
-  const refused = generate('8', '--set', 'generator.diffusers.prompt=a drawing of a {}');
+  const refused = generate('8', '--set', 'generator.pretrained.prompt=a drawing of a {}');
   assert.is(refused.status, 2, refused.stderr);
   assert.match(refused.stderr, 'other weights, settings or another seed');
 });

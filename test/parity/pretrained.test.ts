@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { diffusersGenerator, type DiffusersOptions } from '../../lib/diffusers/pipeline.js';
+import { pretrainedGenerator, type PretrainedOptions } from '../../lib/diffusion/pretrained.js';
 import type { SamplingOptions } from '../../lib/native/contract.js';
 import { dot, norm, normals, relativeError } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
@@ -24,7 +24,7 @@ const { core } = engine;
 const { config, tensors } = readGolden<PipelineCase>('pipeline_case');
 const { classes } = config;
 const folder = pipelineFolder();
-const options = (sampler: SamplingOptions['sampler'] = 'ddim'): DiffusersOptions => ({ folder, prompt: config.prompt, negativePrompt: config.negative_prompt, names: {}, sampler });
+const options = (sampler: SamplingOptions['sampler'] = 'ddim'): PretrainedOptions => ({ path: folder, prompt: config.prompt, negativePrompt: config.negative_prompt, names: {}, sampler });
 const sampling = (sampler: SamplingOptions['sampler'] = 'ddim') => ({ sampler, steps: config.steps, eta: 0, guidanceScale: config.guidance_scale, precision: 'fp32' as const });
 const difference = { form: 'difference', gamma: 1 } as const;
 const judges = async (imageSize: number) => {
@@ -36,7 +36,7 @@ const chosen = { x: latents, classes: tensors.classes.values };
 
 for (const sampler of ['ddim', 'euler'] as const) {
   test(`images of the pipeline with ${sampler}, from its prompts to its pixels`, async () => {
-    using generator = await diffusersGenerator(engine, options(sampler), { classes, imageSize: 32 });
+    using generator = await pretrainedGenerator(engine, options(sampler), { classes, imageSize: 32 });
     const { images } = await core.chainGradient(generator.handle, await judges(32), { ...sampling(sampler), ...chosen, objective: difference, segmentSteps: config.steps });
     const error = relativeError(images, tensors[`images_${sampler}`].values);
     assert.ok(error < 1e-5, `${error}`);
@@ -44,8 +44,8 @@ for (const sampler of ['ddim', 'euler'] as const) {
 }
 
 test('each class has its own prompt, and the negative prompt counts', async () => {
-  const run = async (given: Partial<DiffusersOptions>, labels: number[]) => {
-    using generator = await diffusersGenerator(engine, { ...options(), ...given }, { classes, imageSize: 32 });
+  const run = async (given: Partial<PretrainedOptions>, labels: number[]) => {
+    using generator = await pretrainedGenerator(engine, { ...options(), ...given }, { classes, imageSize: 32 });
     return (await core.chainGradient(generator.handle, await judges(32), { ...sampling(), x: latents, classes: labels, objective: difference, segmentSteps: 4 })).images;
   };
   const expected = await run({}, [0, 1, 0]);
@@ -57,7 +57,7 @@ test('each class has its own prompt, and the negative prompt counts', async () =
 
 test('the gradient reaches the latents through classifiers, resizing, decoder and every step', async () => {
   const imageSize = 20;
-  using generator = await diffusersGenerator(engine, options(), { classes, imageSize });
+  using generator = await pretrainedGenerator(engine, options(), { classes, imageSize });
   const opponents = await judges(imageSize);
   const run = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...sampling(), guidanceScale: 1.5, x, classes: [0, 1, 0], objective: { form: 'log', gamma: 1 }, segmentSteps });
   const { gradient, images } = await run(latents, 4);
@@ -75,7 +75,7 @@ test('the gradient reaches the latents through classifiers, resizing, decoder an
 
 for (const sampler of ['ddim', 'ddpm', 'dpm-solver++-2m', 'euler'] as const) {
   test(`guided generation with ${sampler} does not depend on the batch`, async () => {
-    using generator = await diffusersGenerator(engine, options(sampler), { classes, imageSize: 20 });
+    using generator = await pretrainedGenerator(engine, options(sampler), { classes, imageSize: 20 });
     const [teacher, student] = [await tinyClassifier(engine, 2, { imageSize: 20 }), await tinyClassifier(engine, 3, { imageSize: 20 })];
     const guidance = { kind: 'step', objective: difference, scale: 0.3, from: 1, until: 0.2, schedule: 'constant' } as const;
     const draw = (batchSize: number, more: object = {}) =>
@@ -98,7 +98,7 @@ test('a DDPM of images, without classes and text: config files side by side', as
   writeFileSync(join(plain, 'config.json'), JSON.stringify(unet));
   writeFileSync(join(plain, 'scheduler_config.json'), JSON.stringify({ _class_name: 'DDPMScheduler', variance_type: 'fixed_large' }));
   cpSync(goldenPath('unet_ddpm'), join(plain, 'diffusion_pytorch_model.safetensors'));
-  using generator = await diffusersGenerator(engine, { ...options('ddpm'), folder: plain }, { classes, imageSize: 16 });
+  using generator = await pretrainedGenerator(engine, { ...options('ddpm'), path: plain }, { classes, imageSize: 16 });
   assert.is(generator.spec.drawSize, 8);
   assert.is(generator.spec.variance, 'fixed-large');
   const { images } = await generator.generate({}, generateOptions({ sampler: 'ddpm' }));
@@ -111,17 +111,17 @@ test('a folder that does not fit gives one error that says what is expected', as
   const broken = (change: (folder: string) => void): (() => Promise<unknown>) => async () => {
     const copy = pipelineFolder();
     change(copy);
-    return diffusersGenerator(engine, { ...options(), folder: copy }, { classes, imageSize: 32 });
+    return pretrainedGenerator(engine, { ...options(), path: copy }, { classes, imageSize: 32 });
   };
   const edit = (path: string, values: object) => (folder: string) => {
     const file = join(folder, path);
     writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...values }));
   };
   const remove = (path: string) => (folder: string) => rmSync(join(folder, path), { recursive: true });
-  const open = (given: Partial<DiffusersOptions>) => () => diffusersGenerator(engine, { ...options(), ...given }, { classes, imageSize: 32 });
+  const open = (given: Partial<PretrainedOptions>) => () => pretrainedGenerator(engine, { ...options(), ...given }, { classes, imageSize: 32 });
   const cases: [() => Promise<unknown>, Parameters<typeof failure>[1], RegExp][] = [
-    [open({ folder: '/nowhere' }), 'io', /\/nowhere: expected a model folder of diffusers, found nothing/],
-    [open({ names: { dog: 'hound' } }), 'config', /generator\.diffusers\.names: expected classes of the data \(land bird, water\), found 'dog'/],
+    [open({ path: '/nowhere' }), 'io', /\/nowhere: expected a model folder of diffusers or a safetensors file, found nothing/],
+    [open({ names: { dog: 'hound' } }), 'config', /generator\.pretrained\.names: expected classes of the data \(land bird, water\), found 'dog'/],
     [open({ drawSize: 24 }), 'config', /a multiple of 16 px, found 24 px/],
     [broken(remove('unet/diffusion_pytorch_model.safetensors')), 'io', /unet: expected diffusion_pytorch_model\.safetensors, found no weights/],
     [broken(remove('vae')), 'config', /expected a U-Net of 3 channels, found 4/],

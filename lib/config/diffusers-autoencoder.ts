@@ -1,7 +1,7 @@
 /** The config of an autoencoder of diffusers, `vae/config.json`, as our options. */
 import { z } from 'zod';
 
-import { any, check, notes, only } from '../config/diffusers.js';
+import { any, check, notes, only } from './diffusers.js';
 import { SparringError } from '../errors.js';
 import type { AutoencoderSpec } from '../native/contract.js';
 

@@ -1,0 +1,98 @@
+/**
+ * A published diffusion model as a generator of the classes of a dataset: a model folder of diffusers, or one file with a
+ * whole Stable Diffusion as CompVis and Stability AI wrote it.
+ */
+import { existsSync, statSync } from 'node:fs';
+
+import { ClipTextEncoder } from '../clip/text-encoder.js';
+import type { ClipTokenizer } from '../clip/tokenizer.js';
+import type { Dataset } from '../data/types.js';
+import { SparringError } from '../errors.js';
+import type { AutoencoderSpec, DenoiserSpec, KeyNames, PredictionType, SamplingOptions, TextEncoderSpec, UNetSpec } from '../native/contract.js';
+import type { Engine } from '../native/engine.js';
+import { Autoencoder, Generator } from '../native/models.js';
+import { describeCheckpoint } from './checkpoint.js';
+import { describeFolder } from './folder.js';
+
+export interface PretrainedOptions {
+  /** Folder of diffusers, or safetensors file. */
+  path: string;
+  /** {} stands for the class. */
+  prompt: string;
+  /** Of the other half of classifier-free guidance. */
+  negativePrompt: string;
+  /** What a class is called in the prompt, where that is not its name with spaces for _. */
+  names: Readonly<Record<string, string>>;
+  /** Side in pixels of what is drawn and then resized; by default what the model was trained on. */
+  drawSize?: number;
+  /** What the network predicts, where the files do not say it. */
+  prediction?: PredictionType;
+  /** Spacing of its timesteps, where the files do not say it, is what diffusers takes for this sampler. */
+  sampler: SamplingOptions['sampler'];
+}
+
+interface Part<Spec> {
+  spec: Spec;
+  /** Path of the weights. */
+  weights: string;
+  keyNames?: KeyNames;
+}
+
+/** A model as its files say it is. */
+export interface PretrainedModel {
+  unet: Part<UNetSpec>;
+  /** How it was trained, and the conventions of its samplers. */
+  diffusion: Pick<DenoiserSpec, 'schedule' | 'prediction' | 'spacing' | 'variance' | 'clip'>;
+  /** Side of the images or latents that it was trained on. */
+  sampleSize: number | undefined;
+  autoencoder?: Omit<Part<AutoencoderSpec>, 'keyNames'>;
+  text?: Part<TextEncoderSpec> & { tokenizer: ClipTokenizer; padToken: number; skip: number };
+}
+
+type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
+
+/**
+ * Opens it for images of `classes` with the size of the data. Throws SparringError 'io' when files are missing, 'config' for
+ * models and options that are not supported, 'weights' when weights do not fit.
+ */
+export async function pretrainedGenerator(engine: Engine, options: PretrainedOptions, { classes, imageSize }: Inputs): Promise<Generator> {
+  const { unet, diffusion, sampleSize, autoencoder: decoder, text } = await describe(engine, options);
+  using autoencoder = decoder ? await Autoencoder.load(engine, decoder.weights, decoder.spec) : null;
+  const trained = sampleSize && sampleSize * (decoder ? 2 ** (levelsOf(decoder.spec) - 1) : 1);
+  const spec: DenoiserSpec = { unet: unet.spec, ...diffusion, numClasses: classes.length, imageSize, drawSize: options.drawSize ?? trained ?? imageSize };
+  const generator = await Generator.create(engine, spec, classes, 0, autoencoder);
+  await engine.run((core) => core.loadWeights(generator.handle, unet.weights, { newHead: false, ...(unet.keyNames && { keyNames: unet.keyNames }) }));
+  await engine.run((core) => core.freezeDenoiser(generator.handle, engine));
+  if (text) await tellClasses(engine, generator, text, options);
+  return generator;
+}
+
+/** Files of weights that `pretrainedGenerator` opens. */
+export async function pretrainedWeights(engine: Engine, options: PretrainedOptions): Promise<string[]> {
+  const { unet, autoencoder, text } = await describe(engine, options);
+  return [...new Set([unet, autoencoder, text].flatMap((part) => (part ? [part.weights] : [])))];
+}
+
+async function describe(engine: Engine, options: PretrainedOptions): Promise<PretrainedModel> {
+  const { path, prediction } = options;
+  if (!existsSync(path)) throw new SparringError('io', `${path}: expected a model folder of diffusers or a safetensors file, found nothing.`, 'Check generator.pretrained.path.');
+  const model = statSync(path).isDirectory() ? await describeFolder(engine, options) : await describeCheckpoint(engine, path);
+  return prediction ? { ...model, diffusion: { ...model.diffusion, prediction } } : model;
+}
+
+function levelsOf(spec: AutoencoderSpec): number {
+  return spec.kind === 'taesd' ? spec.decoderBlocks.length : spec.blockChannels.length;
+}
+
+/** One text for each class and, last, the negative prompt. */
+async function tellClasses(engine: Engine, generator: Generator, text: NonNullable<PretrainedModel['text']>, { prompt, negativePrompt, names }: PretrainedOptions): Promise<void> {
+  const { classes } = generator;
+  const stranger = Object.keys(names).find((name) => !classes.includes(name));
+  if (stranger !== undefined) throw new SparringError('config', `generator.pretrained.names: expected classes of the data (${classes.join(', ')}), found '${stranger}'.`);
+  const { weights, spec, keyNames, tokenizer, padToken, skip } = text;
+  using encoder = await ClipTextEncoder.load(engine, weights, spec, keyNames!);
+  const called = (name: string): string => (Object.hasOwn(names, name) ? names[name] : name.replaceAll('_', ' '));
+  const texts = [...classes.map((name) => prompt.replaceAll('{}', () => called(name))), negativePrompt];
+  const tokens = tokenizer.encodeAll(texts, spec.contextLength, padToken);
+  await engine.run((core) => core.setTexts(generator.handle, encoder.handle, tokens, { skip }));
+}
