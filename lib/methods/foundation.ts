@@ -165,8 +165,13 @@ export async function loadClassifier(engine: Engine, { architecture, mean, std }
     return Classifier.load(engine, weights, { spec: { ...spec, ...forData }, classes: [...classes] }, { ...head, ...(keyNames && { keyNames }) });
   }
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
-  const foreign = { spec: { architecture, ...forData, mean, std }, classes: [...classes] };
-  return checkInputs(await Classifier.load(engine, path, metadata['sparring.kind'] ? undefined : foreign, head), inputs, path);
+  if (!metadata['sparring.kind']) return Classifier.load(engine, path, { spec: { architecture, ...forData, mean, std }, classes: [...classes] }, head);
+  const own = await Classifier.describe(engine, path);
+  if (!head.newHead) return checkInputs(await Classifier.load(engine, path), inputs, path);
+  // To go on from it: its head stays for the same classes, images of another size are resized to what it takes.
+  if (own.classes.length === classes.length) checkClasses(own.classes, classes, path);
+  const spec = { ...own.spec, ...forData, inputSize: own.spec.inputSize ?? own.spec.imageSize };
+  return Classifier.load(engine, path, { spec, classes: [...classes] }, head);
 }
 
 /** A head whose classes have the names of the data must have their order too; other names say nothing. */
@@ -181,10 +186,14 @@ export async function loadGenerator(engine: Engine, path: string, inputs: Inputs
 
 /** Throws SparringError 'weights' unless a model has the given classes and image size. */
 function checkInputs<Model extends Classifier | Generator>(model: Model, { classes, imageSize }: Inputs, path: string): Model {
-  const [expected, found] = [classes.join(', '), model.classes.join(', ')];
-  if (expected !== found) throw new SparringError('weights', `${path}: expected the classes ${expected}, found ${found}.`, 'Use weights for this dataset; order matters.');
+  checkClasses(model.classes, classes, path);
   if (model.spec.imageSize !== imageSize) {
     throw new SparringError('weights', `${path}: expected ${imageSize} px images, found ${model.spec.imageSize} px.`, 'Set data.imageSize to the size that the weights were made for.');
   }
   return model;
+}
+
+function checkClasses(found: readonly string[], expected: readonly string[], path: string): void {
+  if (found.join() === expected.join()) return;
+  throw new SparringError('weights', `${path}: expected the classes ${expected.join(', ')}, found ${found.join(', ')}.`, 'Use weights for this dataset; order matters.');
 }

@@ -44,12 +44,17 @@ export class Classifier implements Disposable {
    * Throws SparringError 'weights' when the file is damaged or does not fit, 'io' when it cannot be read.
    */
   static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>, { newHead = false, seed = 0, keyNames }: LoadOptions = {}): Promise<Classifier> {
-    const { spec, classes } = given ?? (await readModelFile<ClassifierSpec>(engine, path, 'classifier'));
+    const { spec, classes } = given ?? (await Classifier.describe(engine, path));
     const classifier = await Classifier.create(engine, spec, classes, seed).catch((error) => {
       throw given ? error : damagedDescription(path, error);
     });
     await engine.run((core) => core.loadWeights(classifier.handle, path, { newHead, ...(keyNames && { keyNames }) }));
     return classifier;
+  }
+
+  /** What a file that sparring wrote says it is. Throws SparringError 'weights'. */
+  static describe(engine: Engine, path: string): Promise<ModelFile<ClassifierSpec>> {
+    return readModelFile<ClassifierSpec>(engine, path, 'classifier');
   }
 
   async save(path: string, storage: StorageType = 'fp32', notes: Record<string, string> = {}): Promise<void> {
