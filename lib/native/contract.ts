@@ -46,6 +46,8 @@ export type Architecture =
       activation: 'gelu' | 'quick-gelu';
       normEps: number;
     }
+  /** `heads` and `windows` of the stages after the first. */
+  | { family: 'tiny-vit'; depths: readonly number[]; dims: readonly number[]; heads: readonly number[]; windows: readonly number[] }
   | { family: 'convnext'; depths: readonly number[]; dims: readonly number[] }
   | { family: 'mobilenet-v3'; size: 'small' | 'large'; width: number }
   | { family: 'efficientnet'; width: number; depth: number };

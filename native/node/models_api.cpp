@@ -176,9 +176,14 @@ void register_models(Api& api) {
     const auto model = any_model(info[0]);
     const auto options = info[2].As<Napi::Object>();
     std::vector<std::string> optional;
-    if (boolean(options, "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
-    return [model, path = info[1].ToString().Utf8Value(), optional, names = key_names(options.Get("keyNames"))](const JobContext&) -> Finish {
-      load_into(model.module(), read_safetensors(path), optional, names);
+    std::vector<GridWeight> grids;
+    if (model.classifier) {
+      const auto& architecture = model.classifier->options().architecture;
+      grids = grid_weights(architecture);
+      if (boolean(options, "newHead")) optional = head_names(architecture);
+    }
+    return [model, path = info[1].ToString().Utf8Value(), optional, names = key_names(options.Get("keyNames")), grids](const JobContext&) -> Finish {
+      load_into(model.module(), read_safetensors(path), optional, names, grids);
       model.touch();
       return finish_nothing();
     };
