@@ -16,6 +16,7 @@ import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
+import { isArchive } from '../native/torchscript.js';
 import { trainLoop } from '../training/loop.js';
 import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
@@ -154,11 +155,16 @@ async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, 
   });
 }
 
-/** Loads a file of sparring, which says what it is, or one of torchvision or timm with the configured architecture. */
+/** Loads a file of sparring, which says what it is, one of torchvision or timm with the configured architecture, or one of TorchScript. */
 export async function loadClassifier(engine: Engine, { architecture, mean, std }: Described, path: string, inputs: Inputs, head: { newHead?: boolean; seed?: number } = {}): Promise<Classifier> {
   const { classes, imageSize } = inputs;
+  const input = { numClasses: classes.length, imageSize, mean, std };
+  if (isArchive(path)) {
+    if (head.newHead) throw new SparringError('weights', `${path}: expected safetensors to train on from, found TorchScript, which can be used but not trained.`, 'Give it as weights instead of start, or the weights as safetensors with their architecture.');
+    return Classifier.openTorchScript(engine, path, input, [...classes]);
+  }
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
-  const foreign = { spec: { architecture, numClasses: classes.length, imageSize, mean, std }, classes: [...classes] };
+  const foreign = { spec: { architecture, ...input }, classes: [...classes] };
   return checkInputs(await Classifier.load(engine, path, metadata['sparring.kind'] ? undefined : foreign, head), inputs, path);
 }
 
