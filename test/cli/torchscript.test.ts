@@ -52,6 +52,13 @@ test('generation guided against TorchScript students', async () => {
   assert.is(generate('unguided', script('detached'), '--unguided').status, 0);
 });
 
+test('a TorchScript network is evaluated', () => {
+  const ended = cli(['evaluate', '--config', configFile, '--weights', script('scripted'), '--json']);
+  assert.is(ended.status, 0, ended.stderr);
+  const { accuracy, groups } = lastLine(ended.stdout);
+  assert.ok(accuracy >= 0 && accuracy <= 1 && groups.length === 4);
+});
+
 test('an archive without a network is refused before anything is trained', () => {
   const ended = run('distill', 'pickle', '--set', `teacher.weights=${script('weights')}`);
   assert.is(ended.status, 1);
