@@ -18,6 +18,9 @@ with every default filled in, is saved as \`config.yaml\` in the run folder.
   start at the working directory.
 - In place of an \`architecture\` section a name may stand, \`architecture: vit_small_patch16\`:
   ${names.map(code).join(', ')}.
+- Weights with the names of timm are read as timm reads them: position embeddings of a vision transformer that were made for
+  images of another size, and attention biases of a TinyViT for other windows, are resampled (bicubic, with antialias).
+- Networks of other kinds are read as TorchScript; see [torchscript.md](torchscript.md).
 - A section with several kinds (\`kind\`, \`family\`) needs that key as soon as one of its other keys is given.
 - An unknown key, a wrong type or a value out of range ends the command with exit code 2 and names path, expected and
   found.

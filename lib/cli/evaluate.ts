@@ -14,7 +14,7 @@ interface Flags extends ConfigFlags {
 export const command: CommandModule<object, Flags> = {
   command: 'evaluate',
   describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals',
-  builder: (yargs) => yargs.options(flagsOf.config).option('weights', { type: 'string', demandOption: true, describe: 'safetensors file of the classifier; one of torchvision or timm has the architecture of student in the config' }) as never,
+  builder: (yargs) => yargs.options(flagsOf.config).option('weights', { type: 'string', demandOption: true, describe: 'safetensors or TorchScript file of the classifier; one of torchvision or timm has the architecture of student in the config' }) as never,
   handler: async (flags) => {
     const config = configFromFlags(flags);
     const engine = await Engine.open(config);

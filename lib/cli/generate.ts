@@ -20,7 +20,7 @@ export const command: CommandModule<object, Flags> = {
     yargs
       .options(flagsOf.work)
       .demandOption('config')
-      .option('student', { type: 'string', demandOption: true, describe: 'safetensors file of the student' })
+      .option('student', { type: 'string', demandOption: true, describe: 'safetensors or TorchScript file of the student' })
       .option('count', { type: 'number', default: 256, describe: 'images, before selection' })
       .option('unguided', { type: 'boolean', default: false, describe: 'no guidance' }) as never,
   handler: async (flags) => {

@@ -36,6 +36,13 @@ const vit = z.strictObject({
   activation: z.enum(['gelu', 'quick-gelu']).default('gelu').describe("quick-gelu: x sigmoid(1.702 x), of OpenAI's CLIP"),
   normEps: z.number().positive().default(1e-6).describe('of the layer norms; 1e-5 in CLIP'),
 });
+const tinyVit = z.strictObject({
+  family: z.literal('tiny-vit'),
+  depths: z.array(count).min(2).max(6).default([2, 2, 6, 2]).describe('blocks per stage; the first stage is convolutional, the others attend within windows'),
+  dims: z.array(count).min(2).max(6).default([64, 128, 160, 320]).describe('channels per stage'),
+  heads: z.array(count).min(1).max(5).default([4, 5, 10]).describe('attention heads of each stage after the first; they divide its channels'),
+  windows: z.array(count.max(64)).min(1).max(5).default([7, 14, 7]).describe('side of the windows of each stage after the first, of positions 8, 16, 32 px apart'),
+});
 const convnext = z.strictObject({
   family: z.literal('convnext'),
   depths: z.array(count).min(1).max(6).default([3, 3, 9, 3]).describe('blocks per stage'),
@@ -53,7 +60,7 @@ const efficientnet = z.strictObject({
   depth: multiplier.describe('multiplies the blocks; 1 is B0'),
 });
 
-export const architecture = z.discriminatedUnion('family', [cnn, resnet, vit, convnext, mobilenetV3, efficientnet]);
+export const architecture = z.discriminatedUnion('family', [cnn, resnet, vit, tinyVit, convnext, mobilenetV3, efficientnet]);
 type ArchitectureInput = z.input<typeof architecture>;
 
 /** What keeps a network of this architecture from taking images of this size, or from being built at all; undefined if nothing does. */
@@ -63,6 +70,14 @@ export function architectureProblem(options: Architecture, imageSize: number): s
     if (dim % heads !== 0) return `${heads} heads do not divide ${dim} channels.`;
     if (imageSize % patch !== 0) return `patches of ${patch} px do not divide images of ${imageSize} px.`;
     if (distilled && pool === 'average') return 'a distilled transformer has class and distillation tokens, not an average, for its heads.';
+  } else if (options.family === 'tiny-vit') {
+    const { depths, dims, heads, windows } = options;
+    const stages = dims.length;
+    if (depths.length !== stages) return `expected as many depths as dims, found ${depths.length} and ${stages}.`;
+    if (heads.length !== stages - 1 || windows.length !== stages - 1) return `expected heads and windows for the ${stages - 1} stages after the first, found ${heads.length} and ${windows.length}.`;
+    const odd = heads.findIndex((count, i) => dims[i + 1]! % count !== 0);
+    if (odd >= 0) return `${heads[odd]} heads do not divide ${dims[odd + 1]} channels.`;
+    if (dims[0]! < 2) return 'the first of dims must be at least 2.';
   } else if (options.family === 'convnext') {
     const { depths, dims } = options;
     if (depths.length !== dims.length) return `expected as many dims as depths, found ${dims.length} and ${depths.length}.`;
@@ -79,9 +94,10 @@ const vitSizes = {
   large: { dim: 1024, depth: 24, heads: 16, mlpDim: 4096 },
 } as const;
 const vitOf = (size: keyof typeof vitSizes, more: object): ArchitectureInput => ({ family: 'vit', ...vitSizes[size], ...more });
+const tinyVit21m = { family: 'tiny-vit' as const, dims: [96, 192, 384, 576], heads: [6, 12, 18] };
 const clip = { preNorm: true, normEps: 1e-5 };
 
-/** Names of timm, without the image size (and, for the CIFAR networks, of the paper), for the architectures in common use. */
+/** Names of timm, without the image size where nothing else depends on it (and, for the CIFAR networks, of the paper), for the architectures in common use. */
 export const namedArchitectures: Readonly<Record<string, ArchitectureInput>> = {
   resnet18: { family: 'resnet' },
   resnet34: { family: 'resnet', layers: [3, 4, 6, 3] },
@@ -110,6 +126,11 @@ export const namedArchitectures: Readonly<Record<string, ArchitectureInput>> = {
   vit_base_patch16_clip_quickgelu: vitOf('base', { ...clip, activation: 'quick-gelu' }),
   vit_base_patch32_clip_quickgelu: vitOf('base', { patch: 32, ...clip, activation: 'quick-gelu' }),
   vit_large_patch14_clip_quickgelu: vitOf('large', { patch: 14, ...clip, activation: 'quick-gelu' }),
+  tiny_vit_5m: { family: 'tiny-vit' },
+  tiny_vit_11m: { family: 'tiny-vit', dims: [64, 128, 256, 448], heads: [4, 8, 14] },
+  tiny_vit_21m: tinyVit21m,
+  tiny_vit_21m_384: { ...tinyVit21m, windows: [12, 24, 12] },
+  tiny_vit_21m_512: { ...tinyVit21m, windows: [16, 32, 16] },
   convnext_tiny: { family: 'convnext' },
   convnext_small: { family: 'convnext', depths: [3, 3, 27, 3] },
   convnext_base: { family: 'convnext', depths: [3, 3, 27, 3], dims: [128, 256, 512, 1024] },

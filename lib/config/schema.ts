@@ -153,7 +153,7 @@ export const configSchema = z.strictObject({
   data: z.discriminatedUnion('kind', [birds, spucoMnist, folder]).prefault({ kind: 'birds' }),
   teacher: z
     .strictObject({
-      weights: z.string().optional().describe('safetensors file, or model folder of timm or transformers; without it the teacher is trained'),
+      weights: z.string().optional().describe('safetensors or TorchScript file, or model folder of timm or transformers; without it the teacher is trained'),
       start: z.string().optional().describe(`${startMeaning}, or a model folder; a head for other classes is made anew`),
       zeroShot: zeroShot.optional().describe('a CLIP model as teacher, in place of weights and start; architecture and normalisation are its own'),
       architecture: architecture.prefault({ family: 'cnn', width: 24, stages: 5 }),

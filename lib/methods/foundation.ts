@@ -17,6 +17,7 @@ import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
+import { isArchive } from '../native/torchscript.js';
 import { trainLoop } from '../training/loop.js';
 import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
@@ -155,7 +156,10 @@ async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, 
   });
 }
 
-/** Loads a file of sparring or a model folder, which say what they are, or a file of torchvision or timm with the configured architecture. */
+/**
+ * Loads a file of sparring or a model folder, which say what they are, a file of torchvision or timm with the configured
+ * architecture, or one of TorchScript.
+ */
 export async function loadClassifier(engine: Engine, { architecture, mean, std }: Described, path: string, inputs: Inputs, head: { newHead?: boolean; seed?: number } = {}): Promise<Classifier> {
   const { classes, imageSize } = inputs;
   const forData = { numClasses: classes.length, imageSize };
@@ -163,6 +167,10 @@ export async function loadClassifier(engine: Engine, { architecture, mean, std }
     const { weights, spec, keyNames, labels } = await describeClassifierFolder(engine, path);
     if (!head.newHead) checkOrder(path, labels, classes);
     return Classifier.load(engine, weights, { spec: { ...spec, ...forData }, classes: [...classes] }, { ...head, ...(keyNames && { keyNames }) });
+  }
+  if (isArchive(path)) {
+    if (head.newHead) throw new SparringError('weights', `${path}: expected safetensors to train on from, found TorchScript, which can be used but not trained.`, 'Give it as weights instead of start, or the weights as safetensors with their architecture.');
+    return Classifier.openTorchScript(engine, path, { ...forData, mean, std }, [...classes]);
   }
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
   if (!metadata['sparring.kind']) return Classifier.load(engine, path, { spec: { architecture, ...forData, mean, std }, classes: [...classes] }, head);

@@ -19,7 +19,7 @@ import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
 
 export interface GenerateRequest {
-  /** Safetensors file of the student. */
+  /** Safetensors or TorchScript file of the student. */
   student: string;
   /** Images, before selection. */
   count: number;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { explainStop } from '../errors.js';
+import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
+import { isArchive } from '../native/torchscript.js';
 import { openMetricsLog } from '../report/metrics-log.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
@@ -25,6 +26,8 @@ export interface FoundationResult {
 /** Throws SparringError; an interrupted training continues with `resume`. */
 export async function makeFoundation(config: Config, options: RunOptions = {}): Promise<FoundationResult> {
   const { signal, onProgress = () => {} } = options;
+  const { weights } = config.teacher;
+  if (weights && isArchive(weights)) throw new SparringError('weights', `${weights}: expected safetensors, found TorchScript, which cannot be saved with the foundation.`, 'Give it as teacher.weights to `sparring distill` or `generate`.');
   const folder = config.output ?? join('runs', config.name);
   const work = join(folder, 'work');
   const fresh = prepareRunFolder(work, config, options.resume ?? false);

@@ -46,9 +46,13 @@ export type Architecture =
       activation: 'gelu' | 'quick-gelu';
       normEps: number;
     }
+  /** `heads` and `windows` of the stages after the first. */
+  | { family: 'tiny-vit'; depths: readonly number[]; dims: readonly number[]; heads: readonly number[]; windows: readonly number[] }
   | { family: 'convnext'; depths: readonly number[]; dims: readonly number[] }
   | { family: 'mobilenet-v3'; size: 'small' | 'large'; width: number }
-  | { family: 'efficientnet'; width: number; depth: number };
+  | { family: 'efficientnet'; width: number; depth: number }
+  /** What a file opened by `openTorchScript` has in it; `createClassifier` makes none. */
+  | { family: 'torchscript' };
 
 export interface ClassifierSpec {
   architecture: Architecture;
@@ -307,6 +311,8 @@ export interface NativeCore {
   dispose(handle: ModelHandle | TextEncoderHandle | TrainerHandle<ModelHandle>): void;
 
   createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
+  /** The network of a TorchScript file, which can be neither trained nor saved. */
+  openTorchScript(path: string, spec: Omit<ClassifierSpec, 'architecture'> & { device: string }): Promise<ClassifierHandle>;
   /** With an autoencoder the network works on its latents. */
   createDenoiser(spec: DenoiserSpec & Placement, autoencoder: AutoencoderHandle | null): Promise<DenoiserHandle>;
   /**

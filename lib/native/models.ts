@@ -57,6 +57,16 @@ export class Classifier implements Disposable {
     return readModelFile<ClassifierSpec>(engine, path, 'classifier');
   }
 
+  /**
+   * The network of a TorchScript file as classifier, with gradients to its images; it can be neither trained nor saved.
+   * Throws SparringError 'weights' when the file is damaged, or its network does not take images of `spec.imageSize` or
+   * has not one output for each class.
+   */
+  static async openTorchScript(engine: Engine, path: string, spec: Omit<ClassifierSpec, 'architecture'>, classes: readonly string[]): Promise<Classifier> {
+    const handle = await engine.run((core) => core.openTorchScript(path, { ...spec, device: engine.device }));
+    return new Classifier(engine, handle, { ...spec, architecture: { family: 'torchscript' } }, classes);
+  }
+
   async save(path: string, storage: StorageType = 'fp32', notes: Record<string, string> = {}): Promise<void> {
     await this.engine.run((core) => core.saveWeights(this.handle, path, { ...modelMetadata('classifier', this), ...notes }, storage));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "distill/losses.h"
+#include "ops/autocast.h"
 
 namespace sparring {
 namespace {

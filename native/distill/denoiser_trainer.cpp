@@ -1,6 +1,7 @@
 #include "distill/denoiser_trainer.h"
 
 #include "error.h"
+#include "ops/autocast.h"
 #include "ops/random.h"
 
 namespace sparring {

@@ -4,8 +4,6 @@
 #include <cmath>
 #include <map>
 
-#include <ATen/autocast_mode.h>
-
 #include "error.h"
 
 namespace sparring {
@@ -31,17 +29,6 @@ void require_finite(double value, const char* what, uint64_t step) {
 }
 
 }  // namespace
-
-AutocastGuard::AutocastGuard(at::DeviceType device, bool enabled)
-    : device_(device), previous_(at::autocast::is_autocast_enabled(device)) {
-  at::autocast::set_autocast_enabled(device_, enabled);
-  if (enabled) at::autocast::set_autocast_dtype(device_, at::kBFloat16);
-}
-
-AutocastGuard::~AutocastGuard() {
-  at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(device_, previous_);
-}
 
 BufferGuard::BufferGuard(torch::nn::Module& module) : live_(module.buffers()) {
   for (const auto& buffer : live_) saved_.push_back(buffer.clone());

@@ -13,18 +13,6 @@ struct TrainingOptions {
   uint64_t seed = 0;
 };
 
-// bf16 autocast on the given device type for the current scope.
-class AutocastGuard {
- public:
-  AutocastGuard(at::DeviceType device, bool enabled);
-  ~AutocastGuard();
-  AutocastGuard(const AutocastGuard&) = delete;
-
- private:
-  at::DeviceType device_;
-  bool previous_;
-};
-
 // Puts a module's buffers back at the end of the scope unless keep() was called: batch norm updates its statistics in
 // the forward pass already, before it is known whether the step is finite.
 class BufferGuard {

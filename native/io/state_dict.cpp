@@ -17,6 +17,16 @@ bool same_kind(const at::Tensor& target, const at::Tensor& source) {
   return target.dim() == 0 || target.is_floating_point() == source.is_floating_point();
 }
 
+// The part of a file that holds our grid weight for another size of the input, resampled; undefined if it is none.
+at::Tensor resampled(const std::vector<GridWeight>& grids, const std::string& name, const KeySource& source, const at::Tensor& part, at::IntArrayRef ours) {
+  for (const auto& grid : grids) {
+    if (!name.ends_with(grid.name) || source.names.size() != 1) continue;
+    const auto sizes = grid.other_sizes(ours, part.numel());
+    if (sizes && at::IntArrayRef(source.part_sizes(*sizes)) == part.sizes()) return grid.resample(source.assemble({part}, *sizes), ours);
+  }
+  return {};
+}
+
 void append(std::string& text, const char* title, const std::vector<std::string>& lines) {
   if (lines.empty()) return;
   text += c10::str("\n", title, " (", lines.size(), "):");
@@ -32,7 +42,8 @@ NamedTensors state_dict(const torch::nn::Module& module) {
   return tensors;
 }
 
-void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::vector<std::string>& optional, const KeyNames& key_names) {
+void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::vector<std::string>& optional, const KeyNames& key_names,
+               const std::vector<GridWeight>& grids) {
   std::map<std::string, at::Tensor> sources(file.tensors.begin(), file.tensors.end());
   const auto is_optional = [&](const std::string& name) {
     return std::any_of(optional.begin(), optional.end(), [&](const std::string& part) { return name.starts_with(part + "."); });
@@ -50,7 +61,9 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
         continue;
       }
       const bool fits_shape = part->second.sizes() == sizes, fits_kind = same_kind(target, part->second);
+      const auto other = !fits_shape && fits_kind ? resampled(grids, name, source, part->second, target.sizes()) : at::Tensor();
       if (fits_shape && fits_kind) parts.push_back(part->second);
+      else if (other.defined()) copies.emplace_back(target, other);
       else if (fits_shape || !is_optional(name)) misshapen.push_back(part_name + ": expected " + describe(target.scalar_type(), sizes) + ", found " + describe(part->second));
       sources.erase(part);
     }

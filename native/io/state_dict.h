@@ -6,6 +6,7 @@
 
 #include <torch/torch.h>
 
+#include "io/grid_weight.h"
 #include "io/key_names.h"
 #include "io/safetensors.h"
 
@@ -19,8 +20,8 @@ NamedTensors state_dict(const torch::nn::Module& module);
 // `key_names` says how the file calls them; those names are listed.
 // Tensors below the modules `optional` ("fc", "head") may be missing or of another shape in the file; they then stay as
 // they are. `num_batches_tracked` may be missing, since files older than PyTorch 0.4.1 have none and nothing is computed
-// from it with a fixed momentum.
+// from it with a fixed momentum. Those of `grids` may be made for another size of the input.
 void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std::vector<std::string>& optional = {},
-               const KeyNames& key_names = {});
+               const KeyNames& key_names = {}, const std::vector<GridWeight>& grids = {});
 
 }  // namespace sparring

@@ -1,5 +1,6 @@
 #include "models/classifier.h"
 
+#include "error.h"
 #include "ops/resize.h"
 
 namespace sparring {
@@ -42,14 +43,33 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
 }
 
-Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t seed)
-    : options_(std::move(options)), device_(device) {
+Classifier::Classifier(ClassifierOptions options, at::Device device)
+    : options_(std::move(options)),
+      device_(device),
+      mean_(channel_constant(options_.mean, device)),
+      inverse_std_(channel_constant(options_.std, device).reciprocal()) {}
+
+Classifier::Classifier(ClassifierOptions options, at::Device device, const std::string& torchscript) : Classifier(std::move(options), device) {
+  script_ = std::make_shared<ScriptNetwork>(torchscript, device_, options_.input_size, options_.num_classes);
+}
+
+Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t seed) : Classifier(std::move(options), device) {
   torch::manual_seed(seed);  // initialisation is the only use of the global generator
   net_ = network_of(options_);
   module().to(device_);
   to_channels_last(module());
-  mean_ = channel_constant(options_.mean, device_);
-  inverse_std_ = channel_constant(options_.std, device_).reciprocal();
+}
+
+torch::nn::Module& Classifier::module() const {
+  if (script_) throw Error("weights", "A TorchScript network is used as it is: it can be neither trained nor saved.", "For training take an architecture of sparring, with safetensors weights.");
+  return *net_.ptr();
+}
+
+int64_t Classifier::parameter_count() const {
+  if (script_) return script_->parameter_count();
+  int64_t count = 0;
+  for (const auto& parameter : module().parameters()) count += parameter.numel();
+  return count;
 }
 
 at::Tensor Classifier::prepare(const at::Tensor& pixels) const {
@@ -62,6 +82,7 @@ at::Tensor Classifier::forward(const at::Tensor& pixels) {
 }
 
 at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType dtype) {
+  if (script_) return script_->forward(prepare(pixels), dtype);
   if (!frozen_ || frozen_dtype_ != dtype) {
     frozen_ = std::make_shared<torch::nn::AnyModule>(copy_network());
     freeze(*frozen_->ptr(), dtype);
@@ -81,6 +102,7 @@ torch::nn::AnyModule Classifier::copy_network() const {
 
 std::shared_ptr<Classifier> Classifier::clone() const {
   auto copy = std::shared_ptr<Classifier>(new Classifier(*this));
+  if (script_) return copy;  // never changes
   copy->net_ = copy_network();
   copy->frozen_.reset();
   return copy;

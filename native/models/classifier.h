@@ -8,11 +8,12 @@
 #include <torch/torch.h>
 
 #include "models/architecture.h"
+#include "models/script_network.h"
 
 namespace sparring {
 
 struct ClassifierOptions {
-  Architecture architecture;
+  Architecture architecture;  // of a TorchScript network the file says it
   int64_t num_classes = 2;
   int64_t image_size = 32;  // side of the images that it is given
   int64_t input_size = 32;  // side of what its network takes; images of another size are resized
@@ -23,6 +24,9 @@ struct ClassifierOptions {
 class Classifier {
  public:
   Classifier(ClassifierOptions options, at::Device device, uint64_t seed);
+
+  // One whose network is that of a TorchScript file: it can be neither trained nor saved.
+  Classifier(ClassifierOptions options, at::Device device, const std::string& torchscript);
 
   // pixels: [B, 3, H, W] fp32 in 0..1 -> logits [B, num_classes] fp32.
   // The trained module itself: gradients reach its weights, batch norm follows the module's mode.
@@ -38,19 +42,23 @@ class Classifier {
   // A second classifier of the same kind with its own copy of the weights.
   std::shared_ptr<Classifier> clone() const;
 
-  torch::nn::Module& module() const { return *net_.ptr(); }
+  // Throws Error "weights" for a TorchScript network.
+  torch::nn::Module& module() const;
+  int64_t parameter_count() const;
   const ClassifierOptions& options() const { return options_; }
   at::Device device() const { return device_; }
 
  private:
   Classifier(const Classifier&) = default;
+  Classifier(ClassifierOptions options, at::Device device);
   at::Tensor prepare(const at::Tensor& pixels) const;
   torch::nn::AnyModule copy_network() const;
 
   ClassifierOptions options_;
   at::Device device_;
   torch::nn::AnyModule net_;
-  at::Tensor mean_, inverse_std_;  // [1, 3, 1, 1]
+  std::shared_ptr<ScriptNetwork> script_;  // instead of net_
+  at::Tensor mean_, inverse_std_;          // [1, 3, 1, 1]
   std::shared_ptr<torch::nn::AnyModule> frozen_;
   at::ScalarType frozen_dtype_ = at::kFloat;
 };

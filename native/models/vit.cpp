@@ -10,6 +10,8 @@ using torch::nn::LayerNormOptions;
 using torch::nn::Linear;
 using torch::nn::LinearOptions;
 
+constexpr double kTokenStd = 1e-6;  // tells register tokens apart, which would else learn the same
+
 LayerNorm make_norm(const ViTOptions& options) { return LayerNorm(LayerNormOptions({options.dim()}).eps(options.norm_eps())); }
 
 TransformerBlockOptions block_options(const ViTOptions& options) {
@@ -32,8 +34,7 @@ ViTImpl::ViTImpl(const ViTOptions& options) : options(options) {
   cls_token = register_parameter("cls_token", at::zeros({1, 1, dim}));
   if (options.distilled()) dist_token = register_parameter("dist_token", at::zeros({1, 1, dim}));
   if (options.registers() > 0) reg_token = register_parameter("reg_token", at::zeros({1, options.registers(), dim}));
-  const auto prefix = 1 + (options.distilled() ? 1 : 0) + options.registers();
-  pos_embed = register_parameter("pos_embed", at::zeros({1, side * side + (options.prefix_positions() ? prefix : 0), dim}));
+  pos_embed = register_parameter("pos_embed", at::zeros({1, side * side + (options.prefix_positions() ? options.prefix_tokens() : 0), dim}));
   if (options.pre_norm()) norm_pre = register_module("norm_pre", make_norm(options));
   auto list = register_module("blocks", torch::nn::ModuleList());
   for (int64_t i = 0; i < options.depth(); ++i) {
@@ -49,6 +50,8 @@ ViTImpl::ViTImpl(const ViTOptions& options) : options(options) {
   initialise_transformer(*this);
   const torch::NoGradGuard no_grad;
   pos_embed.normal_(0, 0.02);
+  cls_token.normal_(0, kTokenStd);
+  if (reg_token.defined()) reg_token.normal_(0, kTokenStd);
   if (dist_token.defined()) dist_token.normal_(0, 0.02);
 }
 

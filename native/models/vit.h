@@ -29,6 +29,9 @@ struct ViTOptions {
   TORCH_ARG(int64_t, projection) = 0;          // CLIP: channels of a linear map to unit vectors before the head; 0 = none
   TORCH_ARG(bool, quick_gelu) = false;         // x sigmoid(1.702 x), of OpenAI's CLIP
   TORCH_ARG(double, norm_eps) = 1e-6;
+
+ public:
+  int64_t prefix_tokens() const { return 1 + (distilled() ? 1 : 0) + registers(); }  // before those of the patches
 };
 
 struct ViTImpl : torch::nn::Module {

@@ -47,6 +47,16 @@ ViTOptions vit(const Napi::Object& options) {
       .norm_eps(number(options, "normEps"));
 }
 
+TinyViTOptions tiny_vit(const Napi::Object& options) {
+  const auto depths = integers(options, "depths"), dims = integers(options, "dims");
+  const auto heads = integers(options, "heads"), windows = integers(options, "windows");
+  require(all_in_range(depths, 1000) && all_in_range(dims, 8192) && dims.size() >= 2 && dims[0] >= 2, "dims must be 2 to 8 numbers of at least 1, the first of at least 2, and depths numbers of at least 1.");
+  require(all_in_range(heads, 8192) && all_in_range(windows, 64), "heads must be numbers of at least 1, and windows 1 to 64.");
+  require(depths.size() == dims.size() && heads.size() + 1 == dims.size() && windows.size() == heads.size(), "depths must be as many as dims, heads and windows one fewer.");
+  for (size_t i = 0; i < heads.size(); ++i) require(dims[i + 1] % heads[i] == 0, "heads must divide dims.");
+  return TinyViTOptions().depths(depths).dims(dims).heads(heads).windows(windows);
+}
+
 ConvNeXtOptions convnext(const Napi::Object& options) {
   const auto depths = integers(options, "depths"), dims = integers(options, "dims");
   require(all_in_range(depths, 1000) && all_in_range(dims, 8192) && depths.size() == dims.size(), "depths must be 1 to 8 numbers of at least 1, and dims as many.");
@@ -74,10 +84,11 @@ Architecture architecture(const Napi::Object& options) {
   if (family == "cnn") return cnn(options);
   if (family == "resnet") return resnet(options);
   if (family == "vit") return vit(options);
+  if (family == "tiny-vit") return tiny_vit(options);
   if (family == "convnext") return convnext(options);
   if (family == "mobilenet-v3") return mobilenet_v3(options);
   if (family == "efficientnet") return efficientnet(options);
-  throw Error("usage", "Unknown architecture family '" + family + "'; expected cnn, resnet, vit, convnext, mobilenet-v3 or efficientnet.");
+  throw Error("usage", "Unknown architecture family '" + family + "'; expected cnn, resnet, vit, tiny-vit, convnext, mobilenet-v3 or efficientnet.");
 }
 
 }  // namespace sparring::node

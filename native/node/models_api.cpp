@@ -26,20 +26,26 @@ std::array<double, 3> channel_values(const Napi::Object& options, const char* ke
   return result;
 }
 
-ClassifierOptions classifier_options(const Napi::Object& options) {
+// All but the architecture.
+ClassifierOptions input_options(const Napi::Object& options) {
   ClassifierOptions result;
-  result.architecture = architecture(object(options, "architecture"));
   result.num_classes = integer(options, "numClasses");
   result.image_size = integer(options, "imageSize");
   result.input_size = options.Get("inputSize").IsUndefined() ? result.image_size : integer(options, "inputSize");
   require(in_range(result.num_classes, 1 << 20) && in_range(result.image_size) && in_range(result.input_size), "numClasses, imageSize and inputSize must be at least 1.");
-  if (const auto* vit = std::get_if<ViTOptions>(&result.architecture)) {
-    require(result.input_size % vit->patch() == 0, "patch must divide the side of the input.");
-  }
   result.mean = channel_values(options, "mean");
   result.std = channel_values(options, "std");
   for (size_t c = 0; c < 3; ++c) {
     require(std::isfinite(result.mean[c]) && std::isfinite(result.std[c]) && result.std[c] > 0, "mean and std must be three numbers each, std above 0.");
+  }
+  return result;
+}
+
+ClassifierOptions classifier_options(const Napi::Object& options) {
+  auto result = input_options(options);
+  result.architecture = architecture(object(options, "architecture"));
+  if (const auto* vit = std::get_if<ViTOptions>(&result.architecture)) {
+    require(result.input_size % vit->patch() == 0, "patch must divide the side of the input.");
   }
   return result;
 }
@@ -55,6 +61,12 @@ struct AnyModel {
     if (text_encoder) return *text_encoder;
     if (autoencoder) return autoencoder->module();
     return classifier ? classifier->module() : denoiser->module();
+  }
+  int64_t parameter_count() const {
+    if (classifier) return classifier->parameter_count();
+    int64_t count = 0;
+    for (const auto& parameter : module().parameters()) count += parameter.numel();
+    return count;
   }
   void touch() const {
     if (classifier) classifier->touch();
@@ -139,6 +151,15 @@ void register_models(Api& api) {
     };
   });
 
+  // openTorchScript(path, {numClasses, imageSize, inputSize?, mean, std, device})
+  api.add_async("openTorchScript", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[1].As<Napi::Object>();
+    return [path = info[0].ToString().Utf8Value(), spec = input_options(options), on = device(options)](const JobContext&) -> Finish {
+      auto classifier = std::make_shared<Classifier>(spec, on, path);
+      return [classifier](Napi::Env env) { return wrap(env, classifier); };
+    };
+  });
+
   // createDenoiser({unet, schedule, ..., device, seed}, autoencoder of a latent one or null)
   api.add_async("createDenoiser", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
@@ -176,9 +197,14 @@ void register_models(Api& api) {
     const auto model = any_model(info[0]);
     const auto options = info[2].As<Napi::Object>();
     std::vector<std::string> optional;
-    if (boolean(options, "newHead") && model.classifier) optional = head_names(model.classifier->options().architecture);
-    return [model, path = info[1].ToString().Utf8Value(), optional, names = key_names(options.Get("keyNames"))](const JobContext&) -> Finish {
-      load_into(model.module(), read_safetensors(path), optional, names);
+    std::vector<GridWeight> grids;
+    if (model.classifier) {
+      const auto& architecture = model.classifier->options().architecture;
+      grids = grid_weights(architecture);
+      if (boolean(options, "newHead")) optional = head_names(architecture);
+    }
+    return [model, path = info[1].ToString().Utf8Value(), optional, names = key_names(options.Get("keyNames")), grids](const JobContext&) -> Finish {
+      load_into(model.module(), read_safetensors(path), optional, names, grids);
       model.touch();
       return finish_nothing();
     };
@@ -201,8 +227,7 @@ void register_models(Api& api) {
 
   api.add_async("parameterCount", 1, [](const Napi::CallbackInfo& info) -> Work {
     return [model = any_model(info[0])](const JobContext&) -> Finish {
-      int64_t count = 0;
-      for (const auto& parameter : model.module().parameters()) count += parameter.numel();
+      const auto count = model.parameter_count();
       return [count](Napi::Env env) { return Napi::Number::New(env, static_cast<double>(count)); };
     };
   });

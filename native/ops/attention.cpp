@@ -22,6 +22,12 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   return at::matmul(at::softmax(scores, -1), v);
 }
 
+at::Tensor biased_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias) {
+  if (q.is_cuda()) return at::scaled_dot_product_attention(q, k, v, bias.unsqueeze(0).expand({q.size(0), -1, -1, -1}));
+  const auto scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
+  return at::matmul(at::softmax(at::matmul(q * scale, k.transpose(2, 3)) + bias, -1), v);
+}
+
 at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads) {
   const auto batch = q.size(0), channels = q.size(2);
   const auto split = [&](const at::Tensor& x) {

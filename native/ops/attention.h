@@ -11,7 +11,10 @@ namespace sparring {
 // benchmarks/results).
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal = false);
 
-// The same with the heads side by side: q [B, queries, C]; k, v [B, keys, C] -> [B, queries, C], C a multiple of `heads`.
+// The same with a learned bias added to the scores, [heads, queries, keys].
+at::Tensor biased_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& bias);
+
+// Without a bias and with the heads side by side: q [B, queries, C]; k, v [B, keys, C] -> [B, queries, C], C a multiple of `heads`.
 at::Tensor multi_head_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads);
 
 }  // namespace sparring

@@ -1,5 +1,6 @@
 /** Classifiers against timm (ResNets have the names of torchvision too): the same weights under the same names, the same
  * logits and gradients. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,13 +8,15 @@ import * as assert from 'uvu/assert';
 import { stream } from '../../lib/data/random.js';
 import type { Architecture } from '../../lib/native/contract.js';
 import { relativeError } from '../support/numeric.js';
-import { goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
+import { encodeSafetensors, goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
 import { failure, openEngine, temporaryFolder, trainerOptions } from '../support/tiny.js';
 
 interface Case {
   architecture: Architecture;
   /** Largest error of the gradient in bf16: about what timm itself has, where rounding flips ReLUs. */
   bf16Gradient: number;
+  /** Likewise of the logits; by default 0.03. */
+  bf16Logits?: number;
 }
 
 const vit = (golden: string, more: Partial<Extract<Architecture, { family: 'vit' }>> = {}): Case => {
@@ -34,6 +37,15 @@ const resnet = (golden: string): Case => {
   };
 };
 const convnext = readGolden<{ depths: number[]; dims: number[] }>('convnext_case').config;
+const tinyVit = (golden: string): Case => {
+  interface Config { embed_dims: number[]; depths: number[]; num_heads: number[]; window_sizes: number[]; bf16?: { logits: number; gradient: number } }
+  const { embed_dims: dims, depths, num_heads, window_sizes, bf16 = { logits: 0, gradient: 0 } } = readGolden<Config>(golden).config;
+  return {
+    architecture: { family: 'tiny-vit', dims, depths, heads: num_heads.slice(1), windows: window_sizes.slice(1) },
+    bf16Gradient: 2 * bf16.gradient,
+    bf16Logits: 2 * bf16.logits,
+  };
+};
 const mobilenet = (size: 'small' | 'large'): Architecture => ({ family: 'mobilenet-v3', size, width: readGolden<{ width: number }>(`mobilenet_v3_${size}_case`).config.width });
 const efficientnet = readGolden<{ width: number; depth: number }>('efficientnet_case').config;
 
@@ -46,17 +58,27 @@ const cases: Record<string, Case> = {
   vit_registers: vit('vit_registers', { registers: 3, prefixPositions: false, layerScale: true }),
   vit_average: vit('vit_average', { pool: 'average' }),
   vit_clip: vit('vit_clip', { preNorm: true, activation: 'quick-gelu', normEps: 1e-5 }),
+  tiny_vit: tinyVit('tiny_vit_case'),
   convnext: { architecture: { family: 'convnext', depths: convnext.depths, dims: convnext.dims }, bf16Gradient: 0.05 },
   mobilenet_v3_large: { architecture: mobilenet('large'), bf16Gradient: 0.5 },
   mobilenet_v3_small: { architecture: mobilenet('small'), bf16Gradient: 0.2 },
   efficientnet: { architecture: { family: 'efficientnet', width: efficientnet.width, depth: efficientnet.depth }, bf16Gradient: 0.1 },
 };
 
+/** Files that timm has loaded into a network for another size of the input, or of the windows. */
+const resampled: Record<string, { file: string; architecture: Architecture }> = {
+  vit_token_40px: { file: 'vit_token', architecture: cases.vit_token!.architecture },
+  vit_distilled_24px: { file: 'vit_distilled', architecture: cases.vit_distilled!.architecture },
+  vit_registers_48px: { file: 'vit_registers', architecture: cases.vit_registers!.architecture },
+  vit_clip_16px: { file: 'vit_clip', architecture: cases.vit_clip!.architecture },
+  tiny_vit_windows_case: { file: 'tiny_vit', architecture: tinyVit('tiny_vit_windows_case').architecture },
+};
+
 const engine = await openEngine();
 const { core } = engine;
 const folder = temporaryFolder();
 
-for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
+for (const [name, { architecture, bf16Gradient, bf16Logits = 0.03 }] of Object.entries(cases)) {
   const { config, tensors } = readGolden<{ num_classes: number }>(`${name}_case`);
   const floats = (tensor: string) => tensors[tensor].values as Float32Array;
   const load = async ({ numClasses = config.num_classes, newHead = false } = {}) => {
@@ -80,7 +102,7 @@ for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
 
   test(`${name}: bf16 is close`, async () => {
     const { logits, gradient } = await errors('bf16');
-    assert.ok(logits < 0.03, `logits: ${logits}`);
+    assert.ok(logits < bf16Logits, `logits: ${logits}`);
     assert.ok(gradient < bf16Gradient, `gradient: ${gradient}`);
   });
 
@@ -116,5 +138,42 @@ for (const [name, { architecture, bf16Gradient }] of Object.entries(cases)) {
     for (const key of changed) assert.match(message, `${key}: expected Float [3`);
   });
 }
+
+for (const [name, { file, architecture }] of Object.entries(resampled)) {
+  test(`${name}: what depends on the size of the input is resampled as by timm`, async () => {
+    const { config, tensors } = readGolden<{ num_classes: number }>(name);
+    const spec = { architecture, numClasses: config.num_classes, imageSize: tensors.x.shape[3], mean: [0, 0, 0] as const, std: [1, 1, 1] as const };
+    const model = await core.createClassifier({ ...spec, device: 'cpu', seed: 0 });
+    await core.loadWeights(model, goldenPath(file), { newHead: false });
+    const { logits, gradient } = await core.classifierGradient(model, { x: tensors.x.values as Float32Array, direction: tensors.cotangent.values as Float32Array, precision: 'fp32' });
+    const errors = [relativeError(logits, tensors.y.values), relativeError(gradient, tensors.dx.values)];
+    assert.ok(errors.every((error) => error < 1e-5), `${errors}`);
+  });
+}
+
+test('position embeddings of no square grid, or of other channels, are refused', async () => {
+  const { tensors } = readSafetensors(goldenPath('vit_token'));
+  const [, positions, dim] = tensors.pos_embed.shape;
+  const complaint = async (...shape: number[]): Promise<string> => {
+    const values = new Float32Array(shape.reduce((product, size) => product * size));
+    const path = join(folder, 'positions.safetensors');
+    writeFileSync(path, encodeSafetensors({ ...tensors, pos_embed: { dtype: 'F32', shape, values } }));
+    const model = await core.createClassifier({ architecture: cases.vit_token!.architecture, numClasses: 5, imageSize: 32, mean: [0, 0, 0], std: [1, 1, 1], device: 'cpu', seed: 0 });
+    return (await failure(() => engine.run(() => core.loadWeights(model, path, { newHead: false })), 'weights')).message;
+  };
+  for (const shape of [[1, positions + 1, dim], [1, 1, dim], [1, 10, dim + 1], [10, 1, dim], [1, 0, dim]]) {
+    assert.match(await complaint(...shape), `pos_embed: expected Float [1, ${positions}, ${dim}], found Float [${shape.join(', ')}]`);
+  }
+});
+
+test('class and register tokens start apart from each other, close to zero', async () => {
+  const model = await core.createClassifier({ architecture: cases.vit_registers!.architecture, numClasses: 5, imageSize: 32, mean: [0, 0, 0], std: [1, 1, 1], device: 'cpu', seed: 0 });
+  const path = join(folder, 'tokens.safetensors');
+  await core.saveWeights(model, path, {}, 'fp32');
+  const { cls_token, reg_token } = readSafetensors(path).tensors;
+  const values = [...cls_token.values, ...reg_token.values];
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0) / values.length);
+  assert.ok(deviation > 0.7e-6 && deviation < 1.3e-6, `${deviation}`);
+});
 
 test.run();

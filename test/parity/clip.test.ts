@@ -174,6 +174,22 @@ test('what is no CLIP gives one error that says where', async () => {
   assert.match(await complaint(folder, 'weights'), /open_clip_config\.json: model_cfg\.vision_cfg: .*timm_model_name/);
 });
 
+test('an image tower for images of another size has the position embedding resampled, whatever its name', async () => {
+  const { weights, keyNames, image } = await openClip(engine, models.openai);
+  const spec = { ...image, numClasses: 2, imageSize: 32 };
+  const classes = ['cat', 'dog'];
+  const path = join(temporaryFolder(), 'tower.safetensors');
+  await (await Classifier.load(engine, weights, { spec, classes }, { newHead: true, keyNames: keyNames.image })).save(path);
+  const positions = async (file: string, keys: { keyNames?: typeof keyNames.image }) => {
+    const resized = join(temporaryFolder(), 'resized.safetensors');
+    await (await Classifier.load(engine, file, { spec: { ...spec, imageSize: 80 }, classes }, { newHead: true, ...keys })).save(resized);
+    return readSafetensors(resized).tensors.pos_embed!;
+  };
+  const found = await positions(weights, { keyNames: keyNames.image });
+  assert.equal(found.shape, [1, 1 + 25, 64]);
+  assert.ok(relativeError(found.values, (await positions(path, {})).values) < 1e-3); // OpenAI's file has 16 bits
+});
+
 test('a single file is described by the config beside it', async () => {
   const { image } = await openClip(engine, join(models.open_clip, 'open_clip_model.safetensors'));
   assert.equal([image.architecture.family === 'vit' && image.architecture.activation, image.imageSize], ['gelu', 32]);

@@ -5,12 +5,12 @@
         open_clip_torch==3.3.0
     goldens-env/bin/pip install pillow huggingface_hub pyyaml requests filelock regex packaging importlib_metadata tqdm \
         tokenizers ftfy
-    goldens-env/bin/python test/parity/make_goldens.py [--output folder] [module of test/parity/reference ...]
+    PYTHONHASHSEED=0 goldens-env/bin/python test/parity/make_goldens.py [--output folder] [module of test/parity/reference ...]
 
 Everything is fp32, seeded and computed on the CPU with one thread. What a file was made with is JSON under the metadata
 key "config" (a single key, so that the bytes are reproducible). `<name>.safetensors` is a model's state_dict and nothing
 else; `<name>_case.safetensors` holds its inputs, its output y, and dx, the gradient of sum(y * cotangent). CLIP has whole
-model folders, and a list of texts with their token ids.
+model folders, and a list of texts with their token ids; TorchScript has files of its own.
 """
 
 import argparse

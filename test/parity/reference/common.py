@@ -1,5 +1,6 @@
 """What every golden file shares: pinned versions, seeded weights, how a model and its case are saved."""
 
+import copy
 import json
 import sys
 from importlib.metadata import version
@@ -43,11 +44,30 @@ def randomise_norms(model):
 
 def save_model(name, model, config, x, **inputs):
     """Saves the weights of `model`, and the case model(x, **inputs)."""
+    save(name, model.state_dict(), config)
+    save_case(f"{name}_case", model, config, x, **inputs)
+
+
+def save_case(name, model, config, x, **inputs):
     model.eval()
     x.requires_grad_(True)
     y = model(x, **inputs)
     y = y.sample if hasattr(y, "sample") else y
     cotangent = torch.randn_like(y)
     (dx,) = torch.autograd.grad((y * cotangent).sum(), x)
-    save(name, model.state_dict(), config)
-    save(f"{name}_case", {"x": x, **inputs, "y": y, "cotangent": cotangent, "dx": dx}, config)
+    save(name, {"x": x, **inputs, "y": y, "cotangent": cotangent, "dx": dx}, config)
+
+
+def bf16_errors(model, x):
+    """How far off the reference is when it computes in bf16: relative errors of its output and of the gradient."""
+    model.eval()
+    x = x.detach().requires_grad_(True)
+
+    def gradients(model, dtype):
+        y = model(x.to(dtype))
+        cotangent = torch.linspace(-1, 1, y.numel()).view_as(y).to(dtype)
+        return y, torch.autograd.grad((y * cotangent).sum(), x)[0]
+
+    found, expected = gradients(copy.deepcopy(model).bfloat16(), torch.bfloat16), gradients(model, torch.float32)
+    errors = [((a.float() - b).norm() / b.norm()).item() for a, b in zip(found, expected)]
+    return dict(zip(("logits", "gradient"), errors))
