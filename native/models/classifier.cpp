@@ -1,5 +1,6 @@
 #include "models/classifier.h"
 
+#include "models/initialisation.h"
 #include "ops/resize.h"
 
 namespace sparring {
@@ -27,7 +28,9 @@ void copy_weights(const torch::nn::Module& from, torch::nn::Module& to) {
 void to_channels_last(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   for (auto& parameter : module.parameters()) {
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+    if (parameter.dim() != 4) continue;
+    const auto layout = at::MemoryFormat::ChannelsLast;
+    parameter.set_data(Initialisation::draws() ? parameter.contiguous(layout) : at::empty_like(parameter, layout));
   }
 }
 
@@ -42,9 +45,9 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
 }
 
-Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t seed)
+Classifier::Classifier(ClassifierOptions options, at::Device device, std::optional<uint64_t> seed)
     : options_(std::move(options)), device_(device) {
-  torch::manual_seed(seed);  // initialisation is the only use of the global generator
+  const Initialisation initialisation(seed);
   net_ = network_of(options_);
   module().to(device_);
   to_channels_last(module());
@@ -72,6 +75,7 @@ at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType d
 }
 
 torch::nn::AnyModule Classifier::copy_network() const {
+  const Initialisation none(std::nullopt);
   auto copy = network_of(options_);
   copy.ptr()->to(device_);
   to_channels_last(*copy.ptr());

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <torch/torch.h>
@@ -22,7 +23,8 @@ struct ClassifierOptions {
 
 class Classifier {
  public:
-  Classifier(ClassifierOptions options, at::Device device, uint64_t seed);
+  // Without a seed the weights are left as they come, for loading; see initialisation.h.
+  Classifier(ClassifierOptions options, at::Device device, std::optional<uint64_t> seed);
 
   // pixels: [B, 3, H, W] fp32 in 0..1 -> logits [B, num_classes] fp32.
   // The trained module itself: gradients reach its weights, batch norm follows the module's mode.
