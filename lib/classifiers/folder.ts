@@ -3,9 +3,9 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import { readJson } from '../clip/json.js';
 import { triple } from '../clip/description.js';
 import { architecture as architectureSchema, architectureProblem, namedArchitectures } from '../config/architectures.js';
+import { readJson } from '../config/json.js';
 import { SparringError } from '../errors.js';
 import type { ClassifierSpec, KeyNames } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
@@ -20,6 +20,7 @@ export interface ClassifierFolder {
   labels?: string[];
 }
 
+const readable = 'Of transformers the classifiers ViT, DeiT, DINOv2, ConvNeXt and ResNet are read, of timm the architectures that docs/config.md names.';
 const weightFiles = ['model.safetensors', 'model.safetensors.index.json'];
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
@@ -48,7 +49,7 @@ export async function describeClassifierFolder(engine: Engine, folder: string): 
   if (!weights || !existsSync(path)) {
     throw new SparringError('weights', `${folder}: expected config.json and model.safetensors, found ${weights ? 'no config.json' : 'no weights'}.`, 'Give a model folder of timm or transformers, or a safetensors file.');
   }
-  const kind = await readJson(path, z.union([z.object({ model_type: z.string() }), z.object({ architecture: z.string() })], 'expected a config of transformers (model_type) or of timm (architecture)'));
+  const kind = await readJson(path, z.union([z.object({ model_type: z.string() }), z.object({ architecture: z.string() })], 'expected a config of transformers (model_type) or of timm (architecture)'), readable);
   const found = 'model_type' in kind ? await readTransformers(engine, folder, path, weights) : await readTimm(path);
   const problem = architectureProblem(found.spec.architecture, found.spec.inputSize);
   if (problem) throw new SparringError('weights', `${path}: ${problem}`, 'The config file is not one that its project wrote.');
@@ -56,9 +57,9 @@ export async function describeClassifierFolder(engine: Engine, folder: string): 
 }
 
 async function readTransformers(engine: Engine, folder: string, path: string, weights: string): Promise<Omit<ClassifierFolder, 'weights'>> {
-  const config = await readJson(path, transformersClassifier);
+  const config = await readJson(path, transformersClassifier, readable);
   const preprocessing = join(folder, 'preprocessor_config.json');
-  const { image_mean: mean, image_std: std, size } = existsSync(preprocessing) ? await readJson(preprocessing, preprocessor) : {};
+  const { image_mean: mean, image_std: std, size } = existsSync(preprocessing) ? await readJson(preprocessing, preprocessor, readable) : {};
   const { tensors } = await engine.run((core) => core.inspectWeights(weights));
   const inputSize = 'image_size' in config ? config.image_size : sideOf(size) ?? 224;
   const names = Object.entries(config.id2label ?? {}).sort(([a], [b]) => Number(a) - Number(b)).map(([, name]) => name);
@@ -77,7 +78,7 @@ function sideOf(size: unknown): number | undefined {
 }
 
 async function readTimm(path: string): Promise<Omit<ClassifierFolder, 'weights'>> {
-  const { architecture, global_pool: pool, label_names: labels, model_args: changed, pretrained_cfg: trained } = await readJson(path, timmConfig);
+  const { architecture, global_pool: pool, label_names: labels, model_args: changed, pretrained_cfg: trained } = await readJson(path, timmConfig, readable);
   // Ours are named without the size of the input; the plain DeiT is a ViT.
   const isKnown = (name: string): boolean => Object.hasOwn(namedArchitectures, name);
   const name = isKnown(architecture) ? architecture : architecture.replace(/_\d{3}$/, '').replace(/^deit_(?!.*distilled)/, 'vit_');

@@ -8,10 +8,11 @@ import { command as evaluate } from './evaluate.js';
 import { command as foundation } from './foundation.js';
 import { command as generate } from './generate.js';
 import { command as libtorch } from './libtorch.js';
+import { command as models } from './models.js';
 import { command as quickstart } from './quickstart.js';
 
 // yargs types a list of commands by their common flags, of which there are none.
-const commands = [quickstart, distill, foundation, generate, evaluate, doctor, libtorch] as CommandModule[];
+const commands = [quickstart, distill, foundation, generate, evaluate, models, doctor, libtorch] as CommandModule[];
 
 /** Runs the command line; sets process.exitCode as docs/errors.md says. */
 export async function main(args: string[]): Promise<void> {

@@ -50,7 +50,7 @@ export function configFromFlags(flags: ConfigFlags & Partial<RunFlags>, base: Re
 }
 
 /** yargs makes a list of a flag that is given twice, and NaN of a number that is none. */
-function checkScalars(flags: object): void {
+export function checkScalars(flags: object): void {
   for (const [name, value] of Object.entries(flags)) {
     if (Array.isArray(value) && name !== 'set' && name !== '_') throw new SparringError('usage', `--${name}: expected one value, found ${value.join(' and ')}.`, 'Give it once.');
     if (Number.isNaN(value)) throw new SparringError('usage', `--${name}: expected a number, found something else.`, 'See `sparring --help`.');

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 
 import { architectureProblem } from '../config/architectures.js';
+import { readJson } from '../config/json.js';
 import { SparringError } from '../errors.js';
 import type { ClassifierSpec, KeyNames, TextEncoderSpec } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
 import { describeOpenAI, describeOpenClip, describeTransformers, openClipConfig, textOfTransformers, transformersConfig, transformersText, triple, type ClipDescription } from './description.js';
-import { readJson } from './json.js';
 import { openaiNames, transformersNames, transformersTextNames, type ClipKeyNames } from './key-names.js';
 import type { ClipTokenizer } from './tokenizer.js';
 import { openTokenizer } from './vocabulary.js';
@@ -32,7 +32,8 @@ const std: Triple = [0.26862954, 0.26130258, 0.27577711];
 const preprocessor = z.object({ image_mean: triple.optional(), image_std: triple.optional() });
 const textTowerConfig = transformersText.extend({ model_type: z.literal('clip_text_model'), projection_dim: z.int().min(1).default(512) });
 /** Weights files, the preferred first. */
-const weightFiles = ['model.safetensors', 'open_clip_model.safetensors'];
+const weightFiles = ['model.safetensors', 'model.safetensors.index.json', 'open_clip_model.safetensors', 'open_clip_model.safetensors.index.json'];
+const readable = 'Only CLIP models with a vision transformer as image tower are read.';
 
 /** Throws SparringError 'io' when there is nothing at `path`, 'weights' when it is no CLIP that can be read. */
 export async function openClip(engine: Engine, path: string): Promise<ClipModel> {
@@ -61,23 +62,23 @@ export async function openClip(engine: Engine, path: string): Promise<ClipModel>
 /** A text tower alone, in a folder of transformers such as the text encoder of Stable Diffusion. Errors as of `openClip`. */
 export async function openTextTower(engine: Engine, folder: string): Promise<{ weights: string; keyNames: KeyNames; text: TextEncoderSpec }> {
   const weights = weightsFile(folder);
-  const config = await readJson(join(folder, 'config.json'), textTowerConfig);
+  const config = await readJson(join(folder, 'config.json'), textTowerConfig, 'Only the text encoders of Stable Diffusion 1 and 2 are read.');
   const names = new Set((await engine.run((core) => core.inspectWeights(weights))).tensors.map(({ name }) => name));
   const text = textOfTransformers(config, names.has('text_projection.weight') ? config.projection_dim : 0);
   return { weights, keyNames: names.has('embeddings.token_embedding.weight') ? transformersTextNames : transformersNames.text, text: { ...text, logitScale: false } };
 }
 
 async function readTransformers(folder: string): Promise<ClipDescription & Normalisation> {
-  const description = describeTransformers(await readJson(join(folder, 'config.json'), transformersConfig));
+  const description = describeTransformers(await readJson(join(folder, 'config.json'), transformersConfig, readable));
   const path = join(folder, 'preprocessor_config.json');
-  const { image_mean, image_std } = existsSync(path) ? await readJson(path, preprocessor) : {};
+  const { image_mean, image_std } = existsSync(path) ? await readJson(path, preprocessor, readable) : {};
   return { ...description, mean: image_mean, std: image_std };
 }
 
 async function readOpenClip(folder: string, otherwise: () => ClipDescription): Promise<ClipDescription & Normalisation> {
   const path = join(folder, 'open_clip_config.json');
   if (!existsSync(path)) return otherwise();
-  const { model_cfg, preprocess_cfg } = await readJson(path, openClipConfig);
+  const { model_cfg, preprocess_cfg } = await readJson(path, openClipConfig, readable);
   return { ...describeOpenClip(model_cfg), ...preprocess_cfg };
 }
 
@@ -86,6 +87,6 @@ function weightsFile(path: string): string {
   if (!stat) throw new SparringError('io', `${path}: expected the folder or the safetensors file of a CLIP model, found nothing.`, 'Check the path.');
   if (!stat.isDirectory()) return path;
   const found = weightFiles.map((name) => join(path, name)).find((file) => existsSync(file));
-  if (!found) throw new SparringError('weights', `${path}: expected ${weightFiles.join(' or ')}, found neither.`, 'Weights are read from safetensors alone; convert others first.');
+  if (!found) throw new SparringError('weights', `${path}: expected one of ${weightFiles.join(', ')}, found none.`, 'Weights are read from safetensors alone; convert others first.');
   return found;
 }

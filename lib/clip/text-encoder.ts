@@ -11,7 +11,7 @@ export class ClipTextEncoder implements Disposable {
 
   /** Throws SparringError 'weights' when the file is damaged or does not fit, 'io' when it cannot be read. */
   static async load(engine: Engine, path: string, spec: TextEncoderSpec, keyNames: KeyNames): Promise<ClipTextEncoder> {
-    const handle = await engine.run((core) => core.createTextEncoder({ ...spec, device: engine.device, seed: 0 }));
+    const handle = await engine.run((core) => core.createTextEncoder({ ...spec, device: engine.device, seed: null }));
     await engine.run((core) => core.loadWeights(handle, path, { newHead: false, keyNames }));
     return new ClipTextEncoder(engine, handle, spec);
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 
-import { readJson } from './json.js';
+import { readJson } from '../config/json.js';
 import { ClipTokenizer, vocabularyOf, type Vocabulary } from './tokenizer.js';
 
 /** CLIP's merges, in the format of a folder's merges.txt. */
@@ -14,6 +14,7 @@ const shipped = fileURLToPath(new URL('../../assets/clip/merges.txt.gz', import.
 
 const ids = z.record(z.string(), z.int().min(0));
 const pair = z.union([z.string(), z.tuple([z.string(), z.string()]).transform((both) => both.join(' '))]);
+const readable = "Put the tokenizer's own files there as its project wrote them: vocab.json and merges.txt, or tokenizer.json.";
 const tokenizerFile = z.object({ model: z.object({ vocab: ids, merges: z.array(pair) }) });
 
 /** The tokenizer of a folder with vocab.json and merges.txt, or with tokenizer.json; CLIP's own when it has none. */
@@ -28,7 +29,7 @@ const specialTokens = z.object({ pad_token: special });
 export async function padTokenOf(folder: string, tokenizer: ClipTokenizer): Promise<number> {
   for (const name of ['tokenizer_config.json', 'special_tokens_map.json']) {
     const path = join(folder, name);
-    const { pad_token: token } = existsSync(path) ? await readJson(path, specialTokens) : {};
+    const { pad_token: token } = existsSync(path) ? await readJson(path, specialTokens, readable) : {};
     if (token) return tokenizer.idOf(token);
   }
   return tokenizer.endToken;
@@ -37,9 +38,9 @@ export async function padTokenOf(folder: string, tokenizer: ClipTokenizer): Prom
 async function openVocabulary(folder?: string): Promise<Vocabulary> {
   const inFolder = (name: string): string | undefined => (folder !== undefined && existsSync(join(folder, name)) ? join(folder, name) : undefined);
   const [vocab, merges, whole] = [inFolder('vocab.json'), inFolder('merges.txt'), inFolder('tokenizer.json')];
-  if (vocab && merges) return { ids: new Map(Object.entries(await readJson(vocab, ids))), merges: mergesOf(await readFile(merges, 'utf8')) };
+  if (vocab && merges) return { ids: new Map(Object.entries(await readJson(vocab, ids, readable))), merges: mergesOf(await readFile(merges, 'utf8')) };
   if (whole) {
-    const { model } = await readJson(whole, tokenizerFile);
+    const { model } = await readJson(whole, tokenizerFile, readable);
     return { ids: new Map(Object.entries(model.vocab)), merges: model.merges };
   }
   return vocabularyOf(mergesOf(gunzipSync(await readFile(shipped)).toString('utf8')));

@@ -2,7 +2,6 @@
  * The config files of diffusers, `unet/config.json` and `scheduler/scheduler_config.json`, as our options. An option that
  * would change the result and is not supported here is refused, as is one that nobody here knows.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 import { SparringError } from '../errors.js';
@@ -14,21 +13,6 @@ export const only = <Value extends string | number | boolean>(...values: Value[]
 /** An option that changes nothing here. */
 export const any = z.unknown().optional();
 export const notes = { _diffusers_version: any, _name_or_path: any, _commit_hash: any };
-
-/** Reads a config file of diffusers. */
-export function readDiffusersFile(path: string): unknown {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new SparringError('config', `${path}: cannot be read (${(error as NodeJS.ErrnoException).code}).`, 'Give the path of a config.json or scheduler_config.json of diffusers.', { cause: error });
-  }
-  try {
-    return JSON.parse(text.replace(/:\s*-?Infinity\b/g, ': null')); // Python writes infinity, which JSON has not
-  } catch (error) {
-    throw new SparringError('config', `${path}: not valid JSON: ${(error as Error).message}`, 'Download the file again.', { cause: error });
-  }
-}
 
 // ---------------------------------------------------------------- schedulers
 

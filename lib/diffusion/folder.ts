@@ -4,29 +4,33 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 
 import { openTextTower } from '../clip/open.js';
 import { openTokenizer, padTokenOf } from '../clip/vocabulary.js';
 import { autoencoderConfig } from '../config/diffusers-autoencoder.js';
-import { readDiffusersFile, schedulerConfig, unetConfig } from '../config/diffusers.js';
+import { schedulerConfig, unetConfig } from '../config/diffusers.js';
+import { readJson } from '../config/json.js';
 import { SparringError } from '../errors.js';
 import type { Engine } from '../native/engine.js';
 import type { PretrainedModel, PretrainedOptions } from './pretrained.js';
 
 /** Weights files of diffusers, the preferred first. */
-const weightFiles = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.safetensors.index.json', 'diffusion_pytorch_model.fp16.safetensors'];
+const weightFiles = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.safetensors.index.json', 'diffusion_pytorch_model.fp16.safetensors', 'diffusion_pytorch_model.fp16.safetensors.index.json'];
+
+const readConfig = (path: string): Promise<unknown> => readJson(path, z.unknown(), 'Give a model folder of diffusers.');
 
 export async function describeFolder(engine: Engine, { path: folder, sampler }: Pick<PretrainedOptions, 'path' | 'sampler'>): Promise<PretrainedModel> {
   const part = (name: string): string => (existsSync(join(folder, name)) ? join(folder, name) : folder);
   const unetPath = join(part('unet'), 'config.json'), schedulerPath = join(part('scheduler'), 'scheduler_config.json');
-  const { unet, sampleSize } = unetConfig(readDiffusersFile(unetPath), unetPath);
-  const { schedule, prediction, sampler: { spacing, variance }, clip } = schedulerConfig(readDiffusersFile(schedulerPath), schedulerPath, sampler);
+  const { unet, sampleSize } = unetConfig(await readConfig(unetPath), unetPath);
+  const { schedule, prediction, sampler: { spacing, variance }, clip } = schedulerConfig(await readConfig(schedulerPath), schedulerPath, sampler);
   const vae = join(folder, 'vae');
   return {
     unet: { spec: unet, weights: weightsIn(part('unet')) },
     diffusion: { schedule, prediction, spacing, variance, clip },
     sampleSize,
-    ...(existsSync(vae) && { autoencoder: { spec: autoencoderConfig(readDiffusersFile(join(vae, 'config.json')), join(vae, 'config.json')), weights: weightsIn(vae) } }),
+    ...(existsSync(vae) && { autoencoder: { spec: autoencoderConfig(await readConfig(join(vae, 'config.json')), join(vae, 'config.json')), weights: weightsIn(vae) } }),
     ...(unet.textChannels > 0 && { text: await describeText(engine, folder) }),
   };
 }

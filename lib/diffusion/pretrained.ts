@@ -60,7 +60,7 @@ export async function pretrainedGenerator(engine: Engine, options: PretrainedOpt
   using autoencoder = decoder ? await Autoencoder.load(engine, decoder.weights, decoder.spec) : null;
   const trained = sampleSize && sampleSize * (decoder ? 2 ** (levelsOf(decoder.spec) - 1) : 1);
   const spec: DenoiserSpec = { unet: unet.spec, ...diffusion, numClasses: classes.length, imageSize, drawSize: options.drawSize ?? trained ?? imageSize };
-  const generator = await Generator.create(engine, spec, classes, 0, autoencoder);
+  const generator = await Generator.create(engine, spec, classes, null, autoencoder);
   await engine.run((core) => core.loadWeights(generator.handle, unet.weights, { newHead: false, ...(unet.keyNames && { keyNames: unet.keyNames }) }));
   await engine.run((core) => core.freezeDenoiser(generator.handle, engine));
   if (text) await tellClasses(engine, generator, text, options);
@@ -70,7 +70,9 @@ export async function pretrainedGenerator(engine: Engine, options: PretrainedOpt
 /** Files of weights that `pretrainedGenerator` opens. */
 export async function pretrainedWeights(engine: Engine, options: PretrainedOptions): Promise<string[]> {
   const { unet, autoencoder, text } = await describe(engine, options);
-  return [...new Set([unet, autoencoder, text].flatMap((part) => (part ? [part.weights] : [])))];
+  const given = [unet, autoencoder, text].flatMap((part) => (part ? [part.weights] : []));
+  const files = await Promise.all(given.map((path) => engine.run((core) => core.inspectWeights(path)))); // of shards more than one
+  return [...new Set(files.flatMap((info) => info.files))];
 }
 
 async function describe(engine: Engine, options: PretrainedOptions): Promise<PretrainedModel> {

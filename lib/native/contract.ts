@@ -189,7 +189,8 @@ export type AutoencoderSpec =
 
 export interface Placement {
   device: string;
-  seed: number;
+  /** Of the random weights; null: they are left as they come, for a network whose weights are loaded at once. */
+  seed: number | null;
 }
 
 export interface OptimizerOptions {
@@ -288,8 +289,36 @@ export interface Generated {
 }
 
 export interface WeightsInfo {
+  /** What was read: the file, or an index and its shards. */
+  files: string[];
   metadata: Record<string, string>;
   tensors: { name: string; shape: number[]; dtype: string }[];
+}
+
+/** An operation of a forward pass with weights, or a product of matrices. */
+export interface LayerProfile {
+  /** Of the module whose weights it uses; of attention's products that of the layer before. */
+  name: string;
+  /** Of PyTorch: conv2d, linear, batch_norm, matmul, ... */
+  operation: string;
+  output: number[];
+  parameters: number;
+  /** A multiply-add counts as two; only convolutions, matrix products and attention are counted. */
+  flops: number;
+  /** Of the output. */
+  bytes: number;
+}
+
+/** A forward pass of one image in fp32, as it ran. */
+export interface Profile {
+  /** Shape of what goes in, without the batch. */
+  input: number[];
+  layers: LayerProfile[];
+  flops: number;
+  /** Largest memory beside the weights without gradients. */
+  peakBytes: number;
+  /** What the pass keeps for the backward pass, its output included. */
+  savedBytes: number;
 }
 
 export interface NativeInfo {
@@ -324,6 +353,7 @@ export interface NativeCore {
   freezeDenoiser(model: DenoiserHandle, options: { precision: Precision }): Promise<void>;
   createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
+  /** `path` may be a safetensors file, the `*.safetensors.index.json` of shards, or a folder with one of them. */
   inspectWeights(path: string): Promise<WeightsInfo>;
   /**
    * With `newHead`, a classifier's head that the file lacks, or has for another number of classes, stays random.
@@ -332,6 +362,10 @@ export interface NativeCore {
   loadWeights(model: ModelHandle | TextEncoderHandle, path: string, options: { newHead: boolean; keyNames?: KeyNames }): Promise<void>;
   saveWeights(model: ModelHandle, path: string, metadata: Record<string, string>, dtype: StorageType): Promise<void>;
   parameterCount(model: ModelHandle): Promise<number>;
+  /** `size` in pixels of the images of an autoencoder; the other networks know theirs. */
+  profile(model: ModelHandle, options: { size: number }): Promise<Profile>;
+  /** Tensors with NaN or infinite elements, and how many; reads the whole file. */
+  nonFiniteWeights(path: string, control?: JobControl): Promise<{ name: string; count: number }[]>;
   /** Logits, [B, K]. */
   predict(model: ClassifierHandle, images: Uint8Array, options: { precision: Precision }, control?: JobControl): Promise<Float32Array>;
 

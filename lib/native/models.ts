@@ -31,8 +31,8 @@ export class Classifier implements Disposable {
     readonly classes: readonly string[],
   ) {}
 
-  /** A new one with random weights from `seed`. */
-  static async create(engine: Engine, spec: ClassifierSpec, classes: readonly string[], seed: number): Promise<Classifier> {
+  /** A new one with random weights from `seed`; null: see Placement. */
+  static async create(engine: Engine, spec: ClassifierSpec, classes: readonly string[], seed: number | null): Promise<Classifier> {
     const handle = await engine.run((core) => core.createClassifier({ ...spec, device: engine.device, seed }));
     return new Classifier(engine, handle, spec, classes);
   }
@@ -45,7 +45,7 @@ export class Classifier implements Disposable {
    */
   static async load(engine: Engine, path: string, given?: ModelFile<ClassifierSpec>, { newHead = false, seed = 0, keyNames }: LoadOptions = {}): Promise<Classifier> {
     const { spec, classes } = given ?? (await Classifier.describe(engine, path));
-    const classifier = await Classifier.create(engine, spec, classes, seed).catch((error) => {
+    const classifier = await Classifier.create(engine, spec, classes, newHead ? seed : null).catch((error) => {
       throw given ? error : damagedDescription(path, error);
     });
     await engine.run((core) => core.loadWeights(classifier.handle, path, { newHead, ...(keyNames && { keyNames }) }));
@@ -100,8 +100,8 @@ export class Generator implements Disposable {
     readonly classes: readonly string[],
   ) {}
 
-  /** A new one with random weights from `seed`; with `autoencoder` it works on the latents of that. */
-  static async create(engine: Engine, spec: DenoiserSpec, classes: readonly string[], seed: number, autoencoder: Autoencoder | null = null): Promise<Generator> {
+  /** A new one with random weights from `seed`, null as above; with `autoencoder` it works on the latents of that. */
+  static async create(engine: Engine, spec: DenoiserSpec, classes: readonly string[], seed: number | null, autoencoder: Autoencoder | null = null): Promise<Generator> {
     const handle = await engine.run((core) => core.createDenoiser({ ...spec, device: engine.device, seed }, autoencoder?.handle ?? null));
     return new Generator(engine, handle, spec, classes);
   }
@@ -109,7 +109,7 @@ export class Generator implements Disposable {
   /** Loads a generator that sparring wrote. Errors as of `Classifier.load`. */
   static async load(engine: Engine, path: string): Promise<Generator> {
     const { spec, classes } = await readModelFile<DenoiserSpec>(engine, path, 'generator');
-    const generator = await Generator.create(engine, spec, classes, 0).catch((error) => {
+    const generator = await Generator.create(engine, spec, classes, null).catch((error) => {
       throw damagedDescription(path, error);
     });
     await engine.run((core) => core.loadWeights(generator.handle, path, { newHead: false }));
@@ -147,7 +147,7 @@ export class Autoencoder implements Disposable {
     readonly spec: AutoencoderSpec,
   ) {}
 
-  static async create(engine: Engine, spec: AutoencoderSpec, seed: number): Promise<Autoencoder> {
+  static async create(engine: Engine, spec: AutoencoderSpec, seed: number | null): Promise<Autoencoder> {
     const handle = await engine.run((core) => core.createAutoencoder({ ...spec, device: engine.device, seed }));
     return new Autoencoder(engine, handle, spec);
   }
@@ -158,7 +158,7 @@ export class Autoencoder implements Disposable {
    */
   static async load(engine: Engine, path: string, given?: AutoencoderSpec): Promise<Autoencoder> {
     const spec = given ?? parseDescription<AutoencoderSpec>(path, await readMetadata(engine, path, 'autoencoder'), specKey);
-    const autoencoder = await Autoencoder.create(engine, spec, 0).catch((error) => {
+    const autoencoder = await Autoencoder.create(engine, spec, null).catch((error) => {
       throw given ? error : damagedDescription(path, error);
     });
     const keyNames = given && autoencoderKeyNames(given, await engine.run((core) => core.inspectWeights(path)));

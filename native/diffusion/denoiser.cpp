@@ -4,6 +4,7 @@
 
 #include "error.h"
 #include "models/classifier.h"
+#include "models/initialisation.h"
 #include "ops/resize.h"
 
 namespace sparring {
@@ -15,7 +16,7 @@ void require(bool fits, const std::string& problem) {
 
 }  // namespace
 
-Denoiser::Denoiser(DenoiserOptions options, at::Device device, uint64_t seed, std::shared_ptr<Autoencoder> autoencoder)
+Denoiser::Denoiser(DenoiserOptions options, at::Device device, std::optional<uint64_t> seed, std::shared_ptr<Autoencoder> autoencoder)
     : options_(std::move(options)), device_(device), schedule_(options_.schedule), autoencoder_(std::move(autoencoder)) {
   const auto& unet = options_.unet;
   const auto channels = autoencoder_ ? autoencoder_->latent_channels() : 3;
@@ -25,7 +26,7 @@ Denoiser::Denoiser(DenoiserOptions options, at::Device device, uint64_t seed, st
           c10::str("expected a U-Net of ", options_.num_classes, " classes, found ", classes, "."));
   const auto divisor = (autoencoder_ ? autoencoder_->downsampling() : 1) << (unet.block_channels().size() - 1);
   require(options_.draw_size % divisor == 0, c10::str("expected images whose side is a multiple of ", divisor, " px, found ", options_.draw_size, " px."));
-  torch::manual_seed(seed);
+  const Initialisation initialisation(seed);
   net_ = UNet(unet);
   net_->to(device_);
   to_channels_last(*net_);
@@ -90,6 +91,7 @@ at::Tensor Denoiser::text_of(const at::Tensor& classes, at::ScalarType dtype) co
 }
 
 UNet Denoiser::copy_network() const {
+  const Initialisation none(std::nullopt);
   UNet copy(options_.unet);
   copy->to(device_);
   to_channels_last(*copy);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <torch/torch.h>
@@ -29,7 +30,8 @@ struct DenoiserOptions {
 class Denoiser {
  public:
   // Without an autoencoder the U-Net works on the images themselves. Throws Error "config" if the parts do not fit.
-  Denoiser(DenoiserOptions options, at::Device device, uint64_t seed, std::shared_ptr<Autoencoder> autoencoder = nullptr);
+  // Without a seed the weights are left as they come, for loading; see models/initialisation.h.
+  Denoiser(DenoiserOptions options, at::Device device, std::optional<uint64_t> seed, std::shared_ptr<Autoencoder> autoencoder = nullptr);
 
   // x_t: [B, C, h, w], timesteps: [B] int64, classes: [B] int64 (num_classes = null class) -> output of the network
   // [B, C, h, w] fp32. The trained module; gradients reach its weights.

@@ -21,6 +21,10 @@ class MappedFile {
   char* data() const { return data_; }
   std::size_t size() const { return size_; }
 
+  // Gives the memory of the whole pages among these bytes back to the system. What was written to them is lost; what is
+  // read from them is read from the file again. Bytes that are not of this file are left alone.
+  void release(const void* bytes, std::size_t count) const;
+
  private:
   char* data_ = nullptr;  // null for an empty file
   std::size_t size_ = 0;

@@ -109,6 +109,50 @@ uint64_t JsonReader::read_unsigned() {
   return value;  // a fraction or an exponent fails at the caller, which expects ',' or ']'
 }
 
+void JsonReader::skip_value(int depth) {
+  skip_space();
+  if (depth == 0) fail("values nested too deep");
+  const char c = at_ < text_.size() ? text_[at_] : '\0';
+  if (c == '{') {
+    read_object([&](const std::string&) { skip_value(depth - 1); });
+  } else if (c == '[') {
+    ++at_;
+    if (accept(']')) return;
+    do skip_value(depth - 1);
+    while (accept(','));
+    expect(']', "',' or ']' in an array");
+  } else if (c == '"') {
+    read_string();
+  } else if (c == '-' || is_digit(c)) {
+    skip_number();
+  } else {
+    for (const std::string_view word : {"true", "false", "null"}) {
+      if (!text_.substr(at_).starts_with(word)) continue;
+      at_ += word.size();
+      return;
+    }
+    fail("expected a value");
+  }
+}
+
+void JsonReader::skip_number() {
+  const auto digits = [&] {
+    const std::size_t start = at_;
+    while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
+    if (at_ == start) fail("expected a digit");
+  };
+  const auto next_is = [&](std::string_view characters) { return at_ < text_.size() && characters.find(text_[at_]) != characters.npos; };
+  if (next_is("-")) ++at_;
+  if (next_is("0")) ++at_;  // a digit after it fails at the caller, which expects ',' or an end
+  else digits();
+  if (next_is(".")) ++at_, digits();
+  if (next_is("eE")) {
+    ++at_;
+    if (next_is("+-")) ++at_;
+    digits();
+  }
+}
+
 std::string JsonReader::read_string() {
   expect('"', "a string");
   std::string out;

@@ -1,4 +1,5 @@
-// The part of JSON (RFC 8259) that safetensors headers are made of: objects, strings, and arrays of unsigned integers.
+// JSON (RFC 8259) as safetensors headers and the indexes of shards need it: objects, strings and arrays of unsigned integers
+// are read, anything else can be passed over.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,9 @@ class JsonReader {
   // Reads an array of at most `limit` integers in [0, 2^64).
   std::vector<uint64_t> read_unsigned_array(std::size_t limit);
 
+  // Passes over a value of any kind, nested at most `depth` deep.
+  void skip_value(int depth = 16);
+
   // Requires that only white space is left.
   void read_end();
 
@@ -42,6 +46,7 @@ class JsonReader {
   bool accept(char expected);
   void expect(char expected, const char* what);
   uint64_t read_unsigned();
+  void skip_number();
   uint32_t read_hex4();
   void read_escape(std::string& out);
   void read_utf8(std::string& out);

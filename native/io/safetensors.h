@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,12 +13,20 @@
 
 namespace sparring {
 
+class MappedFile;
+
 using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 
 struct SafetensorsFile {
-  std::string path;
+  std::string path;                // as messages call it
+  std::vector<std::string> files;  // what was read: the path itself, or an index and its shards
   std::map<std::string, std::string> metadata;
   NamedTensors tensors;  // in name order, on the CPU
+  std::vector<std::shared_ptr<MappedFile>> mappings;  // whose memory the tensors borrow
+
+  // To be called when a tensor has been used, so that reading a large file takes little memory: what the tensor borrows is
+  // given back, and read from the file again if it is used again.
+  void release(const at::Tensor& tensor) const;
 };
 
 // Maps the file and checks its whole layout before returning; no tensor data is read yet. The tensors borrow the

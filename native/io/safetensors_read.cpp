@@ -200,11 +200,15 @@ at::Tensor borrow(const std::shared_ptr<MappedFile>& file, char* data, const Ent
 
 }  // namespace
 
+void SafetensorsFile::release(const at::Tensor& tensor) const {
+  for (const auto& mapping : mappings) mapping->release(tensor.const_data_ptr(), tensor.nbytes());
+}
+
 SafetensorsFile read_safetensors(const std::string& path) {
   const auto file = std::make_shared<MappedFile>(path);
   const std::string_view content(file->data(), file->size());
   const auto header = find_header(path, content);
-  SafetensorsFile result{.path = path, .metadata = {}, .tensors = {}};
+  SafetensorsFile result{.path = path, .files = {path}, .metadata = {}, .tensors = {}, .mappings = {file}};
   auto entries = read_header(path, header, result.metadata);
   const uint64_t data_begin = kLengthBytes + header.size();
   check_layout(path, entries, file->size() - data_begin);

@@ -49,7 +49,12 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
     return std::any_of(optional.begin(), optional.end(), [&](const std::string& part) { return name.starts_with(part + "."); });
   };
   std::vector<std::string> missing, misshapen, unexpected;
-  std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // (target, source)
+  struct Copy {
+    at::Tensor target;
+    KeySource source;
+    std::vector<at::Tensor> parts;
+  };
+  std::vector<Copy> copies;
   for (const auto& [name, target] : state_dict(module)) {
     const auto source = source_of(key_names, name);
     const auto sizes = source.part_sizes(target.sizes());
@@ -63,11 +68,11 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
       const bool fits_shape = part->second.sizes() == sizes, fits_kind = same_kind(target, part->second);
       const auto other = !fits_shape && fits_kind ? resampled(grids, name, source, part->second, target.sizes()) : at::Tensor();
       if (fits_shape && fits_kind) parts.push_back(part->second);
-      else if (other.defined()) copies.emplace_back(target, other);
+      else if (other.defined()) copies.push_back({target, {{part_name}}, {other}});
       else if (fits_shape || !is_optional(name)) misshapen.push_back(part_name + ": expected " + describe(target.scalar_type(), sizes) + ", found " + describe(part->second));
       sources.erase(part);
     }
-    if (parts.size() == source.names.size()) copies.emplace_back(target, source.assemble(parts, target.sizes()));
+    if (parts.size() == source.names.size()) copies.push_back({target, source, parts});
   }
   for (const auto& [name, tensor] : sources) {
     if (!is_ignored(key_names, name)) unexpected.push_back(name + ": " + describe(tensor));
@@ -81,7 +86,10 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
     throw Error("weights", message, "Choose the architecture, sizes and number of classes that the file was made for.");
   }
   const torch::NoGradGuard no_grad;
-  for (auto& [target, source] : copies) target.copy_(source);
+  for (auto& [target, source, parts] : copies) {
+    target.copy_(source.assemble(parts, target.sizes()));
+    for (const auto& part : parts) file.release(part);
+  }
 }
 
 }  // namespace sparring

@@ -1,6 +1,7 @@
 #include "models/autoencoder.h"
 
 #include "models/classifier.h"
+#include "models/initialisation.h"
 
 namespace sparring {
 namespace {
@@ -10,7 +11,8 @@ struct Overloaded : Cases... {
   using Cases::operator()...;
 };
 
-std::variant<AutoencoderKL, VQGAN, TAESD> make_network(const AutoencoderOptions& options, at::Device device) {
+std::variant<AutoencoderKL, VQGAN, TAESD> make_network(const AutoencoderOptions& options, at::Device device, std::optional<uint64_t> seed) {
+  const Initialisation initialisation(seed);
   using Network = std::variant<AutoencoderKL, VQGAN, TAESD>;
   auto network = std::visit(Overloaded{[](const AutoencoderKLOptions& kl) -> Network { return AutoencoderKL(kl); },
                                        [](const VQGANOptions& vqgan) -> Network { return VQGAN(vqgan); },
@@ -27,8 +29,8 @@ std::variant<AutoencoderKL, VQGAN, TAESD> make_network(const AutoencoderOptions&
 
 }  // namespace
 
-Autoencoder::Autoencoder(AutoencoderOptions options, at::Device device, uint64_t seed)
-    : options_(std::move(options)), device_(device), net_((torch::manual_seed(seed), make_network(options_, device))) {}
+Autoencoder::Autoencoder(AutoencoderOptions options, at::Device device, std::optional<uint64_t> seed)
+    : options_(std::move(options)), device_(device), net_(make_network(options_, device, seed)) {}
 
 at::Tensor Autoencoder::encode(const at::Tensor& images, at::ScalarType dtype, const at::Tensor& noise) {
   TORCH_CHECK(!noise.defined() || has_posterior(), "Autoencoder: only a KL autoencoder has a posterior to draw from");
@@ -50,6 +52,13 @@ torch::nn::Module& Autoencoder::module() const {
   return std::visit([](const auto& net) -> torch::nn::Module& { return *net.ptr(); }, net_);
 }
 
+at::Tensor Autoencoder::reconstruct(const at::Tensor& images) {
+  return std::visit(Overloaded{[&](AutoencoderKL& kl) { return kl->decode(kl->encode(images, {})); },
+                               [&](VQGAN& vqgan) { return vqgan->decode(vqgan->quantise(vqgan->encode(images)).latents); },
+                               [&](TAESD& taesd) { return taesd->decode(taesd->encode(images)); }},
+                    net_);
+}
+
 int64_t Autoencoder::latent_channels() const {
   return std::visit(Overloaded{[](const AutoencoderKLOptions& kl) { return kl.shape().latent_channels(); },
                                [](const VQGANOptions& vqgan) { return vqgan.code_channels(); },
@@ -66,7 +75,7 @@ int64_t Autoencoder::downsampling() const {
 
 Autoencoder::Network& Autoencoder::frozen(at::ScalarType dtype) {
   if (!frozen_ || frozen_dtype_ != dtype) {
-    frozen_ = std::make_unique<Network>(make_network(options_, device_));
+    frozen_ = std::make_unique<Network>(make_network(options_, device_, std::nullopt));
     std::visit(
         [&](auto& net) {
           copy_weights(module(), *net);

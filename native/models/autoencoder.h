@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include <torch/torch.h>
@@ -17,7 +18,8 @@ using AutoencoderOptions = std::variant<AutoencoderKLOptions, VQGANOptions, TAES
 
 class Autoencoder {
  public:
-  Autoencoder(AutoencoderOptions options, at::Device device, uint64_t seed);
+  // Without a seed the weights are left as they come, for loading; see initialisation.h.
+  Autoencoder(AutoencoderOptions options, at::Device device, std::optional<uint64_t> seed);
 
   // images: [B, 3, H, W] fp32 in -1..1, H and W multiples of downsampling() -> latents [B, C, h, w] fp32: of a KL
   // autoencoder scaled for diffusion, the mode of the posterior or, with `noise` [B, C, h, w], a draw from it; of TAESD
@@ -35,6 +37,8 @@ class Autoencoder {
   void touch() { frozen_.reset(); }
 
   torch::nn::Module& module() const;
+  // Images to latents, to the nearest codes of a VQGAN, and back, by the network itself instead of its frozen copy.
+  at::Tensor reconstruct(const at::Tensor& images);
   int64_t latent_channels() const;
   int64_t downsampling() const;  // side of an image over side of its latents
   at::Device device() const { return device_; }

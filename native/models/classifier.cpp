@@ -1,6 +1,7 @@
 #include "models/classifier.h"
 
 #include "error.h"
+#include "models/initialisation.h"
 #include "ops/resize.h"
 
 namespace sparring {
@@ -28,7 +29,9 @@ void copy_weights(const torch::nn::Module& from, torch::nn::Module& to) {
 void to_channels_last(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   for (auto& parameter : module.parameters()) {
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+    if (parameter.dim() != 4) continue;
+    const auto layout = at::MemoryFormat::ChannelsLast;
+    parameter.set_data(Initialisation::draws() ? parameter.contiguous(layout) : at::empty_like(parameter, layout));
   }
 }
 
@@ -53,8 +56,8 @@ Classifier::Classifier(ClassifierOptions options, at::Device device, const std::
   script_ = std::make_shared<ScriptNetwork>(torchscript, device_, options_.input_size, options_.num_classes);
 }
 
-Classifier::Classifier(ClassifierOptions options, at::Device device, uint64_t seed) : Classifier(std::move(options), device) {
-  torch::manual_seed(seed);  // initialisation is the only use of the global generator
+Classifier::Classifier(ClassifierOptions options, at::Device device, std::optional<uint64_t> seed) : Classifier(std::move(options), device) {
+  const Initialisation initialisation(seed);
   net_ = network_of(options_);
   module().to(device_);
   to_channels_last(module());
@@ -93,6 +96,7 @@ at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType d
 }
 
 torch::nn::AnyModule Classifier::copy_network() const {
+  const Initialisation none(std::nullopt);
   auto copy = network_of(options_);
   copy.ptr()->to(device_);
   to_channels_last(*copy.ptr());

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <torch/torch.h>
@@ -23,7 +24,8 @@ struct ClassifierOptions {
 
 class Classifier {
  public:
-  Classifier(ClassifierOptions options, at::Device device, uint64_t seed);
+  // Without a seed the weights are left as they come, for loading; see initialisation.h.
+  Classifier(ClassifierOptions options, at::Device device, std::optional<uint64_t> seed);
 
   // One whose network is that of a TorchScript file: it can be neither trained nor saved.
   Classifier(ClassifierOptions options, at::Device device, const std::string& torchscript);

@@ -130,8 +130,8 @@ void register_gradients(Api& api) {
 void register_autoencoders(Api& api) {
   api.add_async("createAutoencoder", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    return [spec = autoencoder_options(options), on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
-      auto model = std::make_shared<Autoencoder>(spec, on, static_cast<uint64_t>(seed));
+    return [spec = autoencoder_options(options), on = device(options), seed = seed(options)](const JobContext&) -> Finish {
+      auto model = std::make_shared<Autoencoder>(spec, on, seed);
       return [model](Napi::Env env) { return wrap(env, model); };
     };
   });

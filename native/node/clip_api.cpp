@@ -1,6 +1,7 @@
 #include <torch/torch.h>
 
 #include "diffusion/denoiser.h"
+#include "models/initialisation.h"
 #include "models/zero_shot.h"
 #include "node/api.h"
 #include "node/network_checks.h"
@@ -45,8 +46,8 @@ at::Tensor tokens(const Napi::Value& value, const ClipTextImpl& encoder) {
 void register_clip(Api& api) {
   api.add_async("createTextEncoder", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    return [spec = text_options(options), on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
-      torch::manual_seed(static_cast<uint64_t>(seed));
+    return [spec = text_options(options), on = device(options), seed = seed(options)](const JobContext&) -> Finish {
+      const Initialisation initialisation(seed);
       auto encoder = std::make_shared<ClipTextImpl>(spec);
       encoder->to(on);
       return [encoder](Napi::Env env) { return wrap(env, encoder); };

@@ -3,6 +3,7 @@
 
 #include "diffusion/sampler.h"
 #include "io/state_dict.h"
+#include "io/weights.h"
 #include "models/classifier.h"
 #include "node/diffusion_options.h"
 #include "node/fields.h"
@@ -76,7 +77,7 @@ void register_diffusion_inspection(Api& api) {
     return [spec, path = node::text(options, "weights"), x = floats(options.Get("x"), {batch, spec.channels(), size, size}), timesteps, classes, text,
             direction = floats(options.Get("direction"), {batch, spec.channels(), size, size}), dtype = precision(options)](const JobContext&) -> Finish {
       UNet net(spec);
-      load_into(*net, read_safetensors(path));
+      load_into(*net, read_weights(path));
       net->merge_upsamplers(dtype);
       freeze(*net, dtype);
       std::vector<at::Tensor> inputs{x.clone().requires_grad_(true)};

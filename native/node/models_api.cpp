@@ -3,9 +3,8 @@
 #include <torch/torch.h>
 
 #include "io/state_dict.h"
-#include "models/autoencoder.h"
-#include "models/classifier.h"
-#include "models/clip_text.h"
+#include "io/weights.h"
+#include "node/any_model.h"
 #include "node/api.h"
 #include "node/architectures.h"
 #include "node/diffusion_options.h"
@@ -48,39 +47,6 @@ ClassifierOptions classifier_options(const Napi::Object& options) {
     require(result.input_size % vit->patch() == 0, "patch must divide the side of the input.");
   }
   return result;
-}
-
-// Any network, for the verbs that treat all alike.
-struct AnyModel {
-  std::shared_ptr<Classifier> classifier = nullptr;
-  std::shared_ptr<Denoiser> denoiser = nullptr;
-  std::shared_ptr<Autoencoder> autoencoder = nullptr;
-  std::shared_ptr<ClipTextImpl> text_encoder = nullptr;
-
-  torch::nn::Module& module() const {
-    if (text_encoder) return *text_encoder;
-    if (autoencoder) return autoencoder->module();
-    return classifier ? classifier->module() : denoiser->module();
-  }
-  int64_t parameter_count() const {
-    if (classifier) return classifier->parameter_count();
-    int64_t count = 0;
-    for (const auto& parameter : module().parameters()) count += parameter.numel();
-    return count;
-  }
-  void touch() const {
-    if (classifier) classifier->touch();
-    if (denoiser) denoiser->touch();
-    if (autoencoder) autoencoder->touch();
-  }
-};
-
-AnyModel any_model(const Napi::Value& value) {
-  auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
-  if (dynamic_cast<Handle<Denoiser>*>(base)) return {.denoiser = unwrap<Denoiser>(value, "denoiser")};
-  if (dynamic_cast<Handle<Autoencoder>*>(base)) return {.autoencoder = unwrap<Autoencoder>(value, "autoencoder")};
-  if (dynamic_cast<Handle<ClipTextImpl>*>(base)) return {.text_encoder = unwrap<ClipTextImpl>(value, "text encoder")};
-  return {.classifier = unwrap<Classifier>(value, "classifier")};
 }
 
 std::vector<std::string> texts(const Napi::Object& options, const char* key) {
@@ -127,7 +93,10 @@ Napi::Value describe(Napi::Env env, const SafetensorsFile& file) {
     item.Set("dtype", c10::toString(tensor.scalar_type()));
     tensors.Set(i, item);
   }
+  auto files = Napi::Array::New(env, file.files.size());
+  for (uint32_t i = 0; i < file.files.size(); ++i) files.Set(i, file.files[i]);
   auto result = Napi::Object::New(env);
+  result.Set("files", files);
   result.Set("metadata", metadata);
   result.Set("tensors", tensors);
   return result;
@@ -145,8 +114,8 @@ at::ScalarType storage_dtype(const std::string& name) {
 void register_models(Api& api) {
   api.add_async("createClassifier", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    return [spec = classifier_options(options), on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
-      auto classifier = std::make_shared<Classifier>(spec, on, static_cast<uint64_t>(seed));
+    return [spec = classifier_options(options), on = device(options), seed = seed(options)](const JobContext&) -> Finish {
+      auto classifier = std::make_shared<Classifier>(spec, on, seed);
       return [classifier](Napi::Env env) { return wrap(env, classifier); };
     };
   });
@@ -164,8 +133,8 @@ void register_models(Api& api) {
   api.add_async("createDenoiser", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
     const auto autoencoder = info[1].IsNull() ? nullptr : unwrap<Autoencoder>(info[1], "autoencoder");
-    return [spec = denoiser_options(options), autoencoder, on = device(options), seed = integer(options, "seed")](const JobContext&) -> Finish {
-      auto denoiser = std::make_shared<Denoiser>(spec, on, static_cast<uint64_t>(seed), autoencoder);
+    return [spec = denoiser_options(options), autoencoder, on = device(options), seed = seed(options)](const JobContext&) -> Finish {
+      auto denoiser = std::make_shared<Denoiser>(spec, on, seed, autoencoder);
       return [denoiser](Napi::Env env) { return wrap(env, denoiser); };
     };
   });
@@ -187,7 +156,7 @@ void register_models(Api& api) {
 
   api.add_async("inspectWeights", 1, [](const Napi::CallbackInfo& info) -> Work {
     return [path = info[0].ToString().Utf8Value()](const JobContext&) -> Finish {
-      auto file = read_safetensors(path);
+      auto file = read_weights(path);
       return [file](Napi::Env env) { return describe(env, file); };
     };
   });
@@ -204,7 +173,7 @@ void register_models(Api& api) {
       if (boolean(options, "newHead")) optional = head_names(architecture);
     }
     return [model, path = info[1].ToString().Utf8Value(), optional, names = key_names(options.Get("keyNames")), grids](const JobContext&) -> Finish {
-      load_into(model.module(), read_safetensors(path), optional, names, grids);
+      load_into(model.module(), read_weights(path), optional, names, grids);
       model.touch();
       return finish_nothing();
     };

@@ -25,6 +25,11 @@ int64_t integer(const Napi::Object& object, const char* key) {
   return static_cast<int64_t>(value);
 }
 
+std::optional<uint64_t> seed(const Napi::Object& object) {
+  if (object.Get("seed").IsNull()) return std::nullopt;
+  return static_cast<uint64_t>(integer(object, "seed"));
+}
+
 bool boolean(const Napi::Object& object, const char* key) {
   const Napi::Value value = object.Get(key);
   if (!value.IsBoolean()) mismatch(key, "true or false", value);

@@ -2,6 +2,7 @@
 // or mistyped field is an error of the caller and is named.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ int64_t integer(const Napi::Object& object, const char* key);
 bool boolean(const Napi::Object& object, const char* key);
 std::string text(const Napi::Object& object, const char* key);
 Napi::Object object(const Napi::Object& object, const char* key);
+std::optional<uint64_t> seed(const Napi::Object& object);                    // under key "seed"; null: see models/initialisation.h
 std::vector<int64_t> integers(const Napi::Object& object, const char* key);  // array or typed array
 at::ScalarType precision(const Napi::Object& object);                        // "fp32" | "bf16" under key "precision"
 at::Device device(const Napi::Object& object);                               // "cpu" | "cuda" | "cuda:1" under key "device"

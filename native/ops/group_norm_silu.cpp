@@ -1,5 +1,7 @@
 #include "ops/group_norm_silu.h"
 
+#include <ATen/record_function.h>
+
 #include "ops/cpu/group_norm_silu_kernel.h"
 
 namespace sparring {
@@ -53,7 +55,17 @@ at::Tensor group_norm_silu(const at::Tensor& x, int64_t groups, const at::Tensor
                   bias.numel() == x.size(1),
               "group_norm_silu: expected x [B, C, H, W], C a multiple of groups, weight and bias [C]; found x ",
               x.sizes(), ", groups ", groups, ", weight ", weight.sizes(), ", bias ", bias.sizes());
-  if (has_kernel(x, weight, bias)) return GroupNormSilu::apply(x, weight, bias, groups, eps, silu);
+  if (has_kernel(x, weight, bias)) {
+    at::RecordFunction record(at::RecordScope::FUNCTION);  // so that a profiler sees one operation
+    std::vector<c10::IValue> inputs;
+    if (record.isActive()) {
+      inputs = {x, weight, bias};
+      record.before("sparring::group_norm_silu", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
+    }
+    const auto y = GroupNormSilu::apply(x, weight, bias, groups, eps, silu);
+    if (record.needsOutputs()) record.setOutputs(std::vector<c10::IValue>{y});
+    return y;
+  }
   const auto type = x.scalar_type();
   const auto y = at::group_norm(x, groups, weight.to(type), bias.to(type), eps);
   return silu ? at::silu(y) : y;

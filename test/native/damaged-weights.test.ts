@@ -5,10 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { stream } from '../../lib/data/random.js';
-import { SparringError } from '../../lib/errors.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
-import { encodeSafetensors, safetensorsBytes } from '../support/safetensors.js';
+import { safetensorsBytes } from '../support/safetensors.js';
 import { denoiserSpec, failure, openEngine, randomImages, temporaryFolder, tinyClassifier } from '../support/tiny.js';
 
 const engine = await openEngine();
@@ -106,7 +104,7 @@ for (const [name, { bytes, says }] of Object.entries(damaged)) {
 
 test('what is not a file is an error of the file system', async () => {
   execFileSync('mkfifo', [at('pipe')]);
-  for (const path of [at('missing.safetensors'), folder, at('pipe'), '/dev/null', join(write('a-file', valid), 'inside')]) {
+  for (const path of [at('missing.safetensors'), at('pipe'), '/dev/null', join(write('a-file', valid), 'inside')]) {
     assert.match((await failure(() => inspect(path), 'io')).message, path);
   }
   if (process.getuid!() !== 0) { // root may read everything
@@ -156,39 +154,6 @@ test('a description of the network that cannot be: one error that names the file
     const error = await failure(async () => (kind === 'classifier' ? Classifier.load(engine, path) : Generator.load(engine, path)), 'weights');
     assert.ok(error.message.startsWith(`${path}: the description of its network is damaged: `), `${metadata['sparring.spec']}: ${error.message}`);
   }
-});
-
-test('2,000 random changes of a header: each file loads or is refused', async () => {
-  const random = stream(1, 'mutations');
-  const bases = [
-    encodeSafetensors({ a: { dtype: 'F32', shape: [2, 3], values: new Float32Array(6) } }, { format: 'pt' }),
-    encodeSafetensors({
-      'conv.weight': { dtype: 'F32', shape: [2, 1, 3, 3], values: new Float32Array(18) },
-      count: { dtype: 'I64', shape: [], values: new Float64Array(1) },
-      empty: { dtype: 'F64', shape: [0, 7], values: new Float64Array(0) },
-    }),
-  ];
-  const pieces = ['{', '}', '[', ']', ',', ':', '"', '\\', '0', '1', '8', '-1', '64', '18446744073709551615', '"F16"', '"shape"', '\u0000', '\\u0000', 'null'];
-  let loaded = 0, refused = 0;
-  for (let i = 0; i < 2000; i++) {
-    const base = bases[i % 2], end = 8 + Number(base.readBigUInt64LE(0));
-    let header = base.subarray(8, end);
-    for (let change = random.integer(3); change >= 0; change--) {
-      const place = random.integer(header.length), kind = random.integer(3);
-      const inserted = kind === 0 ? Buffer.of(random.integer(256)) : kind === 1 ? Buffer.from(pieces[random.integer(pieces.length)]) : Buffer.alloc(0);
-      header = Buffer.concat([header.subarray(0, place), inserted, header.subarray(place + random.integer(3))]);
-    }
-    const file = Buffer.concat([safetensorsBytes(header), base.subarray(end)]);
-    const path = write('mutated.safetensors', random.integer(10) === 0 ? file.subarray(0, random.integer(file.length)) : file);
-    try {
-      await inspect(path);
-      loaded++;
-    } catch (error) {
-      assert.ok(error instanceof SparringError && error.code === 'weights' && error.message.includes(path), `change ${i}: ${String(error)}`);
-      refused++;
-    }
-  }
-  assert.ok(loaded > 20 && refused > 1000, `${loaded} loaded, ${refused} refused`); // both happen
 });
 
 test.run();

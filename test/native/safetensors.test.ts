@@ -72,6 +72,7 @@ test('inspection lists names, shapes and types', async () => {
     empty: { dtype: 'F64', shape: [0, 4], values: new Float64Array(0) },
   }, { format: 'pt' }));
   assert.equal(await inspect(path), {
+    files: [path],
     metadata: { format: 'pt' },
     tensors: [
       { name: 'a', shape: [], dtype: 'Long' },

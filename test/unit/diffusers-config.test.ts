@@ -1,11 +1,9 @@
 /** Config files of diffusers: what published checkpoints say, and what is refused. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { readDiffusersFile, schedulerConfig, unetConfig } from '../../lib/config/diffusers.js';
-import { failure, temporaryFolder } from '../support/tiny.js';
+import { schedulerConfig, unetConfig } from '../../lib/config/diffusers.js';
+import { failure } from '../support/tiny.js';
 
 const stableDiffusion1 = {
   _class_name: 'UNet2DConditionModel', _diffusers_version: '0.6.0', act_fn: 'silu', attention_head_dim: 8, block_out_channels: [320, 640, 1280, 1280],
@@ -53,12 +51,6 @@ test('a scheduler is read for the sampler that it names, or for another', () => 
   assert.equal([other.sampler, other.prediction, other.clip], [{ kind: 'ddpm', spacing: 'leading', variance: 'fixed-large' }, 'v', 2]);
 });
 
-test('the infinity that Python writes is read', () => {
-  const path = join(temporaryFolder(), 'scheduler_config.json');
-  writeFileSync(path, '{ "_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity }');
-  assert.is(schedulerConfig(readDiffusersFile(path), path).sampler.kind, 'dpm-solver++-2m');
-});
-
 test('what would change the result and is not supported is refused', async () => {
   const refusals: [() => unknown, RegExp][] = [
     [() => schedulerConfig({ ...pndm, _class_name: 'HeunDiscreteScheduler' }, 'f'), /^f: _class_name: expected one of DDIMScheduler, .*, found "HeunDiscreteScheduler"\.$/],
@@ -76,7 +68,6 @@ test('what would change the result and is not supported is refused', async () =>
     [() => unetConfig({ ...stableDiffusion1, attention_head_dim: [8, 8] }, 'f'), /^f: attention_head_dim: expected 4 entries, found 2\.$/],
     [() => unetConfig({ ...stableDiffusion1, block_out_channels: undefined }, 'f'), /^f: block_out_channels: expected array, found nothing\.$/],
     [() => unetConfig({ ...stableDiffusion1, sample_size: [64, 32] }, 'f'), /^f: sample_size: expected a square/],
-    [() => readDiffusersFile('/no/such/file'), /^\/no\/such\/file: cannot be read \(ENOENT\)\.$/],
   ];
   for (const [work, message] of refusals) assert.match((await failure(async () => work(), 'config')).message, message);
 });
