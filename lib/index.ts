@@ -22,6 +22,13 @@ export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
 export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, StepResult } from './native/contract.js';
 
+// Weights on disk
+export { listNetworks, type ListedNetwork } from './models/catalog.js';
+export { convertModel } from './models/convert.js';
+export { inspectModel, type Inspection } from './models/inspect.js';
+export { verifyModel, type Verification } from './models/verify.js';
+export type { Description } from './models/open.js';
+
 // CLIP
 export { zeroShotClassifier, type ZeroShotOptions } from './clip/zero-shot.js';
 export { ClipTokenizer } from './clip/tokenizer.js';

@@ -195,7 +195,8 @@ void fuzz_bits(const fs::path& path, const std::vector<std::string>& valid) {
       require(file && file->tensors.size() == original.tensors.size(), "a file with another bit in its data does not load");
       int64_t changed = 0;
       for (std::size_t i = 0; i < file->tensors.size(); ++i) {
-        const auto &[name, tensor] = file->tensors[i], &[old_name, old_tensor] = original.tensors[i];
+        const auto& [name, tensor] = file->tensors[i];
+        const auto& [old_name, old_tensor] = original.tensors[i];
         require(name == old_name && tensor.sizes() == old_tensor.sizes() && tensor.dtype() == old_tensor.dtype(), "another bit of the data changes a shape");
         changed += tensor.nbytes() > 0 && std::memcmp(tensor.data_ptr(), old_tensor.data_ptr(), tensor.nbytes()) != 0;
       }

@@ -1,0 +1,75 @@
+/** Loading does not draw random weights first, and takes the memory of the weights once. */
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { architecture, namedArchitectures } from '../../lib/config/architectures.js';
+import type { ClassifierSpec } from '../../lib/native/contract.js';
+import { Classifier } from '../../lib/native/models.js';
+import { openEngine, temporaryFolder, tinyClassifier } from '../support/tiny.js';
+
+const engine = await openEngine();
+const folder = temporaryFolder();
+const at = (name: string): string => join(folder, name);
+const spec: ClassifierSpec = { architecture: architecture.parse(namedArchitectures.vit_base_patch16), numClasses: 2, imageSize: 224, mean: [0, 0, 0], std: [1, 1, 1] };
+const classes = ['a', 'b'];
+
+test('weights are drawn with a seed and only with one', async () => {
+  const saved = async (name: string, seed: number | null, path?: string): Promise<Buffer> => {
+    using model = await Classifier.create(engine, { ...spec, architecture: architecture.parse({ family: 'resnet', width: 8, layers: [1, 1] }), imageSize: 32 }, classes, seed);
+    if (path) await engine.run((core) => core.loadWeights(model.handle, path, { newHead: false }));
+    await model.save(at(name));
+    return readFileSync(at(name));
+  };
+  const first = await saved('first.safetensors', 1);
+  assert.equal(await saved('again.safetensors', 1), first);
+  assert.not.equal(await saved('other.safetensors', 2), first);
+  assert.equal(await saved('loaded.safetensors', null, at('first.safetensors')), first);
+  assert.equal(await saved('over.safetensors', 2, at('first.safetensors')), first);
+  assert.equal(await saved('after.safetensors', 1), first, 'drawing goes on after a network without');
+});
+
+test('a new head is drawn from its seed', async () => {
+  using source = await tinyClassifier(engine, 1);
+  await source.save(at('two.safetensors'));
+  const heads: Buffer[] = [];
+  for (const seed of [5, 5, 6]) {
+    using model = await Classifier.load(engine, at('two.safetensors'), { spec: { ...source.spec, numClasses: 3 }, classes: ['a', 'b', 'c'] }, { newHead: true, seed });
+    await model.save(at('three.safetensors'));
+    heads.push(readFileSync(at('three.safetensors')));
+  }
+  assert.equal(heads[0], heads[1]);
+  assert.not.equal(heads[0], heads[2]);
+});
+
+/** Bytes of memory, mapped files included, by which this process has grown at most. */
+async function growth(work: () => Promise<unknown>): Promise<number> {
+  const status = (key: string): number => 1024 * Number(new RegExp(`${key}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))![1]);
+  writeFileSync('/proc/self/clear_refs', '5'); // the peak starts anew
+  const before = status('VmRSS');
+  await work();
+  return status('VmHWM') - before;
+}
+
+test('loading takes little more memory than the file is long', async () => {
+  const path = at('large.safetensors');
+  await (async () => {
+    using model = await Classifier.create(engine, spec, classes, 0);
+    await model.save(path);
+  })();
+  const size = statSync(path).size; // 343 MB
+  let loaded: Classifier | undefined;
+  const grown = await growth(async () => (loaded = await Classifier.load(engine, path)));
+  loaded![Symbol.dispose]();
+  assert.ok(grown <= 1.2 * size, `grown by ${(grown / 1e6).toFixed(0)} MB for a file of ${(size / 1e6).toFixed(0)} MB`);
+});
+
+test('building a network without weights takes next to no memory', async () => {
+  let built: Classifier | undefined;
+  const grown = await growth(async () => (built = await Classifier.create(engine, spec, classes, null)));
+  built![Symbol.dispose]();
+  assert.ok(grown < 30e6, `grown by ${(grown / 1e6).toFixed(0)} MB`);
+});
+
+test.run();
