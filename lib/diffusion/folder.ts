@@ -4,16 +4,17 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 
 import { openTextTower } from '../clip/open.js';
 import { openTokenizer, padTokenOf } from '../clip/vocabulary.js';
-import { autoencoderConfig } from '../config/diffusers-autoencoder.js';
-import { schedulerConfig, unetConfig } from '../config/diffusers.js';
 import { readJson } from '../config/json.js';
 import { SparringError } from '../errors.js';
 import type { Engine } from '../native/engine.js';
+import { z } from 'zod';
+import { autoencoderConfig } from './autoencoder-config.js';
 import type { PretrainedModel, PretrainedOptions } from './pretrained.js';
+import { schedulerConfig } from './scheduler-config.js';
+import { unetConfig } from './unet-config.js';
 
 /** Weights files of diffusers, the preferred first. */
 const weightFiles = ['diffusion_pytorch_model.safetensors', 'diffusion_pytorch_model.safetensors.index.json', 'diffusion_pytorch_model.fp16.safetensors', 'diffusion_pytorch_model.fp16.safetensors.index.json'];

@@ -5,7 +5,7 @@ import { z } from 'zod';
 
 import { describeClassifierFolder } from '../classifiers/folder.js';
 import { architectureProblem } from '../config/architectures.js';
-import { autoencoderConfig } from '../config/diffusers-autoencoder.js';
+import { autoencoderConfig } from '../diffusion/autoencoder-config.js';
 import { readJson } from '../config/json.js';
 import { SparringError } from '../errors.js';
 import type { AutoencoderSpec, ClassifierSpec, WeightsInfo } from '../native/contract.js';

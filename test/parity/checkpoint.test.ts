@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { autoencoderSpecs } from '../../lib/config/autoencoders.js';
-import { unetConfig } from '../../lib/config/diffusers.js';
+import { unetConfig } from '../../lib/diffusion/unet-config.js';
 import { pixelGenerator } from '../../lib/config/generators.js';
 import { unetKeyNames } from '../../lib/diffusion/checkpoint-keys.js';
 import { describeCheckpoint } from '../../lib/diffusion/checkpoint.js';

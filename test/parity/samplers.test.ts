@@ -2,7 +2,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { schedulerConfig } from '../../lib/config/diffusers.js';
+import { schedulerConfig } from '../../lib/diffusion/scheduler-config.js';
 import type { NoiseScheduleSpec, SamplerSpec } from '../../lib/native/contract.js';
 import { normals, relativeError, rows } from '../support/numeric.js';
 import { readGolden } from '../support/safetensors.js';

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { unetConfig } from '../../lib/config/diffusers.js';
+import { unetConfig } from '../../lib/diffusion/unet-config.js';
 import type { Precision, UNetSpec } from '../../lib/native/contract.js';
 import { relativeError } from '../support/numeric.js';
 import { encodeSafetensors, goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';

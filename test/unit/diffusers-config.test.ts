@@ -2,7 +2,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { schedulerConfig, unetConfig } from '../../lib/config/diffusers.js';
+import { schedulerConfig } from '../../lib/diffusion/scheduler-config.js';
+import { unetConfig } from '../../lib/diffusion/unet-config.js';
 import { failure } from '../support/tiny.js';
 
 const stableDiffusion1 = {

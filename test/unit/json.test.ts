@@ -7,7 +7,7 @@ import { z } from 'zod';
 
 import { openTokenizer } from '../../lib/clip/vocabulary.js';
 import { readJson } from '../../lib/config/json.js';
-import { schedulerConfig } from '../../lib/config/diffusers.js';
+import { schedulerConfig } from '../../lib/diffusion/scheduler-config.js';
 import { failure, temporaryFolder } from '../support/tiny.js';
 
 const folder = temporaryFolder();

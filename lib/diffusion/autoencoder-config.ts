@@ -1,9 +1,9 @@
 /** The config of an autoencoder of diffusers, `vae/config.json`, as our options. */
 import { z } from 'zod';
 
-import { any, check, notes, only } from './diffusers.js';
 import { SparringError } from '../errors.js';
 import type { AutoencoderSpec } from '../native/contract.js';
+import { any, check, notes, only } from './diffusers-config.js';
 
 const count = z.int().min(1);
 const shared = {
