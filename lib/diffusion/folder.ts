@@ -4,13 +4,13 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 
 import { openTextTower } from '../clip/open.js';
 import { openTokenizer, padTokenOf } from '../clip/vocabulary.js';
 import { readJson } from '../config/json.js';
 import { SparringError } from '../errors.js';
 import type { Engine } from '../native/engine.js';
-import { z } from 'zod';
 import { autoencoderConfig } from './autoencoder-config.js';
 import type { PretrainedModel, PretrainedOptions } from './pretrained.js';
 import { schedulerConfig } from './scheduler-config.js';
