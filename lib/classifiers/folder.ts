@@ -24,6 +24,11 @@ const readable = 'Of transformers the classifiers ViT, DeiT, DINOv2, ConvNeXt an
 const weightFiles = ['model.safetensors', 'model.safetensors.index.json'];
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
+const side = z.int().min(1).max(16384);
+const positive = triple.refine((values) => values.every((value) => value > 0), 'expected numbers above 0');
+/** `size` is a number, or one of several forms of an object; those that say nothing of one side do not count. */
+const size = z.union([side, z.object({ height: side, width: side }).refine(({ height, width }) => height === width, 'expected a square').transform(({ height }) => height), z.object({ shortest_edge: side }).transform(({ shortest_edge }) => shortest_edge)]);
+
 const timmConfig = z.object({
   architecture: z.string(),
   global_pool: z.enum(['token', 'avg']).optional(),
@@ -32,11 +37,11 @@ const timmConfig = z.object({
   pretrained_cfg: z.object({
     input_size: z.tuple([z.literal(3), z.int().min(1), z.int().min(1)]).refine(([, height, width]) => height === width, 'expected a square'),
     mean: triple,
-    std: triple,
+    std: positive,
   }),
 });
 
-const preprocessor = z.object({ image_mean: triple.optional(), image_std: triple.optional(), size: z.unknown().optional() });
+const preprocessor = z.object({ image_mean: triple.optional(), image_std: positive.optional(), size: size.optional() });
 
 export function isModelFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
@@ -61,20 +66,13 @@ async function readTransformers(engine: Engine, folder: string, path: string, we
   const preprocessing = join(folder, 'preprocessor_config.json');
   const { image_mean: mean, image_std: std, size } = existsSync(preprocessing) ? await readJson(preprocessing, preprocessor, readable) : {};
   const { tensors } = await engine.run((core) => core.inspectWeights(weights));
-  const inputSize = 'image_size' in config ? config.image_size : sideOf(size) ?? 224;
+  const inputSize = 'image_size' in config ? config.image_size : size ?? 224;
   const names = Object.entries(config.id2label ?? {}).sort(([a], [b]) => Number(a) - Number(b)).map(([, name]) => name);
   return {
     spec: { architecture: architectureOfTransformers(config), inputSize, mean: mean ?? imagenet.mean, std: std ?? imagenet.std },
     keyNames: transformersNames(config, tensors.map(({ name }) => name)),
     ...(names.length > 0 && { labels: names }),
   };
-}
-
-/** Of a preprocessor: a number, or one of several forms of an object. */
-function sideOf(size: unknown): number | undefined {
-  if (typeof size === 'number') return size;
-  const { height, shortest_edge: edge } = (size ?? {}) as { height?: number; shortest_edge?: number };
-  return height ?? edge;
 }
 
 async function readTimm(path: string): Promise<Omit<ClassifierFolder, 'weights'>> {

@@ -14,12 +14,12 @@ const transformer = {
   num_hidden_layers: count.default(12),
   num_attention_heads: count.default(12),
   hidden_act: z.literal('gelu').default('gelu'),
-  image_size: count.default(224),
+  image_size: count.max(16384).default(224),
   patch_size: count.default(16),
   num_channels: z.literal(3).default(3),
   qkv_bias: z.literal(true).default(true),
 };
-const vit = { ...transformer, intermediate_size: count.default(3072), layer_norm_eps: z.number().positive().default(1e-12) };
+const vit = { ...transformer, intermediate_size: count.default(3072), layer_norm_eps: z.number().positive().max(1e-3).default(1e-12) };
 
 /** Of a config file; strictness is the weights' matter: what the options leave out shows as a missing or unexpected tensor. */
 export const transformersClassifier = z.discriminatedUnion('model_type', [
@@ -29,7 +29,7 @@ export const transformersClassifier = z.discriminatedUnion('model_type', [
     model_type: z.literal('dinov2'),
     ...transformer,
     mlp_ratio: z.number().positive().default(4),
-    layer_norm_eps: z.number().positive().default(1e-6),
+    layer_norm_eps: z.number().positive().max(1e-3).default(1e-6),
     use_swiglu_ffn: z.literal(false).default(false),
   }),
   z.object({
@@ -38,7 +38,7 @@ export const transformersClassifier = z.discriminatedUnion('model_type', [
     depths: z.array(count).default([3, 3, 9, 3]),
     hidden_sizes: z.array(count).default([96, 192, 384, 768]),
     hidden_act: z.literal('gelu').default('gelu'),
-    layer_norm_eps: z.number().default(1e-12), // of the last norm only; ours has 1e-6 in all
+    layer_norm_eps: z.number().positive().max(1e-5).default(1e-12), // of the last norm only; ours has 1e-6 in all
     patch_size: z.literal(4).default(4),
     num_channels: z.literal(3).default(3),
   }),

@@ -32,7 +32,7 @@ const std: Triple = [0.26862954, 0.26130258, 0.27577711];
 const preprocessor = z.object({ image_mean: triple.optional(), image_std: triple.optional() });
 const textTowerConfig = transformersText.extend({ model_type: z.literal('clip_text_model'), projection_dim: z.int().min(1).default(512) });
 /** Weights files, the preferred first. */
-const weightFiles = ['model.safetensors', 'model.safetensors.index.json', 'open_clip_model.safetensors', 'open_clip_model.safetensors.index.json'];
+const weightFiles = ['model.safetensors', 'model.safetensors.index.json', 'model.fp16.safetensors', 'model.fp16.safetensors.index.json', 'open_clip_model.safetensors', 'open_clip_model.safetensors.index.json'];
 const readable = 'Only CLIP models with a vision transformer as image tower are read.';
 
 /** Throws SparringError 'io' when there is nothing at `path`, 'weights' when it is no CLIP that can be read. */

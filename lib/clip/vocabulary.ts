@@ -23,16 +23,17 @@ export async function openTokenizer(folder?: string): Promise<ClipTokenizer> {
 }
 
 const special = z.union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)]).nullish();
-const specialTokens = z.object({ pad_token: special });
+const specialTokens = z.object({ pad_token: special, added_tokens_decoder: z.unknown().optional() });
 
-/** What fills a text after its end, by the files of a tokenizer's folder; the end token where they do not say it. */
+/**
+ * What fills a text after its end, by the files of a tokenizer's folder; the end token where they do not say it. As in
+ * transformers, special_tokens_map.json counts unless tokenizer_config.json is of the newer form, with the added tokens.
+ */
 export async function padTokenOf(folder: string, tokenizer: ClipTokenizer): Promise<number> {
-  for (const name of ['tokenizer_config.json', 'special_tokens_map.json']) {
-    const path = join(folder, name);
-    const { pad_token: token } = existsSync(path) ? await readJson(path, specialTokens, readable) : {};
-    if (token) return tokenizer.idOf(token);
-  }
-  return tokenizer.endToken;
+  const read = async (name: string) => (existsSync(join(folder, name)) ? readJson(join(folder, name), specialTokens, readable) : undefined);
+  const [config, map] = [await read('tokenizer_config.json'), await read('special_tokens_map.json')];
+  const token = (config?.added_tokens_decoder ? undefined : map?.pad_token) ?? config?.pad_token;
+  return token ? tokenizer.idOf(token) : tokenizer.endToken;
 }
 
 async function openVocabulary(folder?: string): Promise<Vocabulary> {

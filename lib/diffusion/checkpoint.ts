@@ -9,23 +9,27 @@ import { SparringError } from '../errors.js';
 import type { AutoencoderSpec, KeyNames, TextEncoderSpec, UNetSpec, WeightsInfo } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
 import { unetKeyNames, unetSection } from './checkpoint-keys.js';
-import type { PretrainedModel } from './pretrained.js';
+import type { PretrainedModel, PretrainedOptions } from './pretrained.js';
+import { schedulerConfig } from './scheduler-config.js';
 
 const textSections = { openClip: 'cond_stage_model.model.', transformers: 'cond_stage_model.transformer.' };
 
-export async function describeCheckpoint(engine: Engine, path: string): Promise<PretrainedModel> {
+/** Of Stable Diffusion 1 and 2, as diffusers has it. */
+const publishedScheduler = {
+  _class_name: 'PNDMScheduler', beta_schedule: 'scaled_linear', beta_start: 0.00085, beta_end: 0.012, steps_offset: 1, set_alpha_to_one: false, clip_sample: false,
+};
+
+export async function describeCheckpoint(engine: Engine, { path, sampler }: Pick<PretrainedOptions, 'path' | 'sampler'>): Promise<PretrainedModel> {
   const info = await engine.run((core) => core.inspectWeights(path));
   const shapes = new Map(info.tensors.map(({ name, shape }) => [name, shape]));
   const unet = unetOf(path, shapes);
   const { secondVersion, ...text } = textOf(path, info);
   const tokenizer = await openTokenizer();
+  const { schedule, sampler: { spacing, variance }, clip } = schedulerConfig(publishedScheduler, path, sampler);
   return {
     unet: { spec: unet, weights: path, keyNames: unetKeyNames(unet) },
-    diffusion: {
-      schedule: { trainTimesteps: 1000, betas: 'scaled-linear', betaStart: 0.00085, betaEnd: 0.012, setAlphaToOne: false, stepsOffset: 1 },
-      prediction: secondVersion ? 'v' : 'epsilon', // 2.x "base" models predict epsilon, which their files do not tell
-      spacing: 'leading', variance: 'fixed-small', clip: 0,
-    },
+    // 2.x "base" models predict epsilon, which their files do not tell
+    diffusion: { schedule, prediction: secondVersion ? 'v' : 'epsilon', spacing, variance, clip },
     sampleSize: secondVersion ? 96 : 64,
     autoencoder: { spec: autoencoderOf(path, shapes), weights: path },
     // open_clip fills texts with zeros, which is its token '!', and Stable Diffusion 2 leaves out its last block.
@@ -37,7 +41,7 @@ export async function describeCheckpoint(engine: Engine, path: string): Promise<
 export function unetOf(path: string, shapes: ReadonlyMap<string, readonly number[]>): UNetSpec {
   const sizes = (name: string): readonly number[] | undefined => shapes.get(unetSection + name);
   const first = sizes('input_blocks.0.0.weight'), text = [...shapes.keys()].find((name) => name.startsWith(unetSection) && name.endsWith('attn2.to_k.weight'));
-  if (!first || !text) {
+  if (first?.length !== 4 || !text || shapes.get(text)!.length !== 2) {
     throw new SparringError('weights', `${path}: expected a Stable Diffusion with tensors such as ${unetSection}input_blocks.0.0.weight, found none.`, 'Give a model folder of diffusers, or the file of a whole text-to-image model.');
   }
   if (first[1] !== 4) throw new SparringError('weights', `${path}: expected a U-Net of 4 channels, found ${first[1]}.`, 'Models for inpainting and the like are not supported.');
@@ -68,7 +72,7 @@ export function autoencoderOf(path: string, shapes: ReadonlyMap<string, readonly
   const sizes = (name: string): readonly number[] | undefined => shapes.get(`first_stage_model.${name}`);
   const latent = sizes('post_quant_conv.weight');
   const widths = Array.from({ length: 8 }, (_, level) => sizes(`encoder.down.${level}.block.0.conv1.weight`)?.[0]).filter((width) => width !== undefined);
-  if (!latent || widths.length === 0) {
+  if (latent?.length !== 4 || widths.length === 0) {
     throw new SparringError('weights', `${path}: expected an autoencoder with tensors such as first_stage_model.post_quant_conv.weight, found none.`, 'Give the file of a whole text-to-image model, or a model folder of diffusers.');
   }
   const layers = Array.from({ length: 8 }, (_, layer) => sizes(`encoder.down.0.block.${layer}.conv1.weight`)).filter(Boolean).length;

@@ -56,6 +56,8 @@ type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
  * models and options that are not supported, 'weights' when weights do not fit.
  */
 export async function pretrainedGenerator(engine: Engine, options: PretrainedOptions, { classes, imageSize }: Inputs): Promise<Generator> {
+  const stranger = Object.keys(options.names).find((name) => !classes.includes(name));
+  if (stranger !== undefined) throw new SparringError('config', `generator.pretrained.names: expected classes of the data (${classes.join(', ')}), found '${stranger}'.`);
   const { unet, diffusion, sampleSize, autoencoder: decoder, text } = await describe(engine, options);
   using autoencoder = decoder ? await Autoencoder.load(engine, decoder.weights, decoder.spec) : null;
   const trained = sampleSize && sampleSize * (decoder ? 2 ** (levelsOf(decoder.spec) - 1) : 1);
@@ -78,7 +80,7 @@ export async function pretrainedWeights(engine: Engine, options: PretrainedOptio
 async function describe(engine: Engine, options: PretrainedOptions): Promise<PretrainedModel> {
   const { path, prediction } = options;
   if (!existsSync(path)) throw new SparringError('io', `${path}: expected a model folder of diffusers or a safetensors file, found nothing.`, 'Check generator.pretrained.path.');
-  const model = statSync(path).isDirectory() ? await describeFolder(engine, options) : await describeCheckpoint(engine, path);
+  const model = statSync(path).isDirectory() ? await describeFolder(engine, options) : await describeCheckpoint(engine, options);
   return prediction ? { ...model, diffusion: { ...model.diffusion, prediction } } : model;
 }
 
@@ -88,13 +90,10 @@ function levelsOf(spec: AutoencoderSpec): number {
 
 /** One text for each class and, last, the negative prompt. */
 async function tellClasses(engine: Engine, generator: Generator, text: NonNullable<PretrainedModel['text']>, { prompt, negativePrompt, names }: PretrainedOptions): Promise<void> {
-  const { classes } = generator;
-  const stranger = Object.keys(names).find((name) => !classes.includes(name));
-  if (stranger !== undefined) throw new SparringError('config', `generator.pretrained.names: expected classes of the data (${classes.join(', ')}), found '${stranger}'.`);
   const { weights, spec, keyNames, tokenizer, padToken, skip } = text;
   using encoder = await ClipTextEncoder.load(engine, weights, spec, keyNames!);
   const called = (name: string): string => (Object.hasOwn(names, name) ? names[name] : name.replaceAll('_', ' '));
-  const texts = [...classes.map((name) => prompt.replaceAll('{}', () => called(name))), negativePrompt];
+  const texts = [...generator.classes.map((name) => prompt.replaceAll('{}', () => called(name))), negativePrompt];
   const tokens = tokenizer.encodeAll(texts, spec.contextLength, padToken);
   await engine.run((core) => core.setTexts(generator.handle, encoder.handle, tokens, { skip }));
 }

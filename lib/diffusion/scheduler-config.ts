@@ -1,6 +1,7 @@
 /** The config of a scheduler of diffusers, `scheduler/scheduler_config.json`, as our options. */
 import { z } from 'zod';
 
+import { SparringError } from '../errors.js';
 import type { NoiseScheduleSpec, PredictionType, SamplerSpec } from '../native/contract.js';
 import { any, check, notes, only } from './diffusers-config.js';
 
@@ -18,9 +19,9 @@ const schedulerKinds = {
 const scheduler = z.strictObject({
   _class_name: z.enum(Object.keys(schedulerKinds) as (keyof typeof schedulerKinds)[]),
   ...notes,
-  num_train_timesteps: count.default(1000),
-  beta_start: z.number().positive().max(1).default(0.0001),
-  beta_end: z.number().positive().max(1).default(0.02),
+  num_train_timesteps: count.max(1_000_000).default(1000),
+  beta_start: z.number().positive().lt(1).default(0.0001),
+  beta_end: z.number().positive().lt(1).default(0.02),
   beta_schedule: z.enum(['linear', 'scaled_linear', 'squaredcos_cap_v2']).default('linear'),
   prediction_type: z.enum(['epsilon', 'v_prediction', 'sample']).default('epsilon'),
   timestep_spacing: z.enum(['linspace', 'leading', 'trailing']).optional(),
@@ -70,6 +71,9 @@ export interface SchedulerConfig {
  */
 export function schedulerConfig(config: unknown, where: string, kind?: SamplerSpec['kind']): SchedulerConfig {
   const given = check(scheduler, config, where);
+  if (given.steps_offset >= given.num_train_timesteps) {
+    throw new SparringError('config', `${where}: steps_offset: expected less than num_train_timesteps, ${given.num_train_timesteps}, found ${given.steps_offset}.`, 'The file is not one that diffusers wrote.');
+  }
   const chosen = kind ?? schedulerKinds[given._class_name];
   const solvesOde = chosen === 'dpm-solver++-2m' || chosen === 'euler';
   return {

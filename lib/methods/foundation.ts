@@ -87,14 +87,16 @@ export async function openTeacher(engine: Engine, { teacher, seed }: Config, inp
   return Classifier.create(engine, { architecture, numClasses: classes.length, imageSize, mean, std }, classes, seed);
 }
 
-/** Likewise the generator. */
-export async function openGenerator(engine: Engine, { generator, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
-  const { weights, start, pretrained } = generator;
+/** Likewise the generator, for which `sampling` must be possible. */
+export async function openGenerator(engine: Engine, { generator: given, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
+  const { weights, start, pretrained } = given;
   const file = weights ?? start;
-  if (file) return loadGenerator(engine, file, inputs);
-  if (pretrained) return pretrainedGenerator(engine, { ...pretrained, sampler: sampling.sampler }, inputs);
   const { classes, imageSize } = inputs;
-  return Generator.create(engine, pixelGenerator(generator, classes.length, imageSize), classes, seed);
+  const generator = file ? await loadGenerator(engine, file, inputs)
+    : pretrained ? await pretrainedGenerator(engine, { ...pretrained, sampler: sampling.sampler }, inputs)
+    : await Generator.create(engine, pixelGenerator(given, classes.length, imageSize), classes, seed);
+  await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, precision: engine.precision }));
+  return generator;
 }
 
 interface Trained<Model> {
@@ -165,7 +167,7 @@ export async function loadClassifier(engine: Engine, { architecture, mean, std }
   const forData = { numClasses: classes.length, imageSize };
   if (isModelFolder(path)) {
     const { weights, spec, keyNames, labels } = await describeClassifierFolder(engine, path);
-    if (!head.newHead) checkOrder(path, labels, classes);
+    checkOrder(path, labels, classes);
     return Classifier.load(engine, weights, { spec: { ...spec, ...forData }, classes: [...classes] }, { ...head, ...(keyNames && { keyNames }) });
   }
   if (isArchive(path)) {
@@ -182,10 +184,10 @@ export async function loadClassifier(engine: Engine, { architecture, mean, std }
   return Classifier.load(engine, path, { spec, classes: [...classes] }, head);
 }
 
-/** A head whose classes have the names of the data must have their order too; other names say nothing. */
+/** Classes with the names of the data must have their order too, or a head that fits would mean something else; other names say nothing. */
 function checkOrder(path: string, labels: readonly string[] | undefined, classes: readonly string[]): void {
   if (labels?.length !== classes.length || !classes.every((name) => labels.includes(name)) || classes.every((name, i) => name === labels[i])) return;
-  throw new SparringError('weights', `${path}: expected the classes ${classes.join(', ')}, found ${labels.join(', ')}.`, 'Order matters: the classes of a folder of images are in the order of their names. Train the head anew (teacher.start), or reorder it.');
+  throw new SparringError('weights', `${path}: expected the classes ${classes.join(', ')}, found ${labels.join(', ')}.`, 'Order matters: the classes of the data are in the order of their names. Reorder the rows of the head, or name the classes otherwise.');
 }
 
 export async function loadGenerator(engine: Engine, path: string, inputs: Inputs): Promise<Generator> {

@@ -1,12 +1,9 @@
 /** Generation alone, with ready weights, into a sample store in the output folder. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { pretrainedWeights } from '../diffusion/pretrained.js';
+import { pretrainedWeights, type PretrainedOptions } from '../diffusion/pretrained.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { Generator } from '../native/models.js';
@@ -15,6 +12,7 @@ import type { Reporter } from '../report/reporter.js';
 import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
+import { fingerprint } from './fingerprint.js';
 import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
 
@@ -57,9 +55,9 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const provenance = {
     seed: config.seed,
     selection,
-    teacher: await sha256(teacherConfig.weights),
-    generator: weights ? await sha256(weights) : { ...pretrained, files: await Promise.all((await pretrainedWeights(engine, { ...pretrained!, sampler: sampling.sampler })).map(sha256)) },
-    student: await sha256(request.student),
+    teacher: await fingerprint(engine, teacherConfig.weights),
+    generator: weights ? await fingerprint(engine, weights) : { ...pretrained, files: await pretrainedFingerprints(engine, { ...pretrained!, sampler: sampling.sampler }) },
+    student: await fingerprint(engine, request.student),
   };
   const [known] = store.samples();
   if (known && known.settings !== generatorSettingsId({ ...wanted, ...provenance })) {
@@ -79,8 +77,8 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   return { folder, generated: records.length, kept: records.filter(({ kept }) => kept).length };
 }
 
-async function sha256(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
+async function pretrainedFingerprints(engine: Engine, options: PretrainedOptions): Promise<string[]> {
+  const found = [];
+  for (const path of await pretrainedWeights(engine, options)) found.push(await fingerprint(engine, path));
+  return found;
 }

@@ -244,6 +244,8 @@ export interface NativeCore {
   saveTrainer(trainer: TrainerHandle<ModelHandle>, path: string): Promise<void>;
   loadTrainer(trainer: TrainerHandle<ModelHandle>, path: string): Promise<void>;
 
+  /** Fails as `generate` would for these options. */
+  checkSampling(denoiser: DenoiserHandle, options: SamplingOptions): Promise<void>;
   generate(denoiser: DenoiserHandle, opponents: Opponents, options: GenerateOptions, control?: JobControl): Promise<Generated>;
 
   // Gradients and intermediate values, for tests and benchmarks. Tensors are flat, in NCHW order.

@@ -116,7 +116,10 @@ export class Generator implements Disposable {
     return generator;
   }
 
+  /** Throws SparringError 'usage' for one that a file alone cannot describe: it needs texts or an autoencoder. */
   async save(path: string, storage: StorageType = 'fp32', notes: Record<string, string> = {}): Promise<void> {
+    const { channels, textChannels } = this.spec.unet;
+    if (channels !== 3 || textChannels > 0) throw new SparringError('usage', 'Saving a generator: expected one of images without a text, found another.', 'Published generators are used as they are.');
     await this.engine.run((core) => core.saveWeights(this.handle, path, { ...modelMetadata('generator', this), ...notes }, storage));
   }
 

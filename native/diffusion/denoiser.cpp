@@ -44,7 +44,7 @@ Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alph
   auto labels = classes;
   const bool classifier_free = guidance_scale != 1.0;
   if (classifier_free) {
-    require(has_null_class(), "classifier-free guidance needs a null class or a text, which this one lacks; expected a guidance scale of 1.");
+    check_guidance_scale(guidance_scale);
     x = at::cat({x, x}, 0);
     labels = at::cat({classes, at::full_like(classes, null_class())}, 0);
   }
@@ -74,6 +74,10 @@ at::Tensor Denoiser::to_images(const at::Tensor& x0, at::ScalarType dtype) {
 std::vector<int64_t> Denoiser::sample_shape() const {
   const auto side = autoencoder_ ? options_.draw_size / autoencoder_->downsampling() : options_.draw_size;
   return {options_.unet.channels(), side, side};
+}
+
+void Denoiser::check_guidance_scale(double guidance_scale) const {
+  require(guidance_scale == 1 || has_null_class(), "classifier-free guidance needs a null class or a text, which this one lacks; expected a guidance scale of 1.");
 }
 
 void Denoiser::set_text(const at::Tensor& text) {

@@ -49,6 +49,9 @@ class Denoiser {
   // [C, h, w]
   std::vector<int64_t> sample_shape() const;
 
+  // Throws Error "config" for a guidance scale that it cannot be sampled with.
+  void check_guidance_scale(double guidance_scale) const;
+
   // What a text U-Net is told of each class and, last, of the null class: [num_classes + 1, tokens, text_channels].
   void set_text(const at::Tensor& text);
 

@@ -6,18 +6,25 @@
 
 namespace sparring {
 
+namespace {
+
+std::shared_ptr<Denoiser> trainable(std::shared_ptr<Denoiser> denoiser) {
+  const auto& options = denoiser->options();
+  if (denoiser->is_frozen() || denoiser->is_latent() || !denoiser->has_null_class() || denoiser->has_text() || options.prediction != PredictionType::v ||
+      options.draw_size != options.image_size) {
+    throw Error("usage", "Training of a generator: expected one of images with a null class and v-prediction, found another.",
+                "Published generators are used as they are.");
+  }
+  return denoiser;
+}
+
+}  // namespace
+
 DenoiserTrainer::DenoiserTrainer(std::shared_ptr<Denoiser> denoiser, DenoiserTrainerOptions options)
-    : denoiser_(std::move(denoiser)),
+    : denoiser_(trainable(std::move(denoiser))),
       ema_(options.training.ema_decay > 0 ? denoiser_->clone() : nullptr),
       options_(options),
-      state_(denoiser_->module(), ema_ ? &ema_->module() : nullptr, options.training) {
-  const auto& denoiser_options = denoiser_->options();
-  if (denoiser_->is_frozen() || denoiser_->is_latent() || !denoiser_->has_null_class() || denoiser_->has_text() || denoiser_options.prediction != PredictionType::v ||
-      denoiser_options.draw_size != denoiser_options.image_size) {
-    throw Error("usage", "Training of a generator: expected one of images with a null class and v-prediction, found another.",
-                "Generators of diffusers are used as they are.");
-  }
-}
+      state_(denoiser_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
 
 StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
   const auto batch = images.size(0), size = images.size(1);

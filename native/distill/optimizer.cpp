@@ -2,10 +2,13 @@
 
 #include <cmath>
 
+#include "error.h"
+
 namespace sparring {
 
 Optimizer::Optimizer(std::vector<std::pair<std::string, at::Tensor>> parameters, OptimizerOptions options)
     : options_(options) {
+  if (parameters.empty()) throw Error("usage", "Training: expected a network with weights to train, found none.");
   for (auto& [name, parameter] : parameters) {
     names_.push_back(name);
     parameters_.push_back(parameter);

@@ -72,6 +72,7 @@ void register_clip(Api& api) {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto encoder = unwrap<ClipTextImpl>(info[1], "text encoder");
     const auto skip = integer(info[3].As<Napi::Object>(), "skip");
+    if (skip < 0 || skip >= encoder->options.depth()) throw Error("usage", c10::str("skip: expected 0 to ", encoder->options.depth() - 1, ", found ", skip, "."));
     return [denoiser, encoder, skip, texts = tokens(info[2], *encoder)](const JobContext&) -> Finish {
       torch::NoGradGuard no_grad;
       denoiser->set_text(encoder->states(texts, skip));

@@ -103,6 +103,16 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
 }  // namespace
 
 void register_generation(Api& api) {
+  // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision}): throws what generation would throw for them
+  api.add_async("checkSampling", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    return [denoiser, sampling = sampling_options(info[1].As<Napi::Object>(), *denoiser)](const JobContext&) -> Finish {
+      denoiser->check_guidance_scale(sampling.guidance_scale);
+      make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({0}, denoiser->sample_shape(), denoiser->device()));
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+
   // generate(denoiser, {teacher?, student?}, options, control) -> {images, teacherProbabilities, studentProbabilities}
   api.add_async("generate", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");

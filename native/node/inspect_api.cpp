@@ -99,13 +99,14 @@ void register_inspection(Api& api) {
     };
   });
 
-  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, segmentSteps}) -> {gradient, score, images}
+  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, segmentSteps}) -> {gradient, score, images};
+  // the noise within the steps of a stochastic sampler is that of seed 0 for every image
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
     return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
             sampling = sampling_options(options, *denoiser), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
-      const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({}, {}, denoiser->device()));
+      const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
       const auto result = chain_gradient(*denoiser, pair, objective, *sampler, batch.x, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
     };

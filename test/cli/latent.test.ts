@@ -1,5 +1,5 @@
 /** The main job with big parts in small: Stable Diffusion's architecture, a vision transformer as teacher, MobileNetV3 as student. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -37,6 +37,12 @@ test('the plan names the model folder', () => {
   assert.not(existsSync(join(run, 'config.json')));
 });
 
+test('the plan refuses what the run could not draw', () => {
+  const ended = cli(args('--dry-run', '--set', 'sampling.sampler=ddim', '--set', 'sampling.steps=1000')); // with an offset of 1
+  assert.is(ended.status, 2, ended.stderr);
+  assert.match(ended.stderr, /timesteps below 1000, found 1000 steps/);
+});
+
 test('distil, generate in latent space, continue', async () => {
   const ended = cli(args());
   assert.is(ended.status, 0, ended.stderr);
@@ -57,6 +63,18 @@ test('what is there is not done again', () => {
   const ended = cli(args('--resume'));
   assert.is(ended.status, 0, ended.stderr);
   assert.is(readFileSync(join(run, 'metrics.jsonl'), 'utf8'), before);
+});
+
+test('generate takes a model folder as student', () => {
+  const student = join(folder, 'student');
+  mkdirSync(student);
+  cpSync(join(run, 'seed-0/config/student.safetensors'), join(student, 'model.safetensors'));
+  const trained = { input_size: [3, 64, 64], mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
+  writeFileSync(join(student, 'config.json'), JSON.stringify({ architecture: 'mobilenetv3_small_100', pretrained_cfg: trained }));
+  const output = join(folder, 'from-folder');
+  const ended = cli(['generate', '--config', configFile, '--set', `teacher.weights=${join(run, 'foundation/teacher/teacher.safetensors')}`, '--student', student, '--count', '2', '--output', output, '--json', '--quiet']);
+  assert.is(ended.status, 0, ended.stderr);
+  assert.is(lastLine(ended.stdout).generated, 2);
 });
 
 test('generate draws from it with ready weights, and knows the images of other prompts', () => {

@@ -45,6 +45,7 @@ function checkpoint(shapes: Record<string, readonly number[]>): string {
   return path;
 }
 
+const schedule = { trainTimesteps: 1000, betas: 'scaled-linear', betaStart: 0.00085, betaEnd: 0.012, setAlphaToOne: false, stepsOffset: 1 };
 const published = {
   block_out_channels: [320, 640, 1280, 1280], layers_per_block: 2, in_channels: 4, out_channels: 4, sample_size: 64,
   down_block_types: ['CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D', 'DownBlock2D'],
@@ -52,22 +53,24 @@ const published = {
 };
 
 test('Stable Diffusion 1.5 is found to be what its folder of diffusers says', async () => {
-  const found = await describeCheckpoint(engine, checkpoint(names.full.sd1));
+  const found = await describeCheckpoint(engine, { path: checkpoint(names.full.sd1), sampler: 'ddim' });
   assert.equal(found.unet.spec, unetConfig({ ...published, attention_head_dim: 8, cross_attention_dim: 768 }, 'sd1').unet);
   assert.equal(found.autoencoder!.spec, autoencoderSpecs.sd);
   const { vocabSize, contextLength, dim, depth, heads, mlpDim, activation } = found.text!.spec;
   assert.equal([vocabSize, contextLength, dim, depth, heads, mlpDim, activation], [49408, 77, 768, 12, 12, 3072, 'quick-gelu']);
-  assert.equal([found.diffusion.prediction, found.sampleSize, found.text!.skip, found.text!.padToken], ['epsilon', 64, 0, 49407]);
+  assert.equal(found.diffusion, { schedule, prediction: 'epsilon', spacing: 'leading', variance: 'fixed-small', clip: 0 });
+  assert.equal([found.sampleSize, found.text!.skip, found.text!.padToken], [64, 0, 49407]);
 });
 
 test('Stable Diffusion 2.1 likewise, with the last block of its text encoder left out', async () => {
-  const found = await describeCheckpoint(engine, checkpoint(names.full.sd2));
+  const found = await describeCheckpoint(engine, { path: checkpoint(names.full.sd2), sampler: 'euler' });
   const config = { ...published, attention_head_dim: [5, 10, 20, 20], cross_attention_dim: 1024, use_linear_projection: true };
   assert.equal(found.unet.spec, unetConfig(config, 'sd2').unet);
   assert.equal(found.autoencoder!.spec, autoencoderSpecs.sd);
   const { vocabSize, contextLength, dim, depth, heads, mlpDim, activation } = found.text!.spec;
   assert.equal([vocabSize, contextLength, dim, depth, heads, mlpDim, activation], [49408, 77, 1024, 24, 16, 4096, 'gelu']);
-  assert.equal([found.diffusion.prediction, found.sampleSize, found.text!.skip, found.text!.padToken], ['v', 96, 1, 0]);
+  assert.equal(found.diffusion, { schedule, prediction: 'v', spacing: 'linspace', variance: 'fixed-small', clip: 0 }); // the default of Euler's scheduler
+  assert.equal([found.sampleSize, found.text!.skip, found.text!.padToken], [96, 1, 0]);
 });
 
 test('every tensor of the text encoders has its place', async () => {
@@ -77,7 +80,7 @@ test('every tensor of the text encoders has its place', async () => {
     const small = Object.fromEntries(text.filter(([name]) => !/\.([2-9]|\d\d)\./.test(name)).map(([name, shape]) => [name, shape.map((size) => (size % dim === 0 ? 64 * (size / dim) : size))]));
     const rest = Object.entries(names.full[version]).filter(([name]) => !name.startsWith('cond_stage_model.'));
     const path = checkpoint({ ...small, ...Object.fromEntries(rest) });
-    const { text: tower } = await describeCheckpoint(engine, path);
+    const { text: tower } = await describeCheckpoint(engine, { path, sampler: 'ddim' });
     assert.equal([tower!.spec.dim, tower!.spec.depth, tower!.spec.heads], [64, 2, 1]);
     const encoder = await core.createTextEncoder({ ...tower!.spec, device: 'cpu', seed: 0 });
     await core.loadWeights(encoder, path, { newHead: false, keyNames: tower!.keyNames! });

@@ -1,9 +1,10 @@
-/** Classifiers in model folders, of transformers against transformers, of timm against the golden files of timm. */
+/** Classifiers in model folders: of transformers against transformers, of timm by what their config file says. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { describeClassifierFolder } from '../../lib/classifiers/folder.js';
 import { loadClassifier } from '../../lib/methods/foundation.js';
 import { resolveConfig } from '../../lib/config/load.js';
 import { Classifier } from '../../lib/native/models.js';
@@ -69,20 +70,29 @@ function timmFolder(config: object, weights?: string): string {
 }
 
 test("timm's names, with and without the size of the input", async () => {
-  const spec = async (architecture: string, more: object = {}) => {
-    // Weights of another network: the message lists what the named one expects.
-    const error = await failure(() => load(timmFolder({ architecture, ...more }, 'vit_token')), 'weights');
-    return error.message;
-  };
-  assert.match(await spec('resnet18'), 'layer1.0.conv1.weight');
-  assert.match(await spec('convnext_tiny'), 'stages.3.blocks.2.gamma');
-  assert.match(await spec('vit_small_patch16_224'), 'blocks.11.attn.qkv.weight');
-  assert.match(await spec('deit_small_patch16_224'), 'blocks.11.attn.qkv.weight');
-  assert.not.match(await spec('deit_small_patch16_224'), 'dist_token');
-  assert.match(await spec('deit_small_distilled_patch16_224'), 'dist_token');
-  assert.match(await spec('vit_base_patch16_224', { global_pool: 'avg' }), 'fc_norm.weight');
-  assert.match(await spec('vgg16'), /config\.json: architecture: expected one of resnet18, .*found 'vgg16'/);
-  assert.match(await spec('resnet18', { model_args: { output_stride: 8 } }), /model_args/);
+  const describe = async (architecture: string, more: object = {}) => (await describeClassifierFolder(engine, timmFolder({ architecture, ...more }, 'vit_token'))).spec;
+  const named = (architecture: string) => resolveConfig({ student: { architecture } }).student.architecture;
+  for (const [theirs, ours] of [
+    ['resnet18', 'resnet18'], ['convnext_tiny', 'convnext_tiny'], ['mobilenetv3_large_100', 'mobilenetv3_large_100'], ['vit_tiny_patch16_224', 'vit_tiny_patch16'],
+    ['vit_small_patch32_384', 'vit_small_patch32'], ['deit_small_patch16_224', 'vit_small_patch16'], ['deit_base_distilled_patch16_384', 'deit_base_distilled_patch16'],
+    ['vit_base_patch32_clip_quickgelu_224', 'vit_base_patch32_clip_quickgelu'],
+  ]) {
+    assert.equal((await describe(theirs)).architecture, named(ours), theirs);
+  }
+  assert.equal((await describe('vit_base_patch16_224', { global_pool: 'avg' })).architecture, { ...named('vit_base_patch16'), pool: 'average' });
+  assert.is((await describe('vit_base_patch16_224', { model_args: { img_size: 64 } })).inputSize, 64);
+  const refused = async (config: { architecture: string; model_args?: object }) => (await failure(() => load(timmFolder(config, 'vit_token')), 'weights')).message;
+  assert.match(await refused({ architecture: 'vgg16' }), /config\.json: architecture: expected one of resnet18, .*found 'vgg16'/);
+  assert.match(await refused({ architecture: 'resnet18', model_args: { output_stride: 8 } }), /model_args/);
+});
+
+test('labels come in the order of their numbers', async () => {
+  const folder = join(temporaryFolder(), 'copy');
+  cpSync(golden('vit'), folder, { recursive: true });
+  const file = join(folder, 'config.json');
+  const numbers = Array.from({ length: 12 }, (_, i) => i);
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), id2label: Object.fromEntries(numbers.reverse().map((i) => [i, `class ${i}`])) }));
+  assert.equal((await describeClassifierFolder(engine, folder)).labels, Array.from({ length: 12 }, (_, i) => `class ${i}`));
 });
 
 test('a folder of timm: normalisation and size are its own', async () => {
@@ -99,7 +109,7 @@ test('the order of classes with the names of the data must be that of the data',
   const error = await failure(() => load(golden('vit'), ['fish', 'land bird', 'water bird']), 'weights');
   assert.match(error.message, 'expected the classes fish, land bird, water bird, found land bird, water bird, fish');
   (await load(golden('vit'), ['x', 'y', 'z']))[Symbol.dispose](); // other words: nothing is known of the order
-  (await load(golden('vit'), ['fish', 'land bird', 'water bird'], { newHead: true }))[Symbol.dispose]();
+  await failure(() => load(golden('vit'), ['fish', 'land bird', 'water bird'], { newHead: true }), 'weights'); // the head would fit, and mean something else
 });
 
 test('a folder that holds no classifier gives one error that says what is expected', async () => {
@@ -121,6 +131,8 @@ test('a folder that holds no classifier gives one error that says what is expect
     [changed(edit({ qkv_bias: false })), /qkv_bias/],
     [changed(edit({ num_hidden_layers: 3 })), /vit\.encoder\.layer\.2/],
     [changed(edit({ num_attention_heads: 5 })), /heads/],
+    [changed((folder) => writeFileSync(join(folder, 'preprocessor_config.json'), '{"image_std": [0, 1, 1]}')), /preprocessor_config\.json: image_std: expected numbers above 0/],
+    [changed((folder) => writeFileSync(join(folder, 'preprocessor_config.json'), '{"size": {"height": "abc", "width": 8}}')), /preprocessor_config\.json: size/],
   ];
   for (const [work, message] of cases) assert.match((await failure(work, 'weights')).message, message);
 });

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { describeFolder } from '../../lib/diffusion/folder.js';
 import { pretrainedGenerator, type PretrainedOptions } from '../../lib/diffusion/pretrained.js';
 import type { SamplingOptions } from '../../lib/native/contract.js';
 import { dot, norm, normals, relativeError } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
 import { goldenPath, readGolden } from '../support/safetensors.js';
-import { classifierSpec, failure, generateOptions, openEngine, temporaryFolder, tinyClassifier } from '../support/tiny.js';
+import { classifierSpec, failure, generateOptions, openEngine, temporaryFolder, tinyClassifier, trainerOptions } from '../support/tiny.js';
 
 interface PipelineCase {
   prompt: string;
@@ -34,13 +35,16 @@ const judges = async (imageSize: number) => {
 const latents = tensors.x.values as Float32Array;
 const chosen = { x: latents, classes: tensors.classes.values };
 
-for (const sampler of ['ddim', 'euler'] as const) {
-  test(`images of the pipeline with ${sampler}, from its prompts to its pixels`, async () => {
-    using generator = await pretrainedGenerator(engine, options(sampler), { classes, imageSize: 32 });
-    const { images } = await core.chainGradient(generator.handle, await judges(32), { ...sampling(sampler), ...chosen, objective: difference, segmentSteps: config.steps });
-    const error = relativeError(images, tensors[`images_${sampler}`].values);
-    assert.ok(error < 1e-5, `${error}`);
-  });
+for (const version of [1, 2] as const) {
+  for (const sampler of ['ddim', 'euler'] as const) {
+    test(`images of the pipeline of version ${version} with ${sampler}, from its prompts to its pixels`, async () => {
+      const { tensors } = readGolden<PipelineCase>(version === 1 ? 'pipeline_case' : 'pipeline_2_case');
+      using generator = await pretrainedGenerator(engine, { ...options(sampler), path: pipelineFolder(version) }, { classes, imageSize: 32 });
+      const { images } = await core.chainGradient(generator.handle, await judges(32), { ...sampling(sampler), ...chosen, objective: difference, segmentSteps: config.steps });
+      const error = relativeError(images, tensors[`images_${sampler}`].values);
+      assert.ok(error < 1e-5, `${error}`);
+    });
+  }
 }
 
 test('each class has its own prompt, and the negative prompt counts', async () => {
@@ -103,8 +107,25 @@ test('a DDPM of images, without classes and text: config files side by side', as
   assert.is(generator.spec.variance, 'fixed-large');
   const { images } = await generator.generate({}, generateOptions({ sampler: 'ddpm' }));
   assert.is(images.length, 8 * 16 * 16 * 3);
+  assert.is(generator.spec.clip, 1);
   const error = await failure(() => generator.generate({}, generateOptions({ guidanceScale: 2 })), 'config');
+  const sampling = { steps: 5, sampler: 'ddpm', eta: 0, guidanceScale: 2, precision: 'fp32' } as const;
+  assert.is((await failure(() => engine.run((core) => core.checkSampling(generator.handle, sampling)), 'config')).message, error.message);
   assert.match(error.message, /classifier-free guidance needs a null class or a text/);
+});
+
+test('latents are not clamped and timesteps have their offset, whatever the scheduler file says or leaves out', async () => {
+  const copy = pipelineFolder();
+  writeFileSync(join(copy, 'scheduler/scheduler_config.json'), JSON.stringify({ _class_name: 'DDIMScheduler', clip_sample: true }));
+  const { diffusion } = await describeFolder(engine, { path: copy, sampler: 'ddim' });
+  assert.equal([diffusion.clip, diffusion.schedule.stepsOffset], [0, 1]);
+});
+
+test('it can be neither trained nor saved', async () => {
+  using generator = await pretrainedGenerator(engine, options(), { classes, imageSize: 32 });
+  const training = { ...trainerOptions({ emaDecay: 0.9 }), labelDropout: 0.1 };
+  assert.match((await failure(() => engine.run((core) => core.createDenoiserTrainer(generator.handle, training)), 'usage')).message, 'Training of a generator');
+  assert.match((await failure(() => generator.save(join(temporaryFolder(), 'x.safetensors')), 'usage')).message, 'Saving a generator');
 });
 
 test('a folder that does not fit gives one error that says what is expected', async () => {
@@ -131,6 +152,9 @@ test('a folder that does not fit gives one error that says what is expected', as
     [broken(edit('vae/config.json', { shift_factor: 0.1 })), 'config', /vae\/config\.json: shift_factor/],
     [broken(edit('vae/config.json', { _class_name: 'AsymmetricAutoencoderKL' })), 'config', /_class_name: expected one of AutoencoderKL, AutoencoderTiny/],
     [broken(edit('scheduler/scheduler_config.json', { prediction_type: 'flow' })), 'config', /prediction_type/],
+    [broken(edit('scheduler/scheduler_config.json', { steps_offset: 1000 })), 'config', /scheduler_config\.json: steps_offset: expected less than num_train_timesteps/],
+    [broken((copy) => mkdirSync(join(copy, 'vqvae'))), 'config', /expected a model of the parts unet, .* found vqvae as well/],
+    [broken((copy) => writeFileSync(join(copy, 'model_index.json'), JSON.stringify({ _class_name: 'x', unet: ['diffusers', 'UNet'], prior: ['a', 'b'], safety_checker: [null, null] }))), 'config', /found prior as well/],
   ];
   for (const [work, code, message] of cases) assert.match((await failure(work, code)).message, message);
 });

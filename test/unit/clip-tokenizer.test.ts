@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { openTokenizer } from '../../lib/clip/vocabulary.js';
+import { openTokenizer, padTokenOf } from '../../lib/clip/vocabulary.js';
 import { failure, temporaryFolder } from '../support/tiny.js';
 
 const goldens = new URL('../parity/goldens/', import.meta.url);
@@ -61,6 +61,18 @@ test('damaged vocabularies: one error that says where', async () => {
   assert.match((await without).message, /the vocabulary has no '<\|startoftext\|>'/);
   const small = await openTokenizer(folderWith({ 'vocab.json': { '<|startoftext|>': 0, '<|endoftext|>': 1 }, 'merges.txt': '' }));
   assert.match((await failure(async () => small.encode('x'), 'weights')).message, /has no 'x<\/w>'/);
+});
+
+test('what fills a text: special_tokens_map.json counts, unless tokenizer_config.json has the added tokens', async () => {
+  const map = { 'special_tokens_map.json': JSON.stringify({ pad_token: '!' }) };
+  const config = (more: object = {}) => ({ 'tokenizer_config.json': JSON.stringify({ pad_token: { content: '<|endoftext|>' }, ...more }) });
+  const tokenizer = await openTokenizer();
+  const pad = (files: Record<string, string>) => padTokenOf(folderWith(files), tokenizer);
+  assert.is(await pad({}), tokenizer.endToken);
+  assert.is(await pad(map), 0);
+  assert.is(await pad(config()), tokenizer.endToken);
+  assert.is(await pad({ ...map, ...config() }), 0);
+  assert.is(await pad({ ...map, ...config({ added_tokens_decoder: {} }) }), tokenizer.endToken);
 });
 
 test.run();
