@@ -336,8 +336,8 @@ export interface NativeCore {
   dispose(handle: ModelHandle | TextEncoderHandle | TrainerHandle<ModelHandle>): void;
 
   createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
-  /** With an autoencoder the network works on its latents. */
-  createDenoiser(spec: DenoiserSpec & Placement, autoencoder: AutoencoderHandle | null): Promise<DenoiserHandle>;
+  /** With an autoencoder the network works on its latents. `weights`: their precision, for one that is frozen in it; default fp32. */
+  createDenoiser(spec: DenoiserSpec & Placement & { weights?: Precision }, autoencoder: AutoencoderHandle | null): Promise<DenoiserHandle>;
   /**
    * What a U-Net with text is told: `tokens` of one text for each class and, last, of one for classifier-free guidance,
    * [(K + 1) * contextLength], through the encoder without its last `skip` blocks.
