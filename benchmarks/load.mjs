@@ -2,7 +2,7 @@
 // its file with a warm page cache.
 //   node benchmarks/load.mjs [--rounds 5] [--folder <where the files of 3.4 and 1.7 GB go>]
 import { execFileSync } from 'node:child_process';
-import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,16 @@ async function openNetwork() {
   const { Engine } = await import('../dist/native/engine.js');
   const { buildNetwork, imagenet, networkNamed } = await import('../dist/models/catalog.js');
   const engine = await Engine.open({ device: 'cpu', precision: 'fp32' });
-  return { engine, build: (seed) => buildNetwork(engine, networkNamed('stable-diffusion-1'), imagenet, seed) };
+  const named = networkNamed('stable-diffusion-1');
+  return {
+    engine,
+    build: (seed) => buildNetwork(engine, named, imagenet, seed),
+    /** As a published generator is opened, which is neither trained nor saved. */
+    async buildFrozen() {
+      const autoencoder = await engine.run((core) => core.createAutoencoder({ ...named.autoencoder, device: 'cpu', seed: null }));
+      return { handle: await engine.run((core) => core.createDenoiser({ ...named.spec, device: 'cpu', seed: null, weights: 'bf16' }, autoencoder)) };
+    },
+  };
 }
 
 const tasks = {
@@ -44,17 +53,21 @@ const tasks = {
       return { seconds: (performance.now() - start) / 1000, bytes: peak() };
     });
   },
-  async load() {
-    const { engine, build } = await openNetwork();
-    return memory(async (peak) => {
-      const start = performance.now();
-      const network = await build(null);
-      const built = performance.now();
-      await engine.run((core) => core.loadWeights(network.handle, path, { newHead: false }));
-      return { seconds: (performance.now() - start) / 1000, building: (built - start) / 1000, bytes: peak() };
-    });
-  },
+  load: () => load(({ build }) => build(null)),
+  frozen: () => load(({ buildFrozen }) => buildFrozen(), true),
 };
+
+async function load(build, freeze = false) {
+  const opened = await openNetwork();
+  return memory(async (peak) => {
+    const start = performance.now();
+    const { handle } = await build(opened);
+    const built = performance.now();
+    await opened.engine.run((core) => core.loadWeights(handle, path, { newHead: false }));
+    if (freeze) await opened.engine.run((core) => core.freezeDenoiser(handle, { precision: 'bf16' }));
+    return { seconds: (performance.now() - start) / 1000, building: (built - start) / 1000, bytes: peak() };
+  });
+}
 
 if (task) {
   console.log(JSON.stringify((await tasks[task]()) ?? null));
@@ -63,13 +76,13 @@ if (task) {
   const folder = mkdtempSync(join(values.folder, 'sparring-load-'));
   try {
     child('make', folder);
-    for (const storage of ['fp32', 'fp16']) {
-      const file = join(folder, `${storage}.safetensors`), size = fstatSync(openSync(file)).size;
+    for (const [storage, kind] of [['fp32', 'load'], ['fp16', 'load'], ['fp16', 'frozen']]) {
+      const file = join(folder, `${storage}.safetensors`), { size } = statSync(file);
       child('read', file); // warms the page cache
-      const rounds = Array.from({ length: Number(values.rounds) }, () => ({ read: child('read', file), load: child('load', file) }));
+      const rounds = Array.from({ length: Number(values.rounds) }, () => ({ read: child('read', file), load: child(kind, file) }));
       const of = (name, key) => median(rounds.map((round) => round[name][key]));
       const ratios = rounds.map(({ read, load }) => load.seconds / read.seconds);
-      console.log(`${storage}, ${gigabytes(size)} GB: read ${of('read', 'seconds').toFixed(2)} s, load ${of('load', 'seconds').toFixed(2)} s (of these building ${of('load', 'building').toFixed(2)} s), ` +
+      console.log(`${storage}, ${gigabytes(size)} GB, ${kind === 'frozen' ? 'frozen in bf16' : 'trainable'}: read ${of('read', 'seconds').toFixed(2)} s, load ${of('load', 'seconds').toFixed(2)} s (of these building ${of('load', 'building').toFixed(2)} s), ` +
         `ratio ${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}); peak memory ${gigabytes(of('load', 'bytes'))} GB, ${(of('load', 'bytes') / size).toFixed(2)} of the file, ` +
         `read ${(of('read', 'bytes') / size).toFixed(2)}`);
     }

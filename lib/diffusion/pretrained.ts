@@ -62,7 +62,9 @@ export async function pretrainedGenerator(engine: Engine, options: PretrainedOpt
   using autoencoder = decoder ? await Autoencoder.load(engine, decoder.weights, decoder.spec) : null;
   const trained = sampleSize && sampleSize * (decoder ? 2 ** (levelsOf(decoder.spec) - 1) : 1);
   const spec: DenoiserSpec = { unet: unet.spec, ...diffusion, numClasses: classes.length, imageSize, drawSize: options.drawSize ?? trained ?? imageSize };
-  const generator = await Generator.create(engine, spec, classes, null, autoencoder);
+  const { device, precision } = engine;
+  const handle = await engine.run((core) => core.createDenoiser({ ...spec, device, seed: null, weights: precision }, autoencoder?.handle ?? null));
+  const generator = new Generator(engine, handle, spec, classes);
   await engine.run((core) => core.loadWeights(generator.handle, unet.weights, { newHead: false, ...(unet.keyNames && { keyNames: unet.keyNames }) }));
   await engine.run((core) => core.freezeDenoiser(generator.handle, engine));
   if (text) await tellClasses(engine, generator, text, options);

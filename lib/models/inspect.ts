@@ -64,7 +64,7 @@ function weightsReport({ files, metadata, tensors }: WeightsInfo): WeightsReport
     layer.bytes += elements * dtypeBytes[tensor.dtype]!;
     layers.set(name, layer);
   }
-  const all = [...layers.values()];
+  const all = [...layers.values()].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
   const sum = (key: 'elements' | 'bytes'): number => all.reduce((total, layer) => total + layer[key], 0);
   return { files, metadata, layers: all, elements: sum('elements'), bytes: sum('bytes') };
 }

@@ -182,8 +182,8 @@ export interface NativeCore {
   createClassifier(spec: ClassifierSpec & Placement): Promise<ClassifierHandle>;
   /** The network of a TorchScript file, which can be neither trained nor saved. */
   openTorchScript(path: string, spec: Omit<ClassifierSpec, 'architecture'> & { device: string }): Promise<ClassifierHandle>;
-  /** With an autoencoder the network works on its latents. */
-  createDenoiser(spec: DenoiserSpec & Placement, autoencoder: AutoencoderHandle | null): Promise<DenoiserHandle>;
+  /** With an autoencoder the network works on its latents. `weights`: their precision, for one that is frozen in it; default fp32. */
+  createDenoiser(spec: DenoiserSpec & Placement & { weights?: Precision }, autoencoder: AutoencoderHandle | null): Promise<DenoiserHandle>;
   /**
    * What a U-Net with text is told: `tokens` of one text for each class and, last, of one for classifier-free guidance,
    * [(K + 1) * contextLength], through the encoder without its last `skip` blocks.

@@ -16,7 +16,7 @@ void require(bool fits, const std::string& problem) {
 
 }  // namespace
 
-Denoiser::Denoiser(DenoiserOptions options, at::Device device, std::optional<uint64_t> seed, std::shared_ptr<Autoencoder> autoencoder)
+Denoiser::Denoiser(DenoiserOptions options, at::Device device, std::optional<uint64_t> seed, std::shared_ptr<Autoencoder> autoencoder, at::ScalarType weights)
     : options_(std::move(options)), device_(device), schedule_(options_.schedule), autoencoder_(std::move(autoencoder)) {
   const auto& unet = options_.unet;
   const auto channels = autoencoder_ ? autoencoder_->latent_channels() : 3;
@@ -28,6 +28,9 @@ Denoiser::Denoiser(DenoiserOptions options, at::Device device, std::optional<uin
   require(options_.draw_size % divisor == 0, c10::str("expected images whose side is a multiple of ", divisor, " px, found ", options_.draw_size, " px."));
   const Initialisation initialisation(seed);
   net_ = UNet(unet);
+  for (auto& parameter : net_->parameters()) {
+    if (weights != at::kFloat) parameter.set_data(Initialisation::draws() ? parameter.to(weights) : at::empty_like(parameter, parameter.options().dtype(weights)));
+  }
   net_->to(device_);
   to_channels_last(*net_);
 }

@@ -30,8 +30,10 @@ struct DenoiserOptions {
 class Denoiser {
  public:
   // Without an autoencoder the U-Net works on the images themselves. Throws Error "config" if the parts do not fit.
-  // Without a seed the weights are left as they come, for loading; see models/initialisation.h.
-  Denoiser(DenoiserOptions options, at::Device device, std::optional<uint64_t> seed, std::shared_ptr<Autoencoder> autoencoder = nullptr);
+  // Without a seed the weights are left as they come, for loading; see models/initialisation.h. Weights of another type than
+  // fp32 are for one that will be frozen in that type: they are never there twice.
+  Denoiser(DenoiserOptions options, at::Device device, std::optional<uint64_t> seed, std::shared_ptr<Autoencoder> autoencoder = nullptr,
+           at::ScalarType weights = at::kFloat);
 
   // x_t: [B, C, h, w], timesteps: [B] int64, classes: [B] int64 (num_classes = null class) -> output of the network
   // [B, C, h, w] fp32. The trained module; gradients reach its weights.

@@ -129,12 +129,14 @@ void register_models(Api& api) {
     };
   });
 
-  // createDenoiser({unet, schedule, ..., device, seed}, autoencoder of a latent one or null)
+  // createDenoiser({unet, schedule, ..., device, seed, weights?}, autoencoder of a latent one or null): with `weights`, in which
+  // precision they are, for one that is frozen
   api.add_async("createDenoiser", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
     const auto autoencoder = info[1].IsNull() ? nullptr : unwrap<Autoencoder>(info[1], "autoencoder");
-    return [spec = denoiser_options(options), autoencoder, on = device(options), seed = seed(options)](const JobContext&) -> Finish {
-      auto denoiser = std::make_shared<Denoiser>(spec, on, seed, autoencoder);
+    const auto weights = options.Get("weights").IsUndefined() ? at::kFloat : precision(options, "weights");
+    return [spec = denoiser_options(options), autoencoder, on = device(options), seed = seed(options), weights](const JobContext&) -> Finish {
+      auto denoiser = std::make_shared<Denoiser>(spec, on, seed, autoencoder, weights);
       return [denoiser](Napi::Env env) { return wrap(env, denoiser); };
     };
   });

@@ -61,11 +61,11 @@ std::vector<int64_t> integers(const Napi::Object& object, const char* key) {
   return result;
 }
 
-at::ScalarType precision(const Napi::Object& object) {
-  const auto name = text(object, "precision");
+at::ScalarType precision(const Napi::Object& object, const char* key) {
+  const auto name = text(object, key);
   if (name == "fp32") return at::kFloat;
   if (name == "bf16") return at::kBFloat16;
-  mismatch("precision", "fp32 or bf16", object.Get("precision"));
+  mismatch(key, "fp32 or bf16", object.Get(key));
 }
 
 at::Device device(const Napi::Object& object) {

@@ -20,7 +20,7 @@ std::string text(const Napi::Object& object, const char* key);
 Napi::Object object(const Napi::Object& object, const char* key);
 std::optional<uint64_t> seed(const Napi::Object& object);                    // under key "seed"; null: see models/initialisation.h
 std::vector<int64_t> integers(const Napi::Object& object, const char* key);  // array or typed array
-at::ScalarType precision(const Napi::Object& object);                        // "fp32" | "bf16" under key "precision"
+at::ScalarType precision(const Napi::Object& object, const char* key = "precision");  // "fp32" | "bf16"
 at::Device device(const Napi::Object& object);                               // "cpu" | "cuda" | "cuda:1" under key "device"
 
 // Uint8Array of length B * size * size * 3 -> [B, size, size, 3], copied.

@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert';
 
 import { architecture, namedArchitectures } from '../../lib/config/architectures.js';
 import type { ClassifierSpec } from '../../lib/native/contract.js';
-import { Classifier } from '../../lib/native/models.js';
-import { openEngine, temporaryFolder, tinyClassifier } from '../support/tiny.js';
+import { Classifier, Generator } from '../../lib/native/models.js';
+import { classes as two, denoiserSpec, generateOptions, openEngine, temporaryFolder, tinyClassifier, tinyGenerator } from '../support/tiny.js';
 
 const engine = await openEngine();
 const folder = temporaryFolder();
@@ -70,6 +70,23 @@ test('building a network without weights takes next to no memory', async () => {
   const grown = await growth(async () => (built = await Classifier.create(engine, spec, classes, null)));
   built![Symbol.dispose]();
   assert.ok(grown < 30e6, `grown by ${(grown / 1e6).toFixed(0)} MB`);
+});
+
+test('a generator that is loaded in the precision in which it is frozen draws as one that is converted', async () => {
+  using saved = await tinyGenerator(engine, 1);
+  await saved.save(at('generator.safetensors'));
+  const drawn: Uint8Array[] = [];
+  for (const weights of ['fp32', 'bf16'] as const) {
+    const handle = await engine.run((core) => core.createDenoiser({ ...denoiserSpec, device: 'cpu', seed: null, weights }, null));
+    using generator = new Generator(engine, handle, denoiserSpec, two);
+    await engine.run((core) => core.loadWeights(handle, at('generator.safetensors'), { newHead: false }));
+    await engine.run((core) => core.freezeDenoiser(handle, { precision: 'bf16' }));
+    drawn.push((await generator.generate({}, generateOptions({ precision: 'bf16' }))).images);
+  }
+  const [converted, loaded] = drawn;
+  const differences = converted.map((value, i) => Math.abs(value - loaded[i]));
+  assert.ok(Math.max(...differences) <= 8 && differences.reduce((a, b) => a + b, 0) / differences.length < 1, `up to ${Math.max(...differences)} of 255`);
+  assert.ok(new Set(converted).size > 50, 'images of one colour would show nothing');
 });
 
 test.run();
