@@ -29,6 +29,7 @@ export { openTokenizer } from './clip/vocabulary.js';
 
 // Data, metrics, samples
 export { listImages, openData } from './data/open.js';
+export { checkData, type DataCheck } from './data/check.js';
 export { openListing, type DecodingOptions, type ListedSplits } from './data/listed-dataset.js';
 export type { ImageRecord, Listing } from './data/records.js';
 export { transforms, type Transform } from './data/transform.js';
