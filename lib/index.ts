@@ -35,7 +35,11 @@ export { ClipTokenizer } from './clip/tokenizer.js';
 export { openTokenizer } from './clip/vocabulary.js';
 
 // Data, metrics, samples
-export { openData } from './data/open.js';
+export { listImages, openData } from './data/open.js';
+export { checkData, type DataCheck } from './data/check.js';
+export { openListing, type DecodingOptions, type ListedSplits } from './data/listed-dataset.js';
+export type { ImageRecord, Listing } from './data/records.js';
+export { transforms, type Transform } from './data/transform.js';
 export { openFolder, findUnreadableImages } from './data/folder.js';
 export { birdSplits } from './data/birds-dataset.js';
 export { spuCoMnistSplits } from './data/spuco-mnist.js';

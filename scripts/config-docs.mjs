@@ -13,7 +13,7 @@ A run is described by a YAML or JSON file (\`--config\`), by \`--set path.to.key
 with every default filled in, is saved as \`config.yaml\` in the run folder.
 
 - Values of \`--set\` are YAML: \`--set rounds.count=3\`, \`--set 'generator.attention=[0, 1]'\`.
-- Relative paths in a file (\`data.root\`; \`weights\` and \`start\` of \`teacher\` and \`generator\`;
+- Relative paths in a file (\`data.root\` and \`data.file\`; \`weights\` and \`start\` of \`teacher\` and \`generator\`;
   \`teacher.zeroShot.clip\`) start at the file's folder. Those given with \`--set\`, and \`output\` wherever it is given,
   start at the working directory.
 - In place of an \`architecture\` section a name may stand, \`architecture: vit_small_patch16\`:
@@ -35,24 +35,27 @@ export function configDocs(schema, architectures) {
   return [introduction(architectures), ...[...sections.values()].map(sectionText)].join('\n');
 }
 
-/** Adds the sections below `node`, in the order of the schema: a section first, then what it contains. */
-function collect(node, path, kind, sections) {
+/**
+ * Adds the sections below `node`, in the order of the schema: a section first, then what it contains. `kind` is that
+ * of the node itself, `within` the kinds of the sections around it.
+ */
+function collect(node, path, kind, sections, within = '') {
   if (node.oneOf) {
     for (const variant of node.oneOf) {
       const [key, { const: value }] = Object.entries(variant.properties).find(([, property]) => property.const !== undefined);
-      collect(variant, path, `${key}: ${value}`, sections);
+      collect(variant, path, `${key}: ${value}`, sections, value);
     }
   } else if (node.properties) {
     const signature = `${kind} ${Object.keys(node.properties)}`;
     const section = sections.get(signature) ?? { kind, places: new Map() };
     sections.set(signature, section);
-    section.places.set(path, node);
-    for (const [key, property] of Object.entries(node.properties)) collect(property, path ? `${path}.${key}` : key, '', sections);
+    section.places.set(`${path} ${within}`, { ...node, path, within });
+    for (const [key, property] of Object.entries(node.properties)) collect(property, path ? `${path}.${key}` : key, '', sections, within);
   }
 }
 
 function sectionText({ kind, places }) {
-  const paths = [...places.keys()];
+  const paths = [...new Set([...places.values()].map(({ path }) => path))];
   const [first] = places.values();
   const title = paths[0] === '' ? 'Top level' : paths.map(code).join(', ') + (kind ? ` with ${code(kind)}` : '');
   const rows = Object.keys(first.properties)
@@ -64,11 +67,15 @@ function sectionText({ kind, places }) {
   return [`## ${title}`, '', '| key | type | default | meaning |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
 }
 
-/** The default of a key; where the places of a section differ, one for each. */
+/** The default of a key; where the places of a section differ, each with where it holds. */
 function defaultText(places, key) {
-  const all = [...places].map(([path, node]) => [path, oneDefault(node, key)]);
-  if (all.every(([, text]) => text === all[0][1])) return all[0][1];
-  return all.map(([path, text]) => `${text} (${path.split('.')[0]})`).join(', ');
+  const holds = new Map();
+  for (const node of places.values()) {
+    const text = oneDefault(node, key);
+    holds.set(text, [...(holds.get(text) ?? []), node.within || node.path.split('.')[0]]);
+  }
+  if (holds.size === 1) return [...holds.keys()][0];
+  return [...holds].map(([text, where]) => `${text} (${where.join(', ')})`).join(', ');
 }
 
 function oneDefault(node, key) {

@@ -25,7 +25,7 @@ export async function runAndPrint(command: string, config: Config, flags: Pick<R
   if (flags['dry-run']) return printPlan(command, config, flags);
   const progress = new Progress({ quiet: flags.quiet });
   const result = await interruptible((signal) =>
-    runDistil(config, { signal, resume: flags.resume, onProgress: showProgress(progress), command: commandLine() }),
+    runDistil(config, { signal, resume: flags.resume, onProgress: showProgress(progress), onWarning: (warning) => console.error(`warning: ${warning}`), command: commandLine() }),
   ).finally(() => progress.done());
   if (!flags.json || !flags.quiet) (flags.json ? console.error : console.log)(`\n${textTable(result.rows)}\n\nReport: ${join(result.folder, 'report.html')}`);
   if (flags.json) console.log(JSON.stringify({ command, rows: result.rows, seeds: result.seeds }));

@@ -1,9 +1,9 @@
 /** The configuration of a run: every field with its unit and default. The resolved form is saved with each run. */
 import { z } from 'zod';
 
-import { difficulties } from '../data/spuco-mnist.js';
 import { methods } from '../report/rows.js';
 import { architecture } from './architectures.js';
+import { data } from './data.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -75,32 +75,6 @@ const normalisation = {
   std: triple.default([0.25, 0.25, 0.25]).describe('likewise'),
 };
 
-const birds = z.strictObject({
-  kind: z.literal('birds'),
-  imageSize: z.union([z.literal(32), z.literal(64)]).default(32).describe('pixels'),
-  seed: z.int().min(0).default(0).describe('chooses the pictures'),
-  train: count.default(4000).describe('images; majority groups only'),
-  test: count.default(2000).describe('images; four groups balanced'),
-  broad: count.default(20000).describe('images; what teacher and generator are trained on'),
-  minorityShare: fraction.default(0.04).describe('of the two minority groups together in broad'),
-});
-const spucoMnist = z.strictObject({
-  kind: z.literal('spuco-mnist'),
-  root: z.string().describe('folder of the four MNIST files, gzip or plain'),
-  difficulty: z.enum(Object.keys(difficulties) as [keyof typeof difficulties]).default('magnitude-large').describe('which pixels behind the digit carry the colour'),
-  strength: fraction.gt(0).default(1).describe('share of each class in its own colour in train and validation; 1 leaves the other groups absent'),
-  broadStrength: fraction.gt(0).default(0.95).describe('likewise in broad'),
-  labelNoise: fraction.default(0).describe('share of train with a random other label'),
-  coreNoise: fraction.default(0).describe('share of train of which about 60 % of the digit is erased'),
-  seed: z.int().min(0).default(0).describe('chooses colours and noise'),
-});
-const folder = z.strictObject({
-  kind: z.literal('folder'),
-  root: z.string().describe('folder with {train,val,test}/<class>/<attribute>/<image>'),
-  imageSize: count.default(64).describe('pixels'),
-  dropGroups: z.array(z.string()).default([]).describe("groups 'class/attribute' to leave out of train and val"),
-});
-
 const objective = z
   .strictObject({
     form: z.enum(['difference', 'power_max', 'power_min', 'log']).default('difference').describe('see docs/method.md'),
@@ -140,7 +114,7 @@ const pretrained = z.strictObject({
 });
 
 const startMeaning = 'safetensors file from whose weights the training goes on, instead of random ones';
-const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, folder train');
+const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, the others train');
 
 export const configSchema = z.strictObject({
   name: z.string().regex(/^[\w.-]+$/, 'expected letters, digits, . _ -').default('run').describe('title of the report and name of the run folder'),
@@ -150,7 +124,7 @@ export const configSchema = z.strictObject({
   device: z.string().regex(/^(auto|cpu|cuda(:\d+)?)$/, 'expected auto, cpu, cuda or cuda:<n>').default('auto').describe('auto, cpu, cuda or cuda:<n>; auto = cuda where there is a device'),
   threads: z.int().min(0).max(1024).default(0).describe('CPU threads; 0 = all cores'),
   precision: z.enum(['auto', 'fp32', 'bf16']).default('auto').describe('auto = bf16 where the hardware multiplies it'),
-  data: z.discriminatedUnion('kind', [birds, spucoMnist, folder]).prefault({ kind: 'birds' }),
+  data,
   teacher: z
     .strictObject({
       weights: z.string().optional().describe('safetensors or TorchScript file, or model folder of timm or transformers; without it the teacher is trained'),

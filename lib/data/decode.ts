@@ -1,32 +1,26 @@
 import { availableParallelism } from 'node:os';
-import sharp from 'sharp';
+
 import { SparringError } from '../errors.js';
+import { isWebPage, webPageError } from './source.js';
+import { decodeSquare, transforms, type Transform } from './transform.js';
 
 /**
- * Decodes one JPEG, PNG or WebP as the networks see it: upright (EXIF orientation applied), scaled to cover a square
- * and cropped to its centre, sRGB without alpha. The work is done outside the event loop.
- * @param source a path, or the file's bytes
+ * Decodes one JPEG, PNG or WebP to a square as the networks see it. The work is done outside the event loop.
  * @param name what an error calls it
+ * @param transform default: the largest square at the centre
  * @returns uint8, [imageSize, imageSize, 3]
  * @throws SparringError 'data' for a damaged or truncated image
  */
-export async function decodeImage(source: string | Uint8Array, imageSize: number, name = String(source)): Promise<Uint8Array> {
+export async function decodeImage(encoded: Uint8Array, imageSize: number, name: string, transform: Transform = transforms.cover): Promise<Uint8Array> {
   try {
-    const { data, info } = await sharp(source, { failOn: 'error' })
-      .autoOrient()
-      .resize(imageSize, imageSize, { fit: 'cover', position: 'centre' })
-      .removeAlpha()
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
-    return data;
+    return await decodeSquare(encoded, imageSize, transform);
   } catch (error) {
+    if (isWebPage(encoded)) throw webPageError(name, 'a JPEG, PNG or WebP image');
     const reason = (error as Error).message.trim().replaceAll(/\s*\n\s*/g, '; ');
     throw new SparringError(
       'data',
       `${name}: expected a whole JPEG, PNG or WebP image, found one that cannot be decoded (${reason})`,
-      'Replace or remove it. findUnreadableImages(root) lists every such file of a dataset folder.',
+      'Replace or remove it. `sparring data check --config <file>` lists every such image of a dataset.',
       { cause: error },
     );
   }

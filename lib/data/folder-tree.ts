@@ -1,29 +1,19 @@
-import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
+
 import { SparringError } from '../errors.js';
-import { fileError } from '../training/files.js';
-
-/** One image file of a dataset folder. */
-export interface ImageFile {
-  path: string;
-  class: string;
-  attribute: string;
-}
-
-/** What a dataset folder holds, sorted bytewise, so that every machine sees the same order. */
-export interface FolderTree {
-  root: string;
-  classes: string[];
-  attributes: string[];
-  /** Files of each split; no entry for a split without a folder. */
-  splits: { train: ImageFile[]; validation?: ImageFile[]; test: ImageFile[] };
-}
-
-/** The attribute of all images in a tree without attribute folders. */
-export const soleAttribute = 'all';
+import { layoutError, listFolder, sorted } from './files.js';
+import { soleAttribute, type ImageRecord, type Listing } from './records.js';
 
 const splitFolders = { train: ['train'], validation: ['val', 'validation'], test: ['test'] } as const;
-const imageExtensions = new Set(['.jpg', '.jpeg', '.png', '.webp']);
+
+export interface FolderTreeOptions {
+  /** What it is called in reports. Default: folders. */
+  layout?: string;
+  /** Class folders in the order of their labels. Default: those that are there, bytewise. */
+  classes?: readonly string[];
+  /** Likewise for attributes. */
+  attributes?: readonly string[];
+}
 
 /**
  * Lists `<root>/{train,val,test}/<class>/<attribute>/<image>`, or `<root>/<split>/<class>/<image>`, whose images all
@@ -31,24 +21,22 @@ const imageExtensions = new Set(['.jpg', '.jpeg', '.png', '.webp']);
  * dot and files with another extension than .jpg, .jpeg, .png or .webp are passed over.
  * @throws SparringError 'data' for a missing split, a class without images in train, or a mixed layout
  */
-export async function scanFolder(root: string): Promise<FolderTree> {
-  if ((await list(root)) === undefined) {
-    throw new SparringError('data', `${root}: expected a dataset folder, found nothing`, 'Check data.root.');
-  }
+export async function listFolderTree(root: string, options: FolderTreeOptions = {}): Promise<Listing> {
   const train = await scanSplit(root, 'train');
   const validation = await scanSplit(root, 'validation');
   const test = await scanSplit(root, 'test');
+  if (!train && !test) throw await layoutError(root, ['train', 'test'], 'folders train and test');
   if (!train || !test) {
     const missing = train ? 'test' : 'train';
     throw new SparringError('data', `${root}: expected a folder ${missing}, found none`, 'The layout is <root>/{train,val,test}/<class>/<attribute>/<image>.');
   }
   const found = [train, validation, test].filter((split) => split !== undefined);
-  const classes = sorted(found.flatMap((split) => split.classes));
+  const classes = ordered(root, 'class', found.flatMap((split) => split.classes), options.classes);
   for (const name of classes) {
     if (!train.files.some((file) => file.class === name)) {
       throw new SparringError(
         'data',
-        `${join(root, 'train', name)}: expected images of class ${name}, which other splits or an empty folder name, found none`,
+        `${join(root, 'train', name)}: expected images of class ${name}, which ${options.classes ? 'the dataset has' : 'other splits or an empty folder name'}, found none`,
         'Every class needs images to train on. Add them, or remove or rename the folder.',
       );
     }
@@ -61,65 +49,66 @@ export async function scanFolder(root: string): Promise<FolderTree> {
       'Move the images so that all lie in <class>/<attribute>/, or all in <class>/.',
     );
   }
-  for (const file of found.flatMap((split) => split.files)) file.attribute ||= soleAttribute;
   const flat = mixed.has(true);
-  const attributes = flat ? [soleAttribute] : sorted(found.flatMap((split) => split.attributes));
-  return { root, classes, attributes, splits: { train: train.files, validation: validation?.files, test: test.files } };
+  if (flat && options.attributes) {
+    throw new SparringError('data', `${root}: expected folders ${options.attributes.join(' and ')} in every class, found images directly in class folders`, 'The layout is <root>/{train,val,test}/<class>/<attribute>/<image>.');
+  }
+  const attributes = flat ? [soleAttribute] : ordered(root, 'attribute', found.flatMap((split) => split.attributes), options.attributes);
+  const [labelOf, attributeOf] = [indexOf(classes), indexOf(attributes)];
+  const records = (split: Split): ImageRecord[] =>
+    split.files.map((file) => ({ path: file.path, label: labelOf.get(file.class)!, attribute: flat ? 0 : attributeOf.get(file.attribute)! }));
+  return {
+    layout: options.layout ?? (flat ? 'class folders, without attributes' : 'class and attribute folders'),
+    root,
+    classes,
+    attributes,
+    splits: { train: records(train), ...(validation && { validation: records(validation) }), test: records(test) },
+    findings: [],
+  };
 }
 
 interface Split {
   classes: string[];
   attributes: string[];
   /** The attribute is '' for images directly in a class folder. */
-  files: ImageFile[];
+  files: { path: string; class: string; attribute: string }[];
 }
 
 async function scanSplit(root: string, split: keyof typeof splitFolders): Promise<Split | undefined> {
   const present: string[] = [];
-  for (const name of splitFolders[split]) if (await list(join(root, name))) present.push(name);
+  for (const name of splitFolders[split]) if (await listFolder(join(root, name))) present.push(name);
   if (present.length > 1) {
     throw new SparringError('data', `${root}: expected one folder of ${split} images, found ${present.join(' and ')}`, 'Keep one of them.');
   }
   if (present.length === 0) return undefined;
   const folder = join(root, present[0]!);
   const result: Split = { classes: [], attributes: [], files: [] };
-  for (const className of (await list(folder))!.folders) {
+  for (const className of (await listFolder(folder))!.folders) {
     result.classes.push(className);
-    const content = (await list(join(folder, className)))!;
+    const content = (await listFolder(join(folder, className)))!;
     const add = (names: string[], attribute: string): void => {
       for (const name of names) result.files.push({ path: join(folder, className, attribute, name), class: className, attribute });
     };
     add(content.images, '');
     for (const attribute of content.folders) {
       result.attributes.push(attribute);
-      add((await list(join(folder, className, attribute)))!.images, attribute);
+      add((await listFolder(join(folder, className, attribute)))!.images, attribute);
     }
   }
   return result;
 }
 
-/** Sub-folders and image files of a folder, links followed; undefined when there is no such folder. */
-async function list(folder: string): Promise<{ folders: string[]; images: string[] } | undefined> {
-  try {
-    const folders: string[] = [];
-    const images: string[] = [];
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue;
-      const kind = entry.isSymbolicLink() ? await stat(join(folder, entry.name)) : entry;
-      if (kind.isDirectory()) folders.push(entry.name);
-      else if (kind.isFile() && imageExtensions.has(extname(entry.name).toLowerCase())) images.push(entry.name);
-    }
-    return { folders: sorted(folders), images: sorted(images) };
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code!)) {
-      // A dangling link inside an existing folder is a fault to report, a folder that does not exist is not.
-      if ((error as NodeJS.ErrnoException).syscall === 'scandir') return undefined;
-    }
-    throw fileError(error, 'read', (error as NodeJS.ErrnoException).path ?? folder);
+/** The names that are there in bytewise order, or those expected, when nothing else is there. */
+function ordered(root: string, what: string, present: readonly string[], expected?: readonly string[]): string[] {
+  const names = sorted(present);
+  if (!expected) return names;
+  const other = names.find((name) => !expected.includes(name));
+  if (other !== undefined) {
+    throw new SparringError('data', `${root}: expected the ${what} folders ${expected.join(', ')}, found ${other}`, 'Check data.kind; for folders of your own it is `folder`.');
   }
+  return [...expected];
 }
 
-/** Distinct names in bytewise order. */
-function sorted(names: string[]): string[] {
-  return [...new Set(names)].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+function indexOf(names: readonly string[]): Map<string, number> {
+  return new Map(names.map((name, index) => [name, index]));
 }

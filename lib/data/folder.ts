@@ -1,23 +1,16 @@
-import { SparringError } from '../errors.js';
-import { decodeImage, ImageCache, inParallel } from './decode.js';
-import { scanFolder, type FolderTree, type ImageFile } from './folder-tree.js';
-import { checkIndices, dropGroups, groupCounts, imageBytes } from './memory.js';
-import { groupName, type Dataset, type Splits } from './types.js';
+import type { SparringError } from '../errors.js';
+import { inParallel } from './decode.js';
+import { listFolderTree } from './folder-tree.js';
+import { decodeRecord, openListing, type DecodingOptions, type ListedSplits } from './listed-dataset.js';
+import type { Listing } from './records.js';
+import { sourceName } from './source.js';
+import { transforms, type Transform } from './transform.js';
 
-export interface FolderOptions {
-  /** Folder with `{train,val,test}/<class>/<attribute>/<image>`; see `scanFolder`. */
+export interface FolderOptions extends Omit<DecodingOptions, 'transform'> {
+  /** Folder with `{train,val,test}/<class>/<attribute>/<image>`; see `listFolderTree`. */
   root: string;
-  /** Side of the decoded images in pixels. */
-  imageSize: number;
-  /** Groups, each `'class/attribute'`, to leave out of train and validation. Default none. */
-  dropGroups?: readonly string[];
-  /** Bytes of decoded images kept in memory, all splits together. Default 1 GiB. */
-  cacheBytes?: number;
-}
-
-export interface FolderSplits extends Splits {
-  /** Groups without a single image, after dropping: `'train: blond/male'`. */
-  emptyGroups: string[];
+  /** How a photograph becomes a square. Default: scaled to cover it, cropped to the centre. */
+  transform?: DecodingOptions['transform'];
 }
 
 /**
@@ -25,75 +18,30 @@ export interface FolderSplits extends Splits {
  * when they are read, several at once.
  * @throws SparringError 'data' when the layout does not fit
  */
-export async function openFolder(options: FolderOptions): Promise<FolderSplits> {
-  const { root, imageSize, cacheBytes = 2 ** 30 } = options;
-  if (!Number.isInteger(imageSize) || imageSize < 1) {
-    throw new SparringError('config', `data.imageSize: expected a positive integer, found ${imageSize}`);
-  }
-  const tree = await scanFolder(root);
-  const cache = new ImageCache<string>(cacheBytes);
-  const open = (split: string, files: ImageFile[]): Dataset => new FolderDataset(`${root} ${split}`, tree, files, imageSize, cache);
-  const reduce = (set: Dataset): Dataset => (options.dropGroups?.length ? dropGroups(set, options.dropGroups) : set);
-  const splits: Splits = {
-    train: reduce(open('train', tree.splits.train)),
-    validation: tree.splits.validation && reduce(open('validation', tree.splits.validation)),
-    test: open('test', tree.splits.test),
-  };
-  if (splits.test.length === 0) {
-    throw new SparringError('data', `${root}/test: expected images, found none`, 'Accuracies are measured on the test images. Add some for every group that matters.');
-  }
-  return { ...splits, emptyGroups: emptyGroups(splits) };
+export async function openFolder({ root, transform = transforms.cover, ...options }: FolderOptions): Promise<ListedSplits> {
+  return openListing(await listFolderTree(root), { ...options, transform });
+}
+
+export interface UnreadableImage {
+  /** Path of the file, and of a tar also the name of its member. */
+  path: string;
+  reason: string;
 }
 
 /** Every image file of a dataset folder that cannot be decoded, with the reason. Decodes them all: takes a while. */
-export async function findUnreadableImages(root: string): Promise<{ path: string; reason: string }[]> {
-  const { splits } = await scanFolder(root);
-  const files = [splits.train, splits.validation ?? [], splits.test].flat();
-  const bad: { path: string; reason: string }[] = [];
-  await inParallel(files.length, async (item) => {
-    const { path } = files[item]!;
-    await decodeImage(path, 32).catch((error: SparringError) => bad.push({ path, reason: error.message }));
+export async function findUnreadableImages(root: string): Promise<UnreadableImage[]> {
+  return unreadableImages(await listFolderTree(root), transforms.cover);
+}
+
+/** Likewise for any listing. `onImage` is called after each image; throw from it to stop. */
+export async function unreadableImages({ splits }: Listing, transform: Transform, onImage: (done: number, total: number) => void = () => {}): Promise<UnreadableImage[]> {
+  const records = [splits.train, splits.validation ?? [], splits.test].flat();
+  const bad: UnreadableImage[] = [];
+  let done = 0;
+  await inParallel(records.length, async (item) => {
+    const record = records[item]!;
+    await decodeRecord(record, 32, transform).catch((error: SparringError) => bad.push({ path: sourceName(record), reason: error.message }));
+    onImage(++done, records.length);
   });
   return bad.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-function emptyGroups(splits: Splits): string[] {
-  return (['train', 'validation', 'test'] as const).flatMap((split) => {
-    const set = splits[split];
-    if (!set) return [];
-    return [...groupCounts(set)].flatMap((count, group) => (count === 0 ? [`${split}: ${groupName(set, group)}`] : []));
-  });
-}
-
-class FolderDataset implements Dataset {
-  readonly classes: readonly string[];
-  readonly attributes: readonly string[];
-  readonly length: number;
-  readonly labels: Int32Array;
-  readonly attributeOf: Int32Array;
-
-  constructor(
-    readonly name: string,
-    tree: FolderTree,
-    private readonly files: ImageFile[],
-    readonly imageSize: number,
-    private readonly cache: ImageCache<string>,
-  ) {
-    this.classes = tree.classes;
-    this.attributes = tree.attributes;
-    this.length = files.length;
-    this.labels = Int32Array.from(files, (file) => tree.classes.indexOf(file.class));
-    this.attributeOf = Int32Array.from(files, (file) => tree.attributes.indexOf(file.attribute));
-  }
-
-  async read(indices: ArrayLike<number>): Promise<Uint8Array> {
-    checkIndices(this, indices);
-    const bytes = imageBytes(this);
-    const batch = new Uint8Array(indices.length * bytes);
-    await inParallel(indices.length, async (slot) => {
-      const { path } = this.files[indices[slot]!]!;
-      batch.set(await this.cache.get(path, () => decodeImage(path, this.imageSize)), slot * bytes);
-    });
-    return batch;
-  }
 }

@@ -1,12 +1,24 @@
 import type { Config } from '../config/schema.js';
 import { SparringError } from '../errors.js';
 import { birdSplits } from './birds-dataset.js';
-import { openFolder } from './folder.js';
+import { listCelebA } from './celeba.js';
+import { listFolderTree } from './folder-tree.js';
+import { listImageNet } from './imagenet.js';
+import { openListing } from './listed-dataset.js';
+import { listManifest } from './manifest.js';
+import type { Listing } from './records.js';
+import { listSpuCo, listSpuCoAnimals } from './spuco-animals.js';
 import { spuCoMnistSplits } from './spuco-mnist.js';
 import type { Dataset, Splits } from './types.js';
+import { listWaterbirds } from './waterbirds.js';
+import { listWebDataset } from './webdataset.js';
+
+type DataConfig = Config['data'];
+/** The kinds whose images are files. */
+export type ListedConfig = Exclude<DataConfig, { kind: 'birds' | 'spuco-mnist' }>;
 
 /** Opens the dataset that a config names. Throws SparringError 'data' or 'config'. */
-export async function openData(data: Config['data']): Promise<Splits> {
+export async function openData(data: DataConfig): Promise<Splits> {
   switch (data.kind) {
     case 'birds': {
       const { imageSize, seed, minorityShare, train, test, broad } = data;
@@ -14,8 +26,31 @@ export async function openData(data: Config['data']): Promise<Splits> {
     }
     case 'spuco-mnist':
       return spuCoMnistSplits(data);
+    default:
+      return openListing(await listImages(data), data);
+  }
+}
+
+/** Which images a dataset of files has, without opening any of them. */
+export async function listImages(data: ListedConfig): Promise<Listing> {
+  switch (data.kind) {
     case 'folder':
-      return openFolder(data);
+      return listFolderTree(data.root);
+    case 'celeba':
+      return listCelebA(data);
+    case 'waterbirds':
+      return listWaterbirds(data);
+    case 'spuco-birds':
+    case 'spuco-dogs':
+      return listSpuCo(data.kind, data);
+    case 'spuco-animals':
+      return listSpuCoAnimals(data);
+    case 'manifest':
+      return listManifest(data);
+    case 'webdataset':
+      return listWebDataset(data);
+    case 'imagenet':
+      return listImageNet(data);
   }
 }
 

@@ -74,7 +74,7 @@ export interface SpuCoMnistOptions extends Omit<ColourOptions, 'name' | 'strengt
  * The splits of SpuCoMNIST: 48,004 images to train on, 11,996 to validate (its fixed list), 10,000 to test, balanced.
  * `broad` and `balanced` colour the training digits anew. Noise is put into `train` alone.
  */
-export async function spuCoMnistSplits(options: SpuCoMnistOptions): Promise<Required<Splits>> {
+export async function spuCoMnistSplits(options: SpuCoMnistOptions): Promise<Required<Omit<Splits, 'warnings'>>> {
   const { root, strength = 1, broadStrength = 0.95, labelNoise, coreNoise, ...common } = options;
   const [all, test] = await Promise.all([readMnist(root, 'train'), readMnist(root, 'test')]);
   const train = select(all, (index) => !isValidationDigit(index));

@@ -28,6 +28,8 @@ export interface Splits {
   broad?: Dataset;
   /** Every group equally often: what a robust teacher is trained on. */
   balanced?: Dataset;
+  /** What does not fit but leaves the data usable, a sentence each. */
+  warnings?: readonly string[];
 }
 
 export function groupName(dataset: Pick<Dataset, 'classes' | 'attributes'>, group: number): string {

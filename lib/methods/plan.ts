@@ -27,6 +27,7 @@ export async function planOf(config: Config): Promise<string[]> {
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
     ...describeData('test', data.test),
+    ...(data.warnings ?? []).map((warning) => `warning: ${warning}`),
     `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
     `generator  ${await count(generator)} parameters, ${generatorSource}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,

@@ -26,6 +26,8 @@ export interface RunOptions {
   resume?: boolean;
   /** The command, for the report. */
   command?: string;
+  /** Told what does not fit in the data but does not keep them from being used. */
+  onWarning?: (warning: string) => void;
 }
 
 export interface RunResult {
@@ -54,6 +56,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const { signal, onProgress = () => {} } = options;
   const engine = await Engine.open(config);
   const data = await openData(config.data);
+  for (const warning of data.warnings ?? []) options.onWarning?.(warning);
   checkSplits(config, data);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);

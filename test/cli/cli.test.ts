@@ -14,7 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sparring-cli-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 const packageVersion = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
-const commands = ['quickstart', 'distill', 'foundation', 'generate', 'evaluate', 'models', 'doctor', 'libtorch'];
+const commands = ['quickstart', 'distill', 'foundation', 'generate', 'evaluate', 'data', 'models', 'doctor', 'libtorch'];
 
 function file(name: string, text: string): string {
   writeFileSync(join(folder, name), text);

@@ -84,7 +84,7 @@ test('a wrong value: path, expected and found', () => {
     [{ rounds: { teacherProbability: 1.5 } }, 'rounds.teacherProbability: expected number to be <=1, found 1.5.'],
     [{ student: { training: { learningRate: 0 } } }, 'student.training.learningRate: expected number to be >0, found 0.'],
     [{ sampling: { guidance: { kind: 'step', objective: { form: 'x' } } } }, 'sampling.guidance.objective.form: expected one of difference, power_max, power_min, log, found "x".'],
-    [{ data: { kind: 'bird' } }, 'data.kind: expected one of birds, spuco-mnist, folder, found "bird".'],
+    [{ data: { kind: 'bird' } }, 'data.kind: expected one of birds, spuco-mnist, folder, celeba, waterbirds, spuco-birds, spuco-dogs, spuco-animals, manifest, webdataset, imagenet, found "bird".'],
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],

@@ -1,0 +1,60 @@
+/** Small datasets in the layouts of the true ones, made in a temporary folder. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import * as assert from 'uvu/assert';
+
+import type { SparringError } from '../../lib/errors.js';
+
+export const webPage = '<!DOCTYPE html><html><head><title>Quota exceeded</title></head></html>';
+
+/** A folder of one test file; `remove` deletes it. */
+export class Scratch {
+  readonly root = mkdtempSync(join(tmpdir(), 'sparring-data-'));
+  #count = 0;
+
+  folder(): string {
+    const path = join(this.root, `tree${this.#count++}`);
+    mkdirSync(path);
+    return path;
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true });
+  }
+}
+
+export function text(path: string, content: string | Uint8Array): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+export interface Photo {
+  width?: number;
+  height?: number;
+  /** Grey value, 0..255, by which a test knows the image again. */
+  grey?: number;
+}
+
+export function photo({ width = 24, height = 18, grey = 128 }: Photo = {}): sharp.Sharp {
+  return sharp({ create: { width, height, channels: 3, background: { r: grey, g: grey, b: grey } } });
+}
+
+/** Writes an image; the extension says in which format. */
+export async function image(path: string, options?: Photo): Promise<string> {
+  mkdirSync(dirname(path), { recursive: true });
+  const pixels = photo(options);
+  writeFileSync(path, await (/\.png$/.test(path) ? pixels.png() : pixels.jpeg({ quality: 95 })).toBuffer());
+  return path;
+}
+
+/** The SparringError with which a promise fails. */
+export async function failure(promise: Promise<unknown>, code = 'data'): Promise<SparringError> {
+  const error: any = await promise.then(() => undefined, (reason) => reason);
+  assert.ok(error, 'expected a failure');
+  assert.is(error.code, code, error.stack);
+  assert.not.match(error.message, /\n/);
+  return error;
+}
