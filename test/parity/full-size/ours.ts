@@ -18,10 +18,9 @@ import { readDiffusersFile, unetConfig } from '../../../lib/config/diffusers.js'
 import type { ClassifierHandle, Precision } from '../../../lib/native/contract.js';
 import { Engine } from '../../../lib/native/engine.js';
 import { Classifier } from '../../../lib/native/models.js';
-import { relativeError } from '../../support/numeric.js';
 import { readSafetensors } from '../../support/safetensors.js';
 import type { FullSize } from './architectures.js';
-import type { Errors, Job } from './report.js';
+import { medianError, type Errors, type Job } from './report.js';
 
 /** What a part gives: values by name, in a precision. */
 type Values = Record<string, Float32Array>;
@@ -129,12 +128,14 @@ for (const [part, { values }] of Object.entries(job.parts!)) {
   const run = parts[part]!;
   const inFp32 = await run('fp32');
   const inBf16 = values.output!.bf16 === undefined ? undefined : await run('bf16');
+  const rows = tensors[`${part}.x`]?.shape[0] ?? 1;
+  const error = (values: Float32Array, expected: string): number => medianError(values, tensors[expected].values, rows);
   found[part] = Object.fromEntries(Object.entries(values).map(([name, known]) => {
     const key = `${part}.${name}`;
     return [name, {
-      fp32: relativeError(inFp32[name]!, floats(key)),
-      exact: { ours: relativeError(inFp32[name]!, tensors[`${key}.fp64`].values), reference: known.fp32 },
-      ...(inBf16 && { bf16: { ours: relativeError(inBf16[name]!, floats(key)), reference: known.bf16! } }),
+      fp32: error(inFp32[name]!, key),
+      exact: { ours: error(inFp32[name]!, `${key}.fp64`), reference: known.fp32 },
+      ...(inBf16 && { bf16: { ours: error(inBf16[name]!, key), reference: known.bf16! } }),
     }];
   }));
 }

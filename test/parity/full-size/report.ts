@@ -1,4 +1,5 @@
 /** What was measured, what of it misses, and how it is printed. Pure. */
+import { relativeError } from '../../support/numeric.js';
 
 /** What both sides are told beside the entry of the list. */
 export interface Job {
@@ -38,6 +39,16 @@ export interface Facts {
   processor: string;
   threads: number;
   date: string;
+}
+
+type Floats = Float32Array | Float64Array;
+
+/** The median over the rows of |found - expected| / |expected|. */
+export function medianError(found: Floats, expected: Floats, rows: number): number {
+  if (found.length !== expected.length) throw new Error(`expected ${expected.length} numbers, found ${found.length}`);
+  const row = (values: Floats, i: number): Floats => values.subarray((i * values.length) / rows, ((i + 1) * values.length) / rows);
+  const errors = Array.from({ length: rows }, (_, i) => relativeError(row(found, i), row(expected, i))).sort((a, b) => a - b);
+  return (errors[Math.floor((rows - 1) / 2)]! + errors[Math.ceil((rows - 1) / 2)]!) / 2;
 }
 
 export const limits = { fp32: 1e-5, fp32Ratio: 1.5, bf16Ratio: 2 };

@@ -17,14 +17,32 @@ def cifar_resnet(blocks, classes):
     return model
 
 
-def scale_branches(model):
-    """The branches of a trained ResNet add little to what passes them by. At full weight, a hundred random layers of ReLUs
-    are chaotic: in bf16 the reference would be as far from itself as from any other network."""
-    for module in model.modules():
-        if isinstance(module, BasicBlock):
-            module.bn2.weight.data *= 0.25
-        elif isinstance(module, Bottleneck):
-            module.bn3.weight.data *= 0.25
+def keep_from_kinks(model):
+    """Leaves each channel of a ResNet on or off at nearly every ReLU: at four deviations from zero. Rounding that moves the
+    input of a ReLU across zero changes the gradient by a lump, and of the millions of inputs a few are always that near."""
+
+    def sign(norm):
+        return torch.randint(0, 2, norm.bias.shape) * 2.0 - 1
+
+    def magnitude(norm):
+        return torch.empty_like(norm.bias).uniform_(0.8, 1.2)
+
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight *= 0.25
+                module.bias.copy_(sign(module) * magnitude(module))
+        passed = model.bn1.bias.sign()  # by channel, what passes the ReLU behind each sum of branch and shortcut
+        for block in (module for module in model.modules() if isinstance(module, (BasicBlock, Bottleneck))):
+            last = block.bn2 if isinstance(block, BasicBlock) else block.bn3
+            if block.downsample is None:
+                last.bias[passed > 0] *= 0.1
+                last.weight *= 0.5
+                last.bias.copy_(torch.where(passed > 0, last.bias, -last.bias.abs()))
+            else:
+                shortcut = block.downsample[-1]
+                passed = shortcut.bias.sign()
+                last.bias.copy_(passed * last.bias.abs())
 
 
 def build(description, folder):
@@ -34,7 +52,8 @@ def build(description, folder):
     else:
         model = timm.create_model(reference["timm"], pretrained=False, num_classes=classes, **reference.get("options", {}))
     randomise(model)
-    scale_branches(model)
+    if isinstance(model, ResNet):
+        keep_from_kinks(model)
     calibrate(model, torch.randn(8, 3, size, size))
     save_file(model.state_dict(), folder / "weights.safetensors")
     return model, [Part("logits", {"x": torch.randn(description["batch"], 3, size, size)}, lambda model, x: model(x), {"gradient": "x"})]
