@@ -1,19 +1,17 @@
-"""What every golden file shares: pinned versions, seeded weights, how a model and its case are saved."""
+"""What every golden file shares: the environment, seeded weights, how a model and its case are saved."""
 
 import copy
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
+
+from .pinned import problem
+
+if problem():
+    sys.exit(problem())
 
 import torch
 from safetensors.torch import save_file
-
-PINNED = {"torch": "2.13.0", "diffusers": "0.42.1", "timm": "1.0.31", "transformers": "5.24.0", "open_clip_torch": "3.3.0",
-          "safetensors": "0.8.0", "numpy": "2.4.6"}
-for package, expected in PINNED.items():
-    if version(package).split("+")[0] != expected:
-        sys.exit(f"make_goldens.py: expected {package} {expected}, found {version(package)}")
 
 # The torchvision wheel of the package index is built for CUDA, and its operators do not load beside a CPU torch.
 # timm imports torchvision and uses none of them, but their names must exist.
