@@ -36,7 +36,9 @@ std::vector<at::Tensor> tensors_in(c10::ArrayRef<c10::IValue> values) {
   std::vector<at::Tensor> tensors;
   for (const auto& value : values) {
     if (value.isTensor()) tensors.push_back(value.toTensor());
-    else if (value.isTensorList()) for (const at::Tensor tensor : value.toTensorList()) tensors.push_back(tensor);
+    if (!value.isTensorList()) continue;
+    const auto list = value.toTensorVector();
+    tensors.insert(tensors.end(), list.begin(), list.end());
   }
   return tensors;
 }

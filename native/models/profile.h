@@ -10,12 +10,12 @@
 namespace sparring {
 
 struct LayerProfile {
-  std::string name;             // of the module whose weights are used; of attention's products that of the layer before
-  std::string operation;        // of PyTorch, such as "conv2d"
-  std::vector<int64_t> output;  // shape
-  int64_t parameters = 0;       // each counts where it is first used
+  std::string name;               // of the module whose weights are used; of attention's products that of the layer before
+  std::string operation;          // of PyTorch, such as "conv2d"
+  std::vector<int64_t> output{};  // shape
+  int64_t parameters = 0;         // each counts where it is first used
   int64_t flops = 0;
-  int64_t bytes = 0;            // of the output, where it is not a view
+  int64_t bytes = 0;              // of the output, where it is not a view
 };
 
 struct Profile {

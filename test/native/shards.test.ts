@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { describeClassifierFolder } from '../../lib/classifiers/folder.js';
 import { openClip } from '../../lib/clip/open.js';
 import { autoencoderSpecs } from '../../lib/config/autoencoders.js';
 import { architecture } from '../../lib/config/architectures.js';
@@ -99,6 +100,20 @@ test('a CLIP folder in shards', async () => {
   const sharded = await openClip(engine, folder), whole = await openClip(engine, source);
   assert.is(sharded.weights, join(folder, 'model.safetensors.index.json'));
   assert.equal([sharded.image, sharded.text], [whole.image, whole.text]);
+});
+
+test('a model folder of transformers in shards', async () => {
+  const source = new URL('../parity/goldens/folder_vit', import.meta.url).pathname, folder = fresh();
+  cpSync(source, folder, { recursive: true });
+  writeShards(folder, readSafetensors(join(folder, 'model.safetensors')).tensors, 3);
+  rmSync(join(folder, 'model.safetensors'));
+  const logits: Float32Array[] = [];
+  for (const path of [source, folder]) {
+    const { weights, spec: { inputSize, ...spec }, keyNames, labels } = await describeClassifierFolder(engine, path);
+    using model = await Classifier.load(engine, weights, { spec: { ...spec, imageSize: inputSize, numClasses: labels!.length }, classes: labels! }, { keyNames });
+    logits.push(await model.logits(Uint8Array.from({ length: inputSize * inputSize * 3 }, (_, i) => (i * 91) % 256)));
+  }
+  assert.equal(logits[1], logits[0]);
 });
 
 // ---------------------------------------------------------------- what is refused
