@@ -51,6 +51,7 @@ const classifiers: Classifier[] = [
   ...['mobilenetv3_small_100', 'mobilenetv3_large_100'].map((name) => classifier(name, name, withRelu)),
   classifier('efficientnet_b0', 'efficientnet_b0'),
   ...['tiny_vit_5m', 'tiny_vit_11m', 'tiny_vit_21m'].map((name) => classifier(name, `${name}_224`)),
+  ...[384, 512].map((size) => classifier(`tiny_vit_21m_${size}`, `tiny_vit_21m_${size}`, { size })),
 ];
 
 // ---------------------------------------------------------------- CLIP and text encoders
