@@ -47,6 +47,8 @@ export { MemoryDataset, dropGroups, groupCounts, subset } from './data/memory.js
 export type { Dataset, Splits } from './data/types.js';
 export { gapClosed, groupMetrics, type GroupMetrics } from './metrics/groups.js';
 export { wilsonInterval } from './metrics/intervals.js';
+export { averagePrecision, rocAuc } from './metrics/ranking.js';
+export { spuriousMetrics, type SpuriousClass, type SpuriousMetrics } from './metrics/spurious.js';
 export { openStore, type SampleStore } from './store/store.js';
 
 // Environment

@@ -20,14 +20,21 @@ export const command: CommandModule<object, Flags> = {
     const engine = await Engine.open(config);
     const data = await openData(config.data);
     const classifier = await loadClassifier(engine, config.student, flags.weights!, data.test);
-    const metrics = await interruptible((signal) => evaluate(classifier, data.test, { signal }));
+    const metrics = await interruptible((signal) => evaluate(classifier, data.test, { train: data.train, signal }));
     if (flags.json) {
       console.log(JSON.stringify({ command: 'evaluate', ...metrics }));
       return;
     }
+    const weighted = metrics.trainWeightedAccuracy;
     const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
-    for (const { name, correct, count, accuracy, interval } of metrics.groups) console.log(`${name.padEnd(28)} ${percent(accuracy).padStart(8)}  (${percent(interval[0])} to ${percent(interval[1])}, ${correct} of ${count})`);
-    console.log(`\nworst group ${percent(metrics.worstGroupAccuracy)} (${metrics.worstGroup}), mean group ${percent(metrics.meanGroupAccuracy)}, all images ${percent(metrics.accuracy)}`);
+    const line = (name: string, accuracy: number, [low, high]: [number, number], correct: number, count: number): string =>
+      `${name.padEnd(28)} ${percent(accuracy).padStart(8)}  (${percent(low)} to ${percent(high)}, ${correct} of ${count})`;
+    for (const { name, correct, count, accuracy, interval } of metrics.groups) console.log(line(name, accuracy, interval, correct, count));
+    if (metrics.classes.length < metrics.groups.length) {
+      console.log();
+      for (const { name, correct, count, accuracy, interval } of metrics.classes) console.log(line(name, accuracy, interval, correct, count));
+    }
+    console.log(`\nworst group ${percent(metrics.worstGroupAccuracy)} (${metrics.worstGroup}), mean group ${percent(metrics.meanGroupAccuracy)}, all images ${percent(metrics.accuracy)}${weighted === null ? '' : `, weighted by train ${percent(weighted)}`}`);
     if (metrics.emptyGroups.length > 0) console.log(`without test images: ${metrics.emptyGroups.join(', ')}`);
   },
 };

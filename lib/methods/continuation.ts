@@ -84,7 +84,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       reporter,
       ...(signal && { signal }),
     });
-    metrics = await evaluate(student, data.test, { ...(signal && { signal }) });
+    metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
     await reporter.log({
       stage: stage.name,
       step: (round + 1) * training.steps,
@@ -96,7 +96,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   }
   await student.save(join(stage.folder, 'student.safetensors'));
   const result: StudentResult = {
-    metrics: metrics ?? (await evaluate(student, data.test)), // a kill after the last step leaves no round to run
+    metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
     seconds: stage.seconds,
     trainingSteps: total,
     generated: store ? store.samples().length : 0,

@@ -47,7 +47,7 @@ export async function distil(context: RunContext, teacher: Classifier, seed: num
     });
     const student = new ClassifierModel(engine, trainer.result(), spec, classes);
     await student.save(file);
-    const metrics = await evaluate(student, data.test, { ...(signal && { signal }) });
+    const metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
     result = { metrics, seconds: stage.seconds, trainingSteps: training.steps, generated: 0 };
     await stage.finish(result);
   }

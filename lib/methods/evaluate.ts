@@ -1,3 +1,4 @@
+import { groupCounts } from '../data/memory.js';
 import type { Dataset } from '../data/types.js';
 import { groupMetrics, type GroupMetrics } from '../metrics/groups.js';
 import { argmax } from '../metrics/softmax.js';
@@ -17,7 +18,12 @@ export async function predictAll(classifier: Classifier, dataset: Dataset, optio
   return predictions;
 }
 
-/** Accuracy by group. */
-export async function evaluate(classifier: Classifier, dataset: Dataset, options: Cancellable = {}): Promise<GroupMetrics> {
-  return groupMetrics(dataset, await predictAll(classifier, dataset, options));
+export interface EvaluateOptions extends Cancellable {
+  /** What the classifier was trained on: its groups weigh the train-weighted accuracy. */
+  train?: Omit<Dataset, 'read'>;
+}
+
+/** Accuracy by group and class. */
+export async function evaluate(classifier: Classifier, dataset: Dataset, { train, ...options }: EvaluateOptions = {}): Promise<GroupMetrics> {
+  return groupMetrics(dataset, await predictAll(classifier, dataset, options), train && groupCounts(train));
 }

@@ -66,7 +66,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
 
   const foundation = await obtainFoundation(context);
   const { teacher } = foundation;
-  const teacherMetrics = await evaluate(teacher, data.test, { ...(signal && { signal }) });
+  const teacherMetrics = await evaluate(teacher, data.test, { train: data.train, ...(signal && { signal }) });
   const { seconds } = foundation;
 
   const outcomes: Outcome[] = [];
@@ -98,6 +98,8 @@ function toRows(outcomes: readonly Outcome[]): Row[] {
         method,
         worstGroupAccuracy: summarise(own.map(({ metrics }) => wga(metrics))),
         meanGroupAccuracy: summarise(own.map(({ metrics }) => metrics.meanGroupAccuracy)),
+        trainWeightedAccuracy: summarise(own.map(({ metrics }) => metrics.trainWeightedAccuracy)),
+        classes: own[0].metrics.classes.map(({ name }, place) => ({ name, accuracy: summarise(own.map(({ metrics }) => metrics.classes[place].accuracy)) })),
         gapClosed: summarise(own.map(({ metrics }, i) => gapClosed(wga(metrics), wga(edrms[i].metrics), wga(teachers[i].metrics)))),
         generated: own[0].generated,
         trainingSteps: own[0].trainingSteps,

@@ -15,9 +15,16 @@ export interface GroupAccuracy {
   interval: [low: number, high: number];
 }
 
+/** How a classifier does on the images of one class, whatever their attribute. */
+export interface ClassAccuracy extends Omit<GroupAccuracy, 'group'> {
+  label: number;
+}
+
 export interface GroupMetrics {
   /** The groups with at least one image, by number. */
   groups: GroupAccuracy[];
+  /** The classes with at least one image, by label. */
+  classes: ClassAccuracy[];
   /** Names of the groups without an image; they count for nothing below. */
   emptyGroups: string[];
   /** Name of the group with the lowest accuracy, the first of several. */
@@ -53,6 +60,7 @@ export function groupMetrics(dataset: Omit<Dataset, 'read'>, predictions: ArrayL
     if (predictions[index] === dataset.labels[index]) correct[groupOf(dataset, index)]!++;
   }
   const groups: GroupAccuracy[] = [];
+  const classes: ClassAccuracy[] = [];
   const emptyGroups: string[] = [];
   counts.forEach((count, group) => {
     const name = groupName(dataset, group);
@@ -60,9 +68,15 @@ export function groupMetrics(dataset: Omit<Dataset, 'read'>, predictions: ArrayL
     const right = correct[group]!;
     return groups.push({ group, name, count, correct: right, accuracy: right / count, interval: wilsonInterval(right, count) });
   });
+  dataset.classes.forEach((name, label) => {
+    const own = groups.filter(({ group }) => Math.floor(group / dataset.attributes.length) === label);
+    const [count, right] = [sum(own, (group) => group.count), sum(own, (group) => group.correct)];
+    if (count > 0) classes.push({ label, name, count, correct: right, accuracy: right / count, interval: wilsonInterval(right, count) });
+  });
   const worst = groups.reduce((lowest, group) => (group.accuracy < lowest.accuracy ? group : lowest));
   return {
     groups,
+    classes,
     emptyGroups,
     worstGroup: worst.name,
     worstGroupAccuracy: worst.accuracy,

@@ -3,7 +3,7 @@ import type { GroupAccuracy, GroupMetrics } from '../metrics/groups.js';
 import { writeFileAtomic } from '../training/files.js';
 import { lineChart, type Chart } from './chart.js';
 import { escapeHtml } from './escape.js';
-import { methodTitles, type Method, type Row } from './rows.js';
+import { methodTitles, summarise, type Method, type Row } from './rows.js';
 import { style } from './style.js';
 import { count, summary } from './table.js';
 
@@ -42,6 +42,7 @@ export function renderReport(report: Report): string {
     grids.length > 0 && section('Images', grids.map(picture).join('')),
     charts.length > 0 && section('Curves', `<div class="charts">${charts.map(lineChart).join('')}</div>`),
     evaluations.length > 0 && section('Groups', groupTables(evaluations)),
+    evaluations.length > 0 && section('Classes', classTable(evaluations)),
     section('Configuration', `<details open><summary>Resolved configuration</summary><pre>${escapeHtml(stringify(config))}</pre></details>`),
     section('Environment', environmentTable(environment)),
   ];
@@ -116,6 +117,21 @@ function groupCell(metrics: GroupMetrics, name: string): string {
   if (!group) return '<td class="number">n/a</td>';
   const [low, high] = group.interval;
   return `<td class="number${name === metrics.worstGroup ? ' worst' : ''}">${group.accuracy.toFixed(3)}<small>${group.correct}/${group.count} [${low.toFixed(3)}, ${high.toFixed(3)}]</small></td>`;
+}
+
+/** A line per class, a column per method: means over seeds. */
+function classTable(evaluations: readonly Evaluation[]): string {
+  const methods = [...new Set(evaluations.map(({ method }) => method))];
+  const names = [...new Set(evaluations.flatMap(({ metrics }) => metrics.classes.map(({ name }) => name)))];
+  const cell = (name: string, method: Method): string => {
+    const found = evaluations.filter((evaluation) => evaluation.method === method).flatMap(({ metrics }) => metrics.classes.filter((one) => one.name === name));
+    if (found.length === 0) return '<td class="number">n/a</td>';
+    return `<td class="number">${summary(summarise(found.map(({ accuracy }) => accuracy)))}<small>${found[0]!.count} images</small></td>`;
+  };
+  const head = methods.map((method) => `<th class="number">${escapeHtml(methodTitles[method])}</th>`).join('');
+  const lines = names.map((name) => `<tr><td>${escapeHtml(name)}</td>${methods.map((method) => cell(name, method)).join('')}</tr>`);
+  return `<div class="scroll"><table><thead><tr><th>Class</th>${head}</tr></thead><tbody>${lines.join('')}</tbody></table></div>
+<p class="note">Accuracy on all test images of the class: mean, and the range over seeds.</p>`;
 }
 
 function worstOf({ metrics }: Evaluation): GroupAccuracy {

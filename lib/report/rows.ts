@@ -14,6 +14,10 @@ export interface Row {
   /** Accuracies in 0..1. */
   worstGroupAccuracy: Summary;
   meanGroupAccuracy: Summary;
+  /** Groups weighted by their shares of the training data; null where none of its groups was tested. */
+  trainWeightedAccuracy: Summary<number | null>;
+  /** Of each class that was tested. */
+  classes: { name: string; accuracy: Summary }[];
   /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */
   gapClosed: Summary<number | null>;
   /** Images generated, before any selection, of one seed. */

@@ -21,6 +21,8 @@ test('accuracies by group, by hand', () => {
   const metrics = groupMetrics(tested, [0, 0, 0, 1, 0, 1, 1, 1], [90, 5, 100, 5]);
   assert.equal(metrics.groups.map(({ name, count, correct }) => [name, count, correct]), [['a/x', 4, 3], ['a/y', 2, 1], ['b/y', 2, 2]]);
   assert.equal(metrics.emptyGroups, ['b/x']);
+  assert.equal(metrics.classes.map(({ label, name, count, correct }) => [label, name, count, correct]), [[0, 'a', 6, 4], [1, 'b', 2, 2]]);
+  assert.equal(metrics.classes[0]!.interval, wilsonInterval(4, 6));
   assert.is(metrics.worstGroup, 'a/y');
   near(metrics.worstGroupAccuracy, 0.5);
   near(metrics.meanGroupAccuracy, 0.75);

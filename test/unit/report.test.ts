@@ -12,8 +12,8 @@ import { summarise, type Row } from '../../lib/report/rows.js';
 import { textTable } from '../../lib/report/table.js';
 
 const rows: Row[] = [
-  { method: 'edrm', worstGroupAccuracy: summarise([0, 0.02]), meanGroupAccuracy: summarise([0.5, 0.52]), gapClosed: summarise<number | null>([0, 0]), generated: 0, trainingSteps: 1200, seconds: 31.26 },
-  { method: 'config', worstGroupAccuracy: summarise([0.98, 0.99]), meanGroupAccuracy: summarise([0.99, 0.994]), gapClosed: summarise<number | null>([0.98, null]), generated: 2304, trainingSteps: 4800, seconds: 200 },
+  { method: 'edrm', worstGroupAccuracy: summarise([0, 0.02]), meanGroupAccuracy: summarise([0.5, 0.52]), trainWeightedAccuracy: summarise([0.9, 0.9]), classes: [], gapClosed: summarise<number | null>([0, 0]), generated: 0, trainingSteps: 1200, seconds: 31.26 },
+  { method: 'config', worstGroupAccuracy: summarise([0.98, 0.99]), meanGroupAccuracy: summarise([0.99, 0.994]), trainWeightedAccuracy: summarise([0.9, 0.9]), classes: [], gapClosed: summarise<number | null>([0.98, null]), generated: 2304, trainingSteps: 4800, seconds: 200 },
 ];
 
 test('rows as a text table', () => {
@@ -106,6 +106,7 @@ test('the report is one offline file with table, intervals, curves, grids, confi
     // Worst group: landbird/water, 0 of 1 right; Wilson's upper end is z^2 / (1 + z^2) = 0.793.
     assert.match(html, /0\.000 \[0\.000, 0\.793\]/);
     assert.match(html, /landbird\/water/);
+    assert.match(html, /<h2>Classes<\/h2>.*<td>landbird<\/td><td class="number">0\.500<small>2 images/s);
     assert.match(html, /left out: waterbird\/land/);
     assert.match(html, /data:image\/png;base64,AQID"/);
     assert.match(html, /root: waterbird/);
