@@ -97,14 +97,14 @@ async function measure(one: FullSize): Promise<Row> {
   try {
     const description = join(folder, 'description.json');
     const job: Job = { folder, threads, seed: 1 };
-    const run = async (command: string, args: string[], more: Partial<Job> = {}): Promise<[result: any, seconds: number]> => {
+    const run = async <Result>(command: string, args: string[], more: Partial<Job> = {}): Promise<[result: Result, seconds: number]> => {
       writeFileSync(description, JSON.stringify({ ...one, ...job, ...more }));
       const startedAt = performance.now();
-      const result = await runChild(command, [...args, description]);
+      const result = (await runChild(command, [...args, description])) as Result;
       return [result, (performance.now() - startedAt) / 1000];
     };
-    const [reference, referenceSeconds] = await run(python, [at('../full_size.py')]);
-    const [ours, oursSeconds] = await run(process.execPath, ['--import', 'tsx', at('ours.ts')], { parts: reference.parts });
+    const [reference, referenceSeconds] = await run<Required<Pick<Job, 'parts'>> & Pick<Row, 'parameters'>>(python, [at('../full_size.py')]);
+    const [ours, oursSeconds] = await run<Pick<Row, 'parts' | 'libtorch'>>(process.execPath, ['--import', 'tsx', at('ours.ts')], { parts: reference.parts });
     return { name: one.name, parameters: reference.parameters, input: inputOf(one), parts: ours.parts, seconds: { ours: oursSeconds, reference: referenceSeconds }, libtorch: ours.libtorch };
   } finally {
     removeFolder();
@@ -139,7 +139,7 @@ function referenceVersions(): Record<string, string> {
 
 function inputOf(one: FullSize): string {
   if (one.kind === 'text') return `${one.texts.length} texts`;
-  return `${'batch' in one ? one.batch : 1} of ${one.size} px`;
+  return `${('batch' in one ? one.batch : undefined) ?? 1} of ${one.size} px`;
 }
 
 /** Rows of an earlier run that still say what is so, the latest of each name. */
