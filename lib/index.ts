@@ -11,6 +11,7 @@ export { planOf } from './methods/plan.js';
 export { makeFoundation, type FoundationResult } from './methods/make-foundation.js';
 export { generateToStore, type GenerateRequest, type GenerateResult } from './methods/generate-to-store.js';
 export { evaluate, predictAll } from './methods/evaluate.js';
+export { evaluateSpurious } from './methods/evaluate-spurious.js';
 export { methods, type Method, type Row, type Summary } from './report/rows.js';
 
 // Models and training, step by step

@@ -214,7 +214,7 @@ test('nearest word', () => {
 });
 
 test('the example configs are valid', () => {
-  for (const name of ['spuco-mnist', 'folder', 'stable-diffusion']) resolveConfig(readConfigFile(new URL(`../../examples/${name}.yaml`, import.meta.url).pathname), name);
+  for (const name of ['spuco-mnist', 'folder', 'celeba', 'stable-diffusion']) resolveConfig(readConfigFile(new URL(`../../examples/${name}.yaml`, import.meta.url).pathname), name);
 });
 
 test('docs/config.md is what scripts/config-docs.mjs makes of the schema', () => {
