@@ -15,6 +15,8 @@ export type NamedNetwork = { name: string; imageSize: number; weights: string } 
 
 /** Side in pixels that the published weights were trained with. */
 function trainedSize(name: string): number {
+  const said = /_(\d{3})$/.exec(name); // tiny_vit_21m_384; but mobilenetv3_small_100 says its width
+  if (said && Number(said[1]) >= 224) return Number(said[1]);
   if (name.startsWith('cifar_')) return 32;
   return name.endsWith('_dinov2') ? 518 : 224;
 }
