@@ -50,7 +50,7 @@ const chosen = fullSize.filter(({ name }) => positionals.length === 0 || positio
 const python = given.python ?? pythonCommands().find((command) => spawnSync(command, ['--version']).status === 0) ?? 'python3';
 const versions = referenceVersions();
 /** What rows must agree in to stand in one table. */
-const facts: Omit<Facts, 'libtorch' | 'date'> = {
+const facts: Omit<Facts, 'libtorch' | 'resumed' | 'date'> = {
   versions, threads, processor: cpus()[0]!.model.trim(),
   addon: createHash('sha256').update(readFileSync(at('../../../build/Release/libsparring_core.so'))).digest('hex').slice(0, 12),
 };
@@ -82,7 +82,7 @@ for (const one of chosen) {
     console.log(asLine(row));
     for (const what of missed) console.log(`  MISSES ${what}`);
     if (missed.length > 0) failed += 1;
-    else keep(row);
+    else keep(one, row);
   } catch (error) {
     failed += 1;
     console.log(`${one.name}\n  FAILED ${(error as Error).message}`);
@@ -145,21 +145,22 @@ function inputOf(one: FullSize): string {
 /** Rows of an earlier run that still say what is so, the latest of each name. */
 function readRows(): Row[] {
   if (!existsSync(rowsFile)) return [];
-  const lines = readFileSync(rowsFile, 'utf8').trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as { facts: object; row: Row });
-  const valid = lines.filter((line) => JSON.stringify(line.facts) === JSON.stringify(facts));
+  const lines = readFileSync(rowsFile, 'utf8').trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as { facts: object; entry: FullSize; row: Row });
+  const known = new Set(fullSize.map((entry) => JSON.stringify(entry)));
+  const valid = lines.filter((line) => JSON.stringify(line.facts) === JSON.stringify(facts) && known.has(JSON.stringify(line.entry)));
   return [...new Map(valid.map(({ row }) => [row.name, row])).values()];
 }
 
-function keep(row: Row): void {
+function keep(entry: FullSize, row: Row): void {
   mkdirSync(at('../../../runs'), { recursive: true });
-  appendFileSync(rowsFile, `${JSON.stringify({ facts, row })}\n`);
+  appendFileSync(rowsFile, `${JSON.stringify({ facts, entry, row })}\n`);
   rows.push(row);
 }
 
 function write(): void {
   const all = fullSize.map(({ name }) => rows.find((row) => row.name === name)).filter((row) => row !== undefined);
   if (all.length < fullSize.length) return console.error(`docs/parity.md is not written: it needs all ${fullSize.length} architectures (--resume keeps what has passed).`);
-  writeFileSync(document, asMarkdown(all, { ...facts, libtorch: all[0]!.libtorch, date: new Date().toISOString().slice(0, 10) }));
+  writeFileSync(document, asMarkdown(all, { ...facts, libtorch: all[0]!.libtorch, resumed: given.resume, date: new Date().toISOString().slice(0, 10) }));
   console.log('Written to docs/parity.md');
 }
 

@@ -29,7 +29,9 @@ def build(description, folder):
     encode, decode = FUNCTIONS[kind]
     # A ReLU halves the variance of what it passes on.
     model = randomise(getattr(diffusers, kind).from_config(reference["config"]), gain=2**0.5 if kind == "AutoencoderTiny" else 1.0)
-    x = torch.randn(description.get("batch", 1), 3, size, size).clamp(-1, 1)
+    layout = torch.channels_last if description.get("channelsLast") else torch.contiguous_format
+    model.to(memory_format=layout)
+    x = torch.randn(description.get("batch", 1), 3, size, size).clamp(-1, 1).contiguous(memory_format=layout)
     with torch.no_grad():
         latents = encode(model, x)
     z = latents + 0.3 * latents.std() * torch.randn_like(latents)
