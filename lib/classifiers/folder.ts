@@ -21,7 +21,6 @@ export interface ClassifierFolder {
 }
 
 const readable = 'Of transformers the classifiers ViT, DeiT, DINOv2, ConvNeXt and ResNet are read, of timm the architectures that docs/config.md names.';
-const weightFiles = ['model.safetensors', 'model.safetensors.index.json'];
 const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
 const side = z.int().min(1).max(16384);
@@ -50,10 +49,8 @@ export function isModelFolder(path: string): boolean {
 /** Throws SparringError 'weights' for a folder that holds no classifier that can be read, 'io' when it cannot be read. */
 export async function describeClassifierFolder(engine: Engine, folder: string): Promise<ClassifierFolder> {
   const path = join(folder, 'config.json');
-  const weights = weightFiles.map((name) => join(folder, name)).find((file) => existsSync(file));
-  if (!weights || !existsSync(path)) {
-    throw new SparringError('weights', `${folder}: expected config.json and model.safetensors, found ${weights ? 'no config.json' : 'no weights'}.`, 'Give a model folder of timm or transformers, or a safetensors file.');
-  }
+  if (!existsSync(path)) throw new SparringError('weights', `${folder}: expected config.json beside the weights, found none.`, 'Give a model folder of timm or transformers, or a safetensors file.');
+  const [weights] = (await engine.run((core) => core.inspectWeights(folder))).files; // the file, or the index of its shards
   const kind = await readJson(path, z.union([z.object({ model_type: z.string() }), z.object({ architecture: z.string() })], 'expected a config of transformers (model_type) or of timm (architecture)'), readable);
   const found = 'model_type' in kind ? await readTransformers(engine, folder, path, weights) : await readTimm(path);
   const problem = architectureProblem(found.spec.architecture, found.spec.inputSize);

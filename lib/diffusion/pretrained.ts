@@ -71,12 +71,12 @@ export async function pretrainedGenerator(engine: Engine, options: PretrainedOpt
   return generator;
 }
 
-/** Files of weights that `pretrainedGenerator` opens. */
-export async function pretrainedWeights(engine: Engine, options: PretrainedOptions): Promise<string[]> {
-  const { unet, autoencoder, text } = await describe(engine, options);
-  const given = [unet, autoencoder, text].flatMap((part) => (part ? [part.weights] : []));
-  const files = await Promise.all(given.map((path) => engine.run((core) => core.inspectWeights(path)))); // of shards more than one
-  return [...new Set(files.flatMap((info) => info.files))];
+/** What makes its images what they are: files of weights, and what the other files say. */
+export async function pretrainedIdentity(engine: Engine, options: PretrainedOptions): Promise<{ weights: string[]; described: object }> {
+  const { unet, diffusion, sampleSize, autoencoder, text } = await describe(engine, options);
+  const weights = [...new Set([unet, autoencoder, text].flatMap((part) => (part ? [part.weights] : [])))];
+  const tokens = text?.tokenizer.encodeAll([options.prompt, options.negativePrompt], text.spec.contextLength, text.padToken);
+  return { weights, described: { unet: unet.spec, diffusion, sampleSize, autoencoder: autoencoder?.spec, text: text?.spec, skip: text?.skip, tokens: tokens && Array.from(tokens) } };
 }
 
 async function describe(engine: Engine, options: PretrainedOptions): Promise<PretrainedModel> {

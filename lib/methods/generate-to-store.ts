@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { pretrainedWeights, type PretrainedOptions } from '../diffusion/pretrained.js';
+import { pretrainedIdentity, type PretrainedOptions } from '../diffusion/pretrained.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { Generator } from '../native/models.js';
@@ -56,7 +56,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     seed: config.seed,
     selection,
     teacher: await fingerprint(engine, teacherConfig.weights),
-    generator: weights ? await fingerprint(engine, weights) : { ...pretrained, files: await pretrainedFingerprints(engine, { ...pretrained!, sampler: sampling.sampler }) },
+    generator: weights ? await fingerprint(engine, weights) : await publishedGenerator(engine, { ...pretrained!, sampler: sampling.sampler }),
     student: await fingerprint(engine, request.student),
   };
   const [known] = store.samples();
@@ -77,8 +77,9 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   return { folder, generated: records.length, kept: records.filter(({ kept }) => kept).length };
 }
 
-async function pretrainedFingerprints(engine: Engine, options: PretrainedOptions): Promise<string[]> {
-  const found = [];
-  for (const path of await pretrainedWeights(engine, options)) found.push(await fingerprint(engine, path));
-  return found;
+async function publishedGenerator(engine: Engine, options: PretrainedOptions): Promise<object> {
+  const { weights, described } = await pretrainedIdentity(engine, options);
+  const fingerprints = [];
+  for (const path of weights) fingerprints.push(await fingerprint(engine, path));
+  return { ...options, described, weights: fingerprints };
 }

@@ -28,6 +28,7 @@ export async function makeFoundation(config: Config, options: RunOptions = {}): 
   const { signal, onProgress = () => {} } = options;
   const { weights } = config.teacher;
   if (weights && isArchive(weights)) throw new SparringError('weights', `${weights}: expected safetensors, found TorchScript, which cannot be saved with the foundation.`, 'Give it as teacher.weights to `sparring distill` or `generate`.');
+  if (config.generator.pretrained) throw new SparringError('config', 'generator.pretrained: expected a generator to train, found a published one, which is used as it is.', 'Give it to `sparring distill` or `generate`.');
   const folder = config.output ?? join('runs', config.name);
   const work = join(folder, 'work');
   const fresh = prepareRunFolder(work, config, options.resume ?? false);

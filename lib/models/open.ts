@@ -44,8 +44,9 @@ export async function openModel(engine: Engine, path: string, given: Description
   return Classifier.load(engine, path, { spec, classes }, { newHead: headClasses(info) === undefined });
 }
 
-async function openOwn(engine: Engine, path: string, kind: string, { architecture }: Description): Promise<Model> {
-  if (architecture !== undefined) throw new SparringError('usage', `${path}: the file says itself what network it is of, and --architecture says it is ${architecture}.`, 'Leave out --architecture.');
+async function openOwn(engine: Engine, path: string, kind: string, given: Description): Promise<Model> {
+  const [superfluous] = Object.entries(given).filter(([, value]) => value !== undefined);
+  if (superfluous) throw new SparringError('usage', `${path}: the file says itself what network it is of, and ${superfluous[0]} was given as well.`, 'Leave out --architecture, --classes, --image-size, --mean and --std.');
   if (kind === 'classifier') return Classifier.load(engine, path);
   if (kind === 'generator') return Generator.load(engine, path);
   return Autoencoder.load(engine, path);
@@ -71,6 +72,8 @@ async function openDescribedFolder(engine: Engine, path: string, given: Descript
 
 // ---------------------------------------------------------------- classifiers in foreign files
 
+const mostClasses = 2 ** 20;
+
 /** What timm, torchvision and transformers call the weights of a head, [classes, channels]. */
 const heads = ['fc.weight', 'head.weight', 'head.fc.weight', 'classifier.weight', 'classifier.1.weight', 'cls_classifier.weight'];
 
@@ -83,6 +86,7 @@ function classesOf(info: WeightsInfo, path: string, given: readonly string[] | u
   if (given) return [...given];
   const count = headClasses(info);
   if (count === undefined) throw new SparringError('usage', `${path}: the weights have no head, so nothing says how many classes there are.`, 'Give --classes; the head is then random.');
+  if (count < 1 || count > mostClasses) throw new SparringError('weights', `${path}: expected a head of 1 to ${mostClasses} classes, found ${count}.`, 'The file is damaged, or of another network.');
   return Array.from({ length: count }, (_, i) => String(i));
 }
 

@@ -1,5 +1,6 @@
 #include "io/json.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <unordered_set>
 
@@ -244,10 +245,16 @@ std::string quote_json(std::string_view text) {
 }
 
 std::string quote_json_start(std::string_view text) {
-  if (text.size() <= 100) return quote_json(text);
-  std::size_t length = 100;
-  while ((static_cast<unsigned char>(text[length]) & 0xC0u) == 0x80u) --length;  // not within a character
-  return quote_json(text.substr(0, length)) + "...";
+  constexpr std::size_t kMost = 100;
+  std::string shown;
+  std::size_t at = 0;
+  while (at < text.size() && at < kMost) {
+    const auto length = utf8_length(text, at);
+    if (length == 0) shown += "\xef\xbf\xbd";  // U+FFFD in place of a byte that is no character
+    else shown.append(text, at, length);
+    at += std::max<std::size_t>(length, 1);
+  }
+  return quote_json(shown) + (at < text.size() ? "..." : "");
 }
 
 }  // namespace sparring

@@ -100,10 +100,17 @@ SafetensorsFile read_shards(const std::string& index) {
   return result;
 }
 
-// The file itself; of a folder its index or else its weights.
+// What the model folders of transformers, timm and diffusers call their weights, the preferred first.
+constexpr const char* kUsualNames[] = {"model.safetensors", "model.safetensors.index.json", "diffusion_pytorch_model.safetensors",
+                                       "diffusion_pytorch_model.safetensors.index.json"};
+
+// The file itself; of a folder what has a usual name, or else its only index, or else its only weights.
 std::string file_of(const std::string& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return path;
+  for (const auto* name : kUsualNames) {
+    if (fs::exists(fs::path(path) / name, ignored)) return (fs::path(path) / name).string();
+  }
   for (const std::string ending : {".safetensors.index.json", ".safetensors"}) {
     std::vector<std::string> found;
     for (fs::directory_iterator entry(path, ignored); !ignored && entry != fs::directory_iterator(); entry.increment(ignored)) {

@@ -137,6 +137,7 @@ void ScriptNetwork::check(int64_t size, int64_t outputs) const {
   if (together.size(1) != outputs) {
     fail(c10::str("expected ", outputs, " outputs, one for each class of the data, found ", together.size(1)), "Use a network with one output for each class, in the order of the data's classes.");
   }
+  if (!at::isfinite(together).all().item<bool>()) fail("the network gives NaN or infinite logits", kExport);
   const auto difference = (together[0] - alone[0]).abs().max().item<double>();
   if (difference > 1e-2 * together.abs().max().item<double>()) {
     fail("what the network says of an image depends on chance or on the other images, as in training mode", kExport);

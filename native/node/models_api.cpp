@@ -185,7 +185,9 @@ void register_models(Api& api) {
     std::map<std::string, std::string> metadata;
     const auto given = info[2].As<Napi::Object>();
     for (const auto& entry : given) metadata[entry.first.ToString().Utf8Value()] = static_cast<Napi::Value>(entry.second).ToString().Utf8Value();
-    return [model = any_model(info[0]), path = info[1].ToString().Utf8Value(), metadata,
+    const auto model = any_model(info[0]);
+    if (model.denoiser && model.denoiser->is_frozen()) throw Error("usage", "Saving a generator: its weights are frozen in the precision of sampling.", "Published generators are used as they are.");
+    return [model, path = info[1].ToString().Utf8Value(), metadata,
             dtype = storage_dtype(info[3].ToString().Utf8Value())](const JobContext&) -> Finish {
       auto tensors = state_dict(model.module());
       for (auto& [name, tensor] : tensors) {

@@ -43,6 +43,12 @@ test('the plan refuses what the run could not draw', () => {
   assert.match(ended.stderr, /timesteps below 1000, found 1000 steps/);
 });
 
+test('foundation trains no published generator, and says so before it trains a teacher', () => {
+  const ended = cli(['foundation', '--config', configFile, '--output', join(folder, 'foundation'), '--quiet']);
+  assert.is(ended.status, 2, ended.stderr);
+  assert.match(ended.stderr, 'generator.pretrained: expected a generator to train');
+});
+
 test('distil, generate in latent space, continue', async () => {
   const ended = cli(args());
   assert.is(ended.status, 0, ended.stderr);
@@ -87,6 +93,12 @@ test('generate draws from it with ready weights, and knows the images of other p
   const refused = generate('8', '--set', 'generator.pretrained.prompt=a drawing of a {}');
   assert.is(refused.status, 2, refused.stderr);
   assert.match(refused.stderr, 'other weights, settings or another seed');
+  const scheduler = join(model, 'scheduler/scheduler_config.json'), before = readFileSync(scheduler, 'utf8');
+  writeFileSync(scheduler, JSON.stringify({ ...JSON.parse(before), prediction_type: 'v_prediction' }));
+  const changed = generate('8');
+  writeFileSync(scheduler, before);
+  assert.is(changed.status, 2, changed.stderr);
+  assert.match(changed.stderr, 'other weights, settings or another seed');
 });
 
 test.run();

@@ -124,8 +124,7 @@ test('a folder that holds no classifier gives one error that says what is expect
     writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...values }));
   };
   const cases: [() => Promise<unknown>, RegExp][] = [
-    [changed((folder) => rmSync(join(folder, 'model.safetensors'))), /expected config\.json and model\.safetensors, found no weights/],
-    [changed((folder) => rmSync(join(folder, 'config.json'))), /found no config\.json/],
+    [changed((folder) => rmSync(join(folder, 'config.json'))), /expected config\.json beside the weights, found none/],
     [changed((folder) => writeFileSync(join(folder, 'config.json'), '{}')), /expected a config of transformers \(model_type\) or of timm \(architecture\)/],
     [changed(edit({ model_type: 'swin' })), /model_type/],
     [changed(edit({ qkv_bias: false })), /qkv_bias/],
@@ -135,6 +134,14 @@ test('a folder that holds no classifier gives one error that says what is expect
     [changed((folder) => writeFileSync(join(folder, 'preprocessor_config.json'), '{"size": {"height": "abc", "width": 8}}')), /preprocessor_config\.json: size/],
   ];
   for (const [work, message] of cases) assert.match((await failure(work, 'weights')).message, message);
+  assert.match((await failure(changed((folder) => rmSync(join(folder, 'model.safetensors'))), 'io')).message, 'found none in it');
+});
+
+test('a folder with weights in two precisions: those of the usual name are read', async () => {
+  const folder = join(temporaryFolder(), 'copy');
+  cpSync(golden('vit'), folder, { recursive: true });
+  cpSync(goldenPath('vit_token'), join(folder, 'model.fp16.safetensors')); // of another network
+  (await load(folder))[Symbol.dispose]();
 });
 
 test.run();
