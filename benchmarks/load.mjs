@@ -39,9 +39,9 @@ async function openNetwork() {
 
 const tasks = {
   async make() {
-    const { build } = await openNetwork();
+    const { engine, build } = await openNetwork();
     const network = await build(0);
-    for (const storage of ['fp32', 'fp16']) await network.save(join(path, `${storage}.safetensors`), storage);
+    for (const storage of ['fp32', 'fp16']) await engine.run((core) => core.saveWeights(network.handle, join(path, `${storage}.safetensors`), {}, storage));
   },
   async read() {
     return memory((peak) => {

@@ -49,7 +49,9 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
     return std::any_of(optional.begin(), optional.end(), [&](const std::string& part) { return name.starts_with(part + "."); });
   };
   std::vector<std::string> missing, misshapen, unexpected;
+  bool optional_fit = true;  // a head is loaded whole or not at all
   struct Copy {
+    std::string name;
     at::Tensor target;
     KeySource source;
     std::vector<at::Tensor> parts;
@@ -62,17 +64,19 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
     for (const auto& part_name : source.names) {
       const auto part = sources.find(part_name);
       if (part == sources.end()) {
-        if (!is_optional(name) && !name.ends_with("num_batches_tracked")) missing.push_back(part_name + ": " + describe(target.scalar_type(), sizes));
+        if (is_optional(name)) optional_fit = false;
+        else if (!name.ends_with("num_batches_tracked")) missing.push_back(part_name + ": " + describe(target.scalar_type(), sizes));
         continue;
       }
       const bool fits_shape = part->second.sizes() == sizes, fits_kind = same_kind(target, part->second);
       const auto other = !fits_shape && fits_kind ? resampled(grids, name, source, part->second, target.sizes()) : at::Tensor();
       if (fits_shape && fits_kind) parts.push_back(part->second);
-      else if (other.defined()) copies.push_back({target, {{part_name}}, {other}});
-      else if (fits_shape || !is_optional(name)) misshapen.push_back(part_name + ": expected " + describe(target.scalar_type(), sizes) + ", found " + describe(part->second));
+      else if (other.defined()) copies.push_back({name, target, {{part_name}}, {other}});
+      else if (!fits_shape && is_optional(name)) optional_fit = false;
+      else misshapen.push_back(part_name + ": expected " + describe(target.scalar_type(), sizes) + ", found " + describe(part->second));
       sources.erase(part);
     }
-    if (parts.size() == source.names.size()) copies.push_back({target, source, parts});
+    if (parts.size() == source.names.size()) copies.push_back({name, target, source, parts});
   }
   for (const auto& [name, tensor] : sources) {
     if (!is_ignored(key_names, name)) unexpected.push_back(name + ": " + describe(tensor));
@@ -86,7 +90,8 @@ void load_into(torch::nn::Module& module, const SafetensorsFile& file, const std
     throw Error("weights", message, "Choose the architecture, sizes and number of classes that the file was made for.");
   }
   const torch::NoGradGuard no_grad;
-  for (auto& [target, source, parts] : copies) {
+  for (auto& [name, target, source, parts] : copies) {
+    if (!optional_fit && is_optional(name)) continue;
     target.copy_(source.assemble(parts, target.sizes()));
     for (const auto& part : parts) file.release(part);
   }

@@ -1,11 +1,12 @@
 /** A classifier of ours as what training begins with: for the same classes, for others, for images of another size. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { resolveConfig } from '../../lib/config/load.js';
 import { loadClassifier } from '../../lib/methods/foundation.js';
-import { readSafetensors } from '../support/safetensors.js';
+import { encodeSafetensors, readSafetensors } from '../support/safetensors.js';
 import { classes, failure, openEngine, size, temporaryFolder, tinyClassifier } from '../support/tiny.js';
 
 const engine = await openEngine();
@@ -33,6 +34,20 @@ test('more classes get a new head, the rest is kept', async () => {
   const changed = found.filter(([, same]) => !same).map(([name]) => name.split('.')[0]);
   assert.equal([...new Set(changed)], ['fc']);
   assert.ok(found.some(([, same]) => same));
+});
+
+test('a head of which a part is missing is drawn as a whole', async () => {
+  const { tensors, metadata } = readSafetensors(path);
+  const { 'fc.bias': _, ...rest } = tensors;
+  const partial = join(temporaryFolder(), 'partial.safetensors');
+  writeFileSync(partial, encodeSafetensors(rest, metadata));
+  using loaded = await loadClassifier(engine, described, partial, { classes: [...classes], imageSize: size }, { newHead: true, seed: 7 });
+  const copy = join(temporaryFolder(), 'copy.safetensors');
+  await loaded.save(copy);
+  const after = readSafetensors(copy).tensors;
+  assert.not.equal(Array.from(after['fc.weight'].values), Array.from(tensors['fc.weight'].values));
+  const convolution = Object.keys(rest).find((name) => !name.startsWith('fc'))!;
+  assert.equal(Array.from(after[convolution].values), Array.from(rest[convolution].values));
 });
 
 test('images of another size are resized to what it takes', async () => {
