@@ -97,8 +97,8 @@ async function sampleSizes({ splits }: Listing): Promise<DataCheck['imageSizes']
   const count = Math.min(sampleSize, all.length);
   const sizes: [number, number][] = [];
   for (let place = 0; place < count; place++) {
-    const encoded = await readSource(all[Math.floor((place * all.length) / count)]!);
-    const size = await sharp(encoded).metadata().then(({ autoOrient }) => autoOrient, () => undefined);
+    const record = all[Math.floor((place * all.length) / count)]!;
+    const size = await readSource(record).then((encoded) => sharp(encoded).metadata()).then(({ autoOrient }) => autoOrient, () => undefined);
     if (size) sizes.push([size.width, size.height]);
   }
   if (sizes.length === 0) return null;

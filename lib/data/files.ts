@@ -1,5 +1,5 @@
 import { open, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 
 import { SparringError } from '../errors.js';
 import { fileError } from '../training/files.js';
@@ -59,7 +59,11 @@ export async function listFolder(folder: string): Promise<FolderContent | undefi
  */
 export async function checkPresent(paths: readonly string[], source: string): Promise<void> {
   const wanted = new Map<string, string[]>();
+  const listed = new Set<string>();
   for (const path of paths) {
+    const whole = resolve(path);
+    if (listed.has(whole)) throw new SparringError('data', `${source}: expected each image once, found ${path} again`, 'An image in two splits would be tested after it was trained on.');
+    listed.add(whole);
     const names = wanted.get(dirname(path));
     if (names) names.push(basename(path));
     else wanted.set(dirname(path), [basename(path)]);

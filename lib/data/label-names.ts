@@ -8,6 +8,8 @@ import { sorted } from './files.js';
  * @param source what an error calls the labels' origin
  */
 export function classNumbers(labels: readonly string[], given: readonly string[], source: string): { names: readonly string[]; numbers: Int32Array } {
+  const twice = given.find((name, place) => given.indexOf(name) !== place);
+  if (twice !== undefined) throw new SparringError('config', `data.classes: expected each class once, found ${twice} twice.`, 'It has every class, in the order of the labels.');
   const occurring = sorted(labels);
   const allNumbers = occurring.every((label) => /^\d+$/.test(label));
   const names = given.length > 0 ? given : allNumbers ? occurring.sort((a, b) => Number(a) - Number(b)) : occurring;

@@ -44,7 +44,7 @@ export async function decodeSquare(encoded: Uint8Array, size: number, { crop, as
     image.extract({ left: centred(width, crop), top: centred(height, crop), width: crop, height: crop });
     width = height = crop;
   }
-  const side = Math.round(size * resizeRatio);
+  const side = Math.floor(size * resizeRatio + 1e-9); // rounded down, as the reference code of Spurious ImageNet has it
   const [fitWidth, fitHeight] = aspect === 'stretch' ? [side, side] : fitShorter(width, height, side);
   // libvips samples an enlarged image half a target pixel too far up and left: of one that is enlarged twice as
   // much, the odd pixels are exactly those wanted.

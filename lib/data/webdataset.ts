@@ -68,6 +68,9 @@ async function shardSamples(shard: string, { labelKey = 'label', attributeKey = 
     const label = fields.get('cls')?.trim() ?? json[labelKey];
     if (label === undefined) return fail(key, `expected ${key}.cls, or ${key}.json with ${labelKey}, found neither`, 'Set data.labelKey to the field that has the class.');
     const attribute = json[attributeKey] ?? soleAttribute;
+    for (const value of [label, attribute]) {
+      if (!(typeof value === 'string' && value !== '') && !Number.isInteger(value)) return fail(key, `expected a text or a whole number as label and attribute, found ${JSON.stringify(value)}`, 'Correct the shard.');
+    }
     samples.push({ source: image, label: String(label), attribute: String(attribute) });
   };
   for await (const member of tarMembers(shard)) {

@@ -143,6 +143,8 @@ test('manifest: damage', async () => {
   assert.match(await message(complete.replace(',val', ',dev')), /set\.csv:5: expected split train, val or test, found dev/);
   assert.match(await message(complete.replace(',snow,', ',,')), /set\.csv:2: attribute: expected a text, found an empty cell/);
   assert.match(await message(complete.replace('e.png', 'a.jpg')), /set\.csv:5: expected each image once, found \.\.\/photos\/a\.jpg again/);
+  assert.match(await message(complete.replace('e.png', './a.jpg')), /expected each image once, found .*a\.jpg again/);
+  assert.match((await failure(listManifest({ file: await manifest(complete), classes: ['9', '9'] }), 'config')).message, /data\.classes: expected each class once, found 9 twice/);
   assert.match(await message(complete.replace('e.png', 'f.png')), /found 1 of them missing: .*f\.png/);
   assert.match(await message(complete.replace(',test', ',val')), /expected images of split test, found none/);
   assert.match(await message(complete, ['nine', '10']), /expected labels among nine, 10, found 9/);

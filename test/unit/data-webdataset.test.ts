@@ -123,6 +123,11 @@ test('each kind of damage has an error of its own', async () => {
   assert.match(await file(Buffer.alloc(1024, 65)), /expected a whole tar, found no header at byte 0/);
   const root = await shards();
   assert.match((await failure(listWebDataset({ root, train: 'train-*.tar', test: 'test-*.tar', classes: ['cat'] }))).message, /expected labels among cat, found 1/);
+  for (const label of ['""', 'null', '[1]', '0.5']) {
+    const odd = scratch.folder();
+    for (const name of ['train-0.tar', 'test-0.tar']) await shard(join(odd, name), [['0.jpg', await jpeg(1)], ['0.json', `{"label": ${label}}`]]);
+    assert.match((await failure(listWebDataset({ root: odd, train: 'train-0.tar', test: 'test-0.tar' }))).message, /expected a text or a whole number as label and attribute/, label);
+  }
   truncateSync(join(root, 'train-000000.tar'), 0);
   assert.match((await failure(listWebDataset({ root, train: 'train-000000.tar', test: 'test-*.tar' }))).message, /expected images in the shards of train, found none/);
   assert.match((await failure(listWebDataset({ root: join(root, 'no'), train: 'a', test: 'b' }))).message, /found nothing at this path/);
