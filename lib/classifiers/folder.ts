@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 import { triple } from '../clip/description.js';
-import { architecture as architectureSchema, architectureProblem, namedArchitectures } from '../config/architectures.js';
+import { architecture as architectureSchema, architectureProblem, imagenetNormalisation, namedArchitectures } from '../config/architectures.js';
 import { readJson } from '../config/json.js';
 import { SparringError } from '../errors.js';
-import type { ClassifierSpec, KeyNames } from '../native/contract.js';
+import type { ClassifierSpec, KeyNames, WeightsInfo } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
 import { architectureOfTransformers, transformersClassifier, transformersNames } from './transformers.js';
 
@@ -21,7 +21,6 @@ export interface ClassifierFolder {
 }
 
 const readable = 'Of transformers the classifiers ViT, DeiT, DINOv2, ConvNeXt and ResNet are read, of timm the architectures that docs/config.md names.';
-const imagenet = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
 const side = z.int().min(1).max(16384);
 const positive = triple.refine((values) => values.every((value) => value > 0), 'expected numbers above 0');
@@ -50,23 +49,22 @@ export function isModelFolder(path: string): boolean {
 export async function describeClassifierFolder(engine: Engine, folder: string): Promise<ClassifierFolder> {
   const path = join(folder, 'config.json');
   if (!existsSync(path)) throw new SparringError('weights', `${folder}: expected config.json beside the weights, found none.`, 'Give a model folder of timm or transformers, or a safetensors file.');
-  const [weights] = (await engine.run((core) => core.inspectWeights(folder))).files; // the file, or the index of its shards
+  const info = await engine.run((core) => core.inspectWeights(folder));
   const kind = await readJson(path, z.union([z.object({ model_type: z.string() }), z.object({ architecture: z.string() })], 'expected a config of transformers (model_type) or of timm (architecture)'), readable);
-  const found = 'model_type' in kind ? await readTransformers(engine, folder, path, weights) : await readTimm(path);
+  const found = 'model_type' in kind ? await readTransformers(folder, path, info) : await readTimm(path);
   const problem = architectureProblem(found.spec.architecture, found.spec.inputSize);
   if (problem) throw new SparringError('weights', `${path}: ${problem}`, 'The config file is not one that its project wrote.');
-  return { weights, ...found };
+  return { weights: info.files[0], ...found }; // the file, or the index of its shards
 }
 
-async function readTransformers(engine: Engine, folder: string, path: string, weights: string): Promise<Omit<ClassifierFolder, 'weights'>> {
+async function readTransformers(folder: string, path: string, { tensors }: WeightsInfo): Promise<Omit<ClassifierFolder, 'weights'>> {
   const config = await readJson(path, transformersClassifier, readable);
   const preprocessing = join(folder, 'preprocessor_config.json');
   const { image_mean: mean, image_std: std, size } = existsSync(preprocessing) ? await readJson(preprocessing, preprocessor, readable) : {};
-  const { tensors } = await engine.run((core) => core.inspectWeights(weights));
   const inputSize = 'image_size' in config ? config.image_size : size ?? 224;
   const names = Object.entries(config.id2label ?? {}).sort(([a], [b]) => Number(a) - Number(b)).map(([, name]) => name);
   return {
-    spec: { architecture: architectureOfTransformers(config), inputSize, mean: mean ?? imagenet.mean, std: std ?? imagenet.std },
+    spec: { architecture: architectureOfTransformers(config), inputSize, mean: mean ?? imagenetNormalisation.mean, std: std ?? imagenetNormalisation.std },
     keyNames: transformersNames(config, tensors.map(({ name }) => name)),
     ...(names.length > 0 && { labels: names }),
   };

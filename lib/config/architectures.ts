@@ -97,6 +97,9 @@ const vitOf = (size: keyof typeof vitSizes, more: object): ArchitectureInput => 
 const tinyVit21m = { family: 'tiny-vit' as const, dims: [96, 192, 384, 576], heads: [6, 12, 18] };
 const clip = { preNorm: true, normEps: 1e-5 };
 
+/** Of most published classifiers, per channel, of pixels in 0..1. */
+export const imagenetNormalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
+
 /** Names of timm, without the image size where nothing else depends on it (and, for the CIFAR networks, of the paper), for the architectures in common use. */
 export const namedArchitectures: Readonly<Record<string, ArchitectureInput>> = {
   resnet18: { family: 'resnet' },

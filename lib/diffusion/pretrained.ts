@@ -4,6 +4,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 
+import { checkClassNames, fillPrompt, type ClassNames } from '../clip/prompts.js';
 import { ClipTextEncoder } from '../clip/text-encoder.js';
 import type { ClipTokenizer } from '../clip/tokenizer.js';
 import type { Dataset } from '../data/types.js';
@@ -21,8 +22,7 @@ export interface PretrainedOptions {
   prompt: string;
   /** Of the other half of classifier-free guidance. */
   negativePrompt: string;
-  /** What a class is called in the prompt, where that is not its name with spaces for _. */
-  names: Readonly<Record<string, string>>;
+  names: ClassNames;
   /** Side in pixels of what is drawn and then resized; by default what the model was trained on. */
   drawSize?: number;
   /** What the network predicts, where the files do not say it. */
@@ -56,8 +56,7 @@ type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
  * models and options that are not supported, 'weights' when weights do not fit.
  */
 export async function pretrainedGenerator(engine: Engine, options: PretrainedOptions, { classes, imageSize }: Inputs): Promise<Generator> {
-  const stranger = Object.keys(options.names).find((name) => !classes.includes(name));
-  if (stranger !== undefined) throw new SparringError('config', `generator.pretrained.names: expected classes of the data (${classes.join(', ')}), found '${stranger}'.`);
+  checkClassNames(options.names, classes, 'generator.pretrained.names');
   const { unet, diffusion, sampleSize, autoencoder: decoder, text } = await describe(engine, options);
   using autoencoder = decoder ? await Autoencoder.load(engine, decoder.weights, decoder.spec) : null;
   const trained = sampleSize && sampleSize * (decoder ? 2 ** (levelsOf(decoder.spec) - 1) : 1);
@@ -94,8 +93,7 @@ function levelsOf(spec: AutoencoderSpec): number {
 async function tellClasses(engine: Engine, generator: Generator, text: NonNullable<PretrainedModel['text']>, { prompt, negativePrompt, names }: PretrainedOptions): Promise<void> {
   const { weights, spec, keyNames, tokenizer, padToken, skip } = text;
   using encoder = await ClipTextEncoder.load(engine, weights, spec, keyNames!);
-  const called = (name: string): string => (Object.hasOwn(names, name) ? names[name] : name.replaceAll('_', ' '));
-  const texts = [...generator.classes.map((name) => prompt.replaceAll('{}', () => called(name))), negativePrompt];
+  const texts = [...generator.classes.map((name) => fillPrompt(prompt, name, names)), negativePrompt];
   const tokens = tokenizer.encodeAll(texts, spec.contextLength, padToken);
   await engine.run((core) => core.setTexts(generator.handle, encoder.handle, tokens, { skip }));
 }

@@ -176,8 +176,8 @@ export async function loadClassifier(engine: Engine, { architecture, mean, std }
   }
   const { metadata } = await engine.run((core) => core.inspectWeights(path));
   if (!metadata['sparring.kind']) return Classifier.load(engine, path, { spec: { architecture, ...forData, mean, std }, classes: [...classes] }, head);
-  const own = await Classifier.describe(engine, path);
   if (!head.newHead) return checkInputs(await Classifier.load(engine, path), inputs, path);
+  const own = await Classifier.describe(engine, path);
   // To go on from it: its head stays for the same classes, images of another size are resized to what it takes.
   if (own.classes.length === classes.length) checkClasses(own.classes, classes, path);
   const spec = { ...own.spec, ...forData, inputSize: own.spec.inputSize ?? own.spec.imageSize };

@@ -1,5 +1,5 @@
 /** The networks that have a name here, what they are made for, and whose published weights they take. */
-import { architecture as architectureSchema, namedArchitectures } from '../config/architectures.js';
+import { architecture as architectureSchema, imagenetNormalisation, namedArchitectures } from '../config/architectures.js';
 import { autoencoderSpecs } from '../config/autoencoders.js';
 import { nearest } from '../config/suggest.js';
 import { SparringError } from '../errors.js';
@@ -124,6 +124,5 @@ export async function listNetworks(engine: Engine): Promise<ListedNetwork[]> {
 /** 1000 classes with the normalisation that most published classifiers have. */
 export const imagenet: ClassifierOptions = {
   classes: Array.from({ length: 1000 }, (_, i) => String(i)),
-  mean: [0.485, 0.456, 0.406],
-  std: [0.229, 0.224, 0.225],
+  ...imagenetNormalisation,
 };
