@@ -26,6 +26,10 @@ trial, folder = job["trial"], Path(job["directory"])
 dtype = torch.bfloat16 if job["precision"] == "bf16" else torch.float32
 layout = torch.channels_last if job["channelsLast"] else torch.contiguous_format
 torch.set_num_threads(job["threads"])
+device = torch.device(job["device"])
+# fp32 is fp32 on both sides; shapes never change, so cuDNN may look for its fastest kernels.
+torch.backends.cudnn.allow_tf32 = False
+torch.backends.cudnn.benchmark = True
 
 
 # ---- weights and inputs ----
@@ -49,11 +53,12 @@ def load(role):
     spec = trial["models"][role]
     model = UNet(spec) if role == "denoiser" else Classifier(spec)
     (model if role == "denoiser" else model.net).load_state_dict(read_safetensors(folder / f"{role}.safetensors"))
-    return model.to(memory_format=layout)
+    return model.to(device, memory_format=layout)
 
 
 def freeze(model):
-    model.eval().requires_grad_(False).to(dtype)
+    model.eval().requires_grad_(False)
+    getattr(model, "net", model).to(dtype)  # the normalisation of the pixels stays fp32
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.float()
@@ -66,11 +71,11 @@ def from_file(name, dtype, shape):
 
 def read_noise():
     noise = from_file("noise.f32", torch.float32, (batch, 3, size, size))
-    return noise.contiguous(memory_format=layout)
+    return noise.to(device).contiguous(memory_format=layout)
 
 
 batch, size = trial["batch"], trial["models"]["student"]["imageSize"]
-labels = torch.arange(batch) % trial["models"]["student"]["numClasses"]
+labels = (torch.arange(batch) % trial["models"]["student"]["numClasses"]).to(device)
 
 
 # ---- diffusion and guidance ----
@@ -89,7 +94,7 @@ ALPHA_BARS = cosine_alpha_bars()
 
 def predict(unet, x, timestep):
     """x0, clamped, and epsilon of a v-prediction."""
-    timesteps = torch.full((len(x),), float(timestep))
+    timesteps = torch.full((len(x),), float(timestep), device=device)
     v = unet(x.to(dtype).contiguous(memory_format=layout), timesteps, labels).float()
     alpha, sigma = math.sqrt(ALPHA_BARS[timestep]), math.sqrt(1 - ALPHA_BARS[timestep])
     return (alpha * x - sigma * v).clamp(-1, 1), sigma * x + alpha * v
@@ -144,10 +149,10 @@ def studentStep():
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, betas=(0.9, 0.999), weight_decay=0.01, fused=True)
 
     def step():
-        pixels = images.float() / 255
+        pixels = images.to(device).float() / 255
         with torch.no_grad():
             target = teacher(pixels).softmax(1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
             logits = student(pixels)
         loss = F.cross_entropy(logits, target)
         loss.backward()
@@ -166,6 +171,8 @@ def timed(run, milliseconds, fewest):
     while len(times) < fewest or (time.perf_counter() - start) * 1000 < milliseconds:
         before = time.perf_counter()
         run(trial["repeat"])
+        if device.type == "cuda":
+            torch.cuda.synchronize()
         times.append((time.perf_counter() - before) * 1000 / (batch * trial["repeat"]))
     return times
 

@@ -81,8 +81,8 @@ class Classifier(nn.Module):
             raise NotImplementedError("bottleneck blocks are in no trial")
         else:
             self.net = ResNet(**options)
-        self.mean = torch.tensor(spec["mean"]).view(1, 3, 1, 1)
-        self.inverse_std = 1 / torch.tensor(spec["std"]).view(1, 3, 1, 1)
+        self.register_buffer("mean", torch.tensor(spec["mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("inverse_std", 1 / torch.tensor(spec["std"]).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, pixels):
         x = (pixels - self.mean) * self.inverse_std
@@ -176,7 +176,8 @@ class UNet(nn.Module):
 
     def forward(self, x, timesteps, classes):
         half = self.width // 2
-        angles = timesteps[:, None] * torch.exp(torch.arange(half) * (-math.log(10000.0) / half))
+        frequencies = torch.exp(torch.arange(half, device=x.device) * (-math.log(10000.0) / half))
+        angles = timesteps[:, None] * frequencies
         embedding = torch.cat([angles.cos(), angles.sin()], 1).to(self.conv_in.weight.dtype)
         embedding = self.time_embedding["linear_2"](F.silu(self.time_embedding["linear_1"](embedding)))
         embedding = F.silu(embedding + self.class_embedding(classes))

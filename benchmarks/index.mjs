@@ -1,11 +1,12 @@
 /**
  * Times the main operations against PyTorch eager.
  *
- *   npm run bench [-- [--quick] [--json] [--threads N] [--rounds N] [search terms]]
+ *   npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [search terms]]
  *
  * Runs the trials whose name has every search term. The Python of the rival is SPARRING_PYTHON, python3 or python.
- * A complete run is written to benchmarks/results/<date>-cpu.md; --quick (one short round) is a smoke test.
+ * A complete run is written to benchmarks/results/<date>-<device>.md; --quick (one short round) is a smoke test.
  */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +20,7 @@ import { trials } from './trials.mjs';
 const options = {
   quick: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
+  device: { type: 'string', default: 'cpu' },
   threads: { type: 'string', default: String(availableParallelism()) },
   rounds: { type: 'string' },
 };
@@ -30,6 +32,7 @@ if (selected.length === 0) usage(`No trial has ${positionals.join(' and ')} in i
 const python = pythonCommands().find((command) => 'root' in installedTorch(command));
 const settings = {
   python,
+  device: values.device,
   threads: count('threads', values.threads),
   rounds: count('rounds', values.rounds ?? (values.quick ? '1' : '5')),
   ...(values.quick ? { warmupMs: 100, measureMs: 300 } : { warmupMs: 1000, measureMs: 3000 }),
@@ -67,7 +70,7 @@ function count(name, text) {
 }
 
 function usage(message) {
-  console.error(`${message}\nUsage: npm run bench [-- [--quick] [--json] [--threads N] [--rounds N] [search terms]]`);
+  console.error(`${message}\nUsage: npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [search terms]]`);
   return process.exit(2);
 }
 
@@ -79,6 +82,7 @@ function writeMarkdown() {
   const date = new Date().toISOString().slice(0, 10);
   const { results } = measured[0];
   const facts = [
+    ...(settings.device === 'cpu' ? [] : [['device', graphicsCard()]]),
     ['processor', `${cpus()[0].model.trim()}, ${settings.threads} threads of ${availableParallelism()}`],
     ['other work', `took at most ${(Math.max(...measured.map(({ othersShare }) => othersShare)) * 100).toFixed(0)} % of the machine meanwhile`],
     ['ours', `LibTorch ${results['ours bf16'].version}, Node.js ${process.versions.node}`],
@@ -86,7 +90,13 @@ function writeMarkdown() {
     ['rounds', `${settings.rounds}, a fresh process per measurement, order rotated; ${settings.warmupMs / 1000} s warm-up, then ${settings.measureMs / 1000} s`],
   ];
   const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
-  const path = fileURLToPath(new URL(`results/${date}-cpu.md`, import.meta.url));
-  writeFileSync(path, asMarkdown(measured, { date, command, facts }));
+  const path = fileURLToPath(new URL(`results/${date}-${settings.device.replace(':', '-')}.md`, import.meta.url));
+  writeFileSync(path, asMarkdown(measured, { date, device: settings.device, command, facts }));
   say(`Written to ${path}`);
+}
+
+function graphicsCard() {
+  const { stdout } = spawnSync('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader'], { encoding: 'utf8' });
+  const [name, driver] = (stdout ?? '').trim().split('\n')[0].split(', ');
+  return driver ? `${name}, driver ${driver}` : 'unknown: nvidia-smi does not answer';
 }

@@ -11,7 +11,7 @@ import { compareRounds, median, relativeError, rotate } from './statistics.mjs';
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /**
- * settings: { python: command or undefined, threads, rounds, warmupMs, measureMs }
+ * settings: { python: command or undefined, device, threads, rounds, warmupMs, measureMs }
  * Returns { name, results: { [contender]: { msPerImage, peakMemoryMb, version, error, times } }, comparisons,
  * othersShare }, the last being the fraction of the machine that other work took while we timed.
  * Throws an Error when a contender fails or its result is not that of the others.
@@ -20,7 +20,7 @@ export async function measureTrial(trial, settings, onProgress = () => {}) {
   const present = contenders.filter(({ engine }) => engine === 'ours' || settings.python);
   const directory = mkdtempSync(join(tmpdir(), 'sparring-bench-'));
   try {
-    const job = { trial, directory, threads: settings.threads, warmupMs: settings.warmupMs, measureMs: settings.measureMs };
+    const job = { trial, directory, device: settings.device, threads: settings.threads, warmupMs: settings.warmupMs, measureMs: settings.measureMs };
     onProgress('preparing');
     await runChild(present[0], 'prepare', { ...job, precision: 'fp32' }, settings);
     const errors = await compareResults(trial, present, job, settings, onProgress);

@@ -20,7 +20,7 @@ const learningRate = 1e-3;
 const [verb, text] = process.argv.slice(2);
 const job = JSON.parse(text);
 const { trial, directory, precision } = job;
-const { core } = await Engine.open({ device: 'cpu', threads: job.threads });
+const { core } = await Engine.open({ device: job.device, threads: job.threads });
 
 /** A few steps of training: fresh norm layers are the identity and fresh logits nearly equal, which would hide mistakes. */
 async function prepare() {
@@ -31,7 +31,7 @@ async function prepare() {
   writeFileSync(join(directory, 'images.u8'), Uint8ClampedArray.from(noise, (value) => 128 + 50 * value));
   let seed = 1;
   for (const [role, spec] of Object.entries(models)) {
-    const placement = { device: 'cpu', seed: seed++ };
+    const placement = { device: job.device, seed: seed++ };
     const isDenoiser = role === 'denoiser';
     const model = await create(role, spec, placement);
     const options = trainerOptions('fp32');
@@ -110,7 +110,7 @@ function create(role, spec, placement) {
 async function loadModels() {
   const handles = {};
   for (const [role, spec] of Object.entries(trial.models)) {
-    handles[role] = await create(role, spec, { device: 'cpu', seed: 0 });
+    handles[role] = await create(role, spec, { device: job.device, seed: 0 });
     await core.loadWeights(handles[role], weightsPath(role), { newHead: false });
   }
   return handles;

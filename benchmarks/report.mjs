@@ -42,7 +42,7 @@ function figures({ msPerImage, peakMemoryMb, error }) {
 }
 
 /** facts: [name, text] pairs about machine, versions and settings. */
-export function asMarkdown(measured, { date, command, facts }) {
+export function asMarkdown(measured, { date, device, command, facts }) {
   const sections = measured.map(({ name, results, comparisons, othersShare }) => {
     const rows = Object.entries(results).map(
       ([contender, { msPerImage, peakMemoryMb, error }]) =>
@@ -57,7 +57,7 @@ export function asMarkdown(measured, { date, command, facts }) {
     ].join('\n\n');
   });
   return `${[
-    `# Benchmark on the CPU, ${date}`,
+    `# Benchmark on ${device === 'cpu' ? 'the CPU' : device}, ${date}`,
     `Made by \`${command}\`.`,
     facts.map(([name, text]) => `- ${name}: ${text}`).join('\n'),
     'Times are medians over the rounds; a ratio is formed within each round, above 1 ours is faster. "error" is the relative difference (L2) to eager fp32 of the gradient of the median image, or of loss and gradient norm in the median of three steps.',

@@ -9,7 +9,6 @@ import { stream } from '../data/random.js';
 import type { GroupMetrics } from '../metrics/groups.js';
 import type { Guidance } from '../native/contract.js';
 import { Classifier } from '../native/models.js';
-import type { Method } from '../report/rows.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
@@ -18,22 +17,7 @@ import type { StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
-
-/** A row that continues the EDRM student. */
-export type ContinuedMethod = Exclude<Method, 'teacher' | 'edrm'>;
-
-interface Recipe {
-  /** What guides the generator; null when nothing is generated. */
-  guidance: 'none' | 'config' | null;
-  selected: boolean;
-}
-
-const recipes: Record<ContinuedMethod, Recipe> = {
-  'edrm-longer': { guidance: null, selected: false },
-  unguided: { guidance: 'none', selected: false },
-  'unguided-selected': { guidance: 'none', selected: true },
-  config: { guidance: 'config', selected: true },
-};
+import { recipes, type ContinuedMethod } from './recipes.js';
 
 /** Runs one method of one seed from the EDRM student on. */
 export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
@@ -44,16 +28,16 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const { config, data, reporter, signal } = context;
   const { teacher, generator } = foundation;
   const { rounds, sampling } = config;
-  const { guidance: source, selected } = recipes[method];
+  const { images } = recipes[method];
   const training = rounds.training;
   const total = rounds.count * training.steps;
-  const selection: Selection | null = selected ? rounds : null;
-  const guidance: Guidance = source === 'config' ? sampling.guidance : { kind: 'none' };
+  const selection: Selection | null = images?.selected ? rounds : null;
+  const guidance: Guidance = images?.guidance === 'config' ? sampling.guidance : { kind: 'none' };
 
   using trainer = await Trainer.classifier(await edrm.clone(), teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
   const student = new Classifier(edrm.engine, trainer.result(), edrm.spec, edrm.classes);
   const first = await stage.resume(trainer);
-  const store = source === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
+  const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
   // Rounds after the checkpoint, which only a damaged folder has, are made again.
   await store?.rewind(Math.floor(first / training.steps) + 1);
   // Unguided images do not depend on the student: the second unguided row takes those of the first.

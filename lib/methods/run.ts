@@ -13,10 +13,11 @@ import { methods as allMethods, summarise, type Method, type Row } from '../repo
 import { writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 import type { RunContext } from './context.js';
-import { continueStudent, type ContinuedMethod } from './continuation.js';
+import { continueStudent } from './continuation.js';
 import { distil, type StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
+import type { ContinuedMethod } from './recipes.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 
 export interface RunOptions {

@@ -74,6 +74,10 @@ at::Device device(const Napi::Object& object) {
     throw Error("environment", "Device 'cuda' was asked for, but this LibTorch finds no CUDA device.",
                 "Use --device cpu, or install a CUDA LibTorch and check `sparring doctor`.");
   }
+  if (device.is_cuda() && device.index() >= static_cast<int64_t>(torch::cuda::device_count())) {
+    throw Error("environment", "Device '" + device.str() + "' was asked for, but there are " + std::to_string(torch::cuda::device_count()) + " CUDA devices.",
+                "They count from cuda:0.");
+  }
   return device;
 }
 

@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import { architecture, namedArchitectures } from '../../lib/config/architectures.js';
 import type { ClassifierSpec } from '../../lib/native/contract.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
-import { classes as two, denoiserSpec, generateOptions, openEngine, temporaryFolder, tinyClassifier, tinyGenerator } from '../support/tiny.js';
+import { classes as two, denoiserSpec, device, generateOptions, openEngine, temporaryFolder, tinyClassifier, tinyGenerator } from '../support/tiny.js';
 
 const engine = await openEngine();
 const folder = temporaryFolder();
@@ -75,7 +75,7 @@ test('a generator that is loaded in the precision in which it is frozen draws as
   await saved.save(at('generator.safetensors'));
   const drawn: Uint8Array[] = [];
   for (const weights of ['fp32', 'bf16'] as const) {
-    const handle = await engine.run((core) => core.createDenoiser({ ...denoiserSpec, device: 'cpu', seed: null, weights }, null));
+    const handle = await engine.run((core) => core.createDenoiser({ ...denoiserSpec, device, seed: null, weights }, null));
     using generator = new Generator(engine, handle, denoiserSpec, two);
     await engine.run((core) => core.loadWeights(handle, at('generator.safetensors'), { newHead: false }));
     await engine.run((core) => core.freezeDenoiser(handle, { precision: 'bf16' }));

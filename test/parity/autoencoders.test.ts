@@ -9,7 +9,7 @@ import { autoencoderKeyNames } from '../../lib/config/autoencoder-keys.js';
 import type { AutoencoderHandle, AutoencoderShape, AutoencoderSpec, Precision } from '../../lib/native/contract.js';
 import { relativeError } from '../support/numeric.js';
 import { encodeSafetensors, goldenPath, readGolden, readSafetensors, type Tensor } from '../support/safetensors.js';
-import { failure, openEngine, temporaryFolder } from '../support/tiny.js';
+import { device, failure, openEngine, temporaryFolder } from '../support/tiny.js';
 
 interface Config {
   size: number;
@@ -54,7 +54,7 @@ const goldens = Object.fromEntries(Object.keys(specs).map((name) => {
   return [name, { config, spec: specs[name](config), floats: (tensor: string) => tensors[tensor].values as Float32Array }];
 }));
 const load = async (name: string, path = goldenPath(name)): Promise<AutoencoderHandle> => {
-  const model = await core.createAutoencoder({ ...goldens[name].spec, device: 'cpu', seed: 0 });
+  const model = await core.createAutoencoder({ ...goldens[name].spec, device, seed: 0 });
   const keyNames = autoencoderKeyNames(goldens[name].spec, await core.inspectWeights(path));
   await engine.run(() => core.loadWeights(model, path, { newHead: false, keyNames }));
   return model;

@@ -12,7 +12,7 @@ import { unetKeyNames } from '../../lib/diffusion/checkpoint-keys.js';
 import { describeCheckpoint } from '../../lib/diffusion/checkpoint.js';
 import { pretrainedGenerator } from '../../lib/diffusion/pretrained.js';
 import { encodeSafetensors, goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
-import { failure, openEngine, temporaryFolder } from '../support/tiny.js';
+import { device, failure, openEngine, temporaryFolder } from '../support/tiny.js';
 
 interface Names {
   /** Shapes by name. */
@@ -82,7 +82,7 @@ test('every tensor of the text encoders has its place', async () => {
     const path = checkpoint({ ...small, ...Object.fromEntries(rest) });
     const { text: tower } = await describeCheckpoint(engine, { path, sampler: 'ddim' });
     assert.equal([tower!.spec.dim, tower!.spec.depth, tower!.spec.heads], [64, 2, 1]);
-    const encoder = await core.createTextEncoder({ ...tower!.spec, device: 'cpu', seed: 0 });
+    const encoder = await core.createTextEncoder({ ...tower!.spec, device, seed: 0 });
     await core.loadWeights(encoder, path, { newHead: false, keyNames: tower!.keyNames! });
     core.dispose(encoder);
   }
@@ -97,8 +97,8 @@ for (const name of ['unet_sd1', 'unet_sd2'] as const) {
     const path = join(folder, `${name}.safetensors`);
     writeFileSync(path, encodeSafetensors(Object.fromEntries(Object.entries(tensors).map(([ours, tensor]) => [names.small[name][ours], tensor]))));
     const spec = { ...pixelGenerator({ blockChannels: [8], attention: [0], layersPerBlock: 1, normGroups: 1, headDim: 8 }, 2, 32), unet, drawSize: 32 };
-    const autoencoder = await core.createAutoencoder({ kind: 'taesd', width: 4, encoderBlocks: [1, 1], decoderBlocks: [1, 1], latentChannels: 4, device: 'cpu', seed: 0 });
-    const generator = await core.createDenoiser({ ...spec, device: 'cpu', seed: 0 }, autoencoder);
+    const autoencoder = await core.createAutoencoder({ kind: 'taesd', width: 4, encoderBlocks: [1, 1], decoderBlocks: [1, 1], latentChannels: 4, device, seed: 0 });
+    const generator = await core.createDenoiser({ ...spec, device, seed: 0 }, autoencoder);
     await core.loadWeights(generator, path, { newHead: false, keyNames: unetKeyNames(unet) });
     const saved = join(folder, 'saved.safetensors');
     await core.saveWeights(generator, saved, {}, 'fp32');

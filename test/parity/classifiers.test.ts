@@ -9,7 +9,7 @@ import { stream } from '../../lib/data/random.js';
 import type { Architecture } from '../../lib/native/contract.js';
 import { relativeError } from '../support/numeric.js';
 import { encodeSafetensors, goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
-import { failure, openEngine, temporaryFolder, trainerOptions } from '../support/tiny.js';
+import { device, failure, openEngine, temporaryFolder, trainerOptions } from '../support/tiny.js';
 
 interface Case {
   architecture: Architecture;
@@ -83,7 +83,7 @@ for (const [name, { architecture, bf16Gradient, bf16Logits = 0.03 }] of Object.e
   const floats = (tensor: string) => tensors[tensor].values as Float32Array;
   const load = async ({ numClasses = config.num_classes, newHead = false } = {}) => {
     const model = await core.createClassifier({
-      architecture, numClasses, imageSize: tensors.x.shape[3], device: 'cpu', seed: 0,
+      architecture, numClasses, imageSize: tensors.x.shape[3], device, seed: 0,
       mean: [0, 0, 0], std: [1, 1, 1], // the case's x is what the network itself takes
     });
     await core.loadWeights(model, goldenPath(name), { newHead });
@@ -143,7 +143,7 @@ for (const [name, { file, architecture }] of Object.entries(resampled)) {
   test(`${name}: what depends on the size of the input is resampled as by timm`, async () => {
     const { config, tensors } = readGolden<{ num_classes: number }>(name);
     const spec = { architecture, numClasses: config.num_classes, imageSize: tensors.x.shape[3], mean: [0, 0, 0] as const, std: [1, 1, 1] as const };
-    const model = await core.createClassifier({ ...spec, device: 'cpu', seed: 0 });
+    const model = await core.createClassifier({ ...spec, device, seed: 0 });
     await core.loadWeights(model, goldenPath(file), { newHead: false });
     const { logits, gradient } = await core.classifierGradient(model, { x: tensors.x.values as Float32Array, direction: tensors.cotangent.values as Float32Array, precision: 'fp32' });
     const errors = [relativeError(logits, tensors.y.values), relativeError(gradient, tensors.dx.values)];
@@ -158,7 +158,7 @@ test('position embeddings of no square grid, or of other channels, are refused',
     const values = new Float32Array(shape.reduce((product, size) => product * size));
     const path = join(folder, 'positions.safetensors');
     writeFileSync(path, encodeSafetensors({ ...tensors, pos_embed: { dtype: 'F32', shape, values } }));
-    const model = await core.createClassifier({ architecture: cases.vit_token!.architecture, numClasses: 5, imageSize: 32, mean: [0, 0, 0], std: [1, 1, 1], device: 'cpu', seed: 0 });
+    const model = await core.createClassifier({ architecture: cases.vit_token!.architecture, numClasses: 5, imageSize: 32, mean: [0, 0, 0], std: [1, 1, 1], device, seed: 0 });
     return (await failure(() => engine.run(() => core.loadWeights(model, path, { newHead: false })), 'weights')).message;
   };
   for (const shape of [[1, positions + 1, dim], [1, 1, dim], [1, 10, dim + 1], [10, 1, dim], [1, 0, dim]]) {
@@ -167,7 +167,7 @@ test('position embeddings of no square grid, or of other channels, are refused',
 });
 
 test('class and register tokens start apart from each other, close to zero', async () => {
-  const model = await core.createClassifier({ architecture: cases.vit_registers!.architecture, numClasses: 5, imageSize: 32, mean: [0, 0, 0], std: [1, 1, 1], device: 'cpu', seed: 0 });
+  const model = await core.createClassifier({ architecture: cases.vit_registers!.architecture, numClasses: 5, imageSize: 32, mean: [0, 0, 0], std: [1, 1, 1], device, seed: 0 });
   const path = join(folder, 'tokens.safetensors');
   await core.saveWeights(model, path, {}, 'fp32');
   const { cls_token, reg_token } = readSafetensors(path).tensors;

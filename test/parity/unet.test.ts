@@ -7,7 +7,7 @@ import { pixelGenerator, type PixelGeneratorOptions } from '../../lib/config/gen
 import type { DenoiserHandle } from '../../lib/native/contract.js';
 import { relativeError, rows } from '../support/numeric.js';
 import { goldenPath, readGolden, readSafetensors } from '../support/safetensors.js';
-import { openEngine, temporaryFolder, tinyClassifier } from '../support/tiny.js';
+import { device, openEngine, temporaryFolder, tinyClassifier } from '../support/tiny.js';
 
 interface UNetConfig {
   sample_size: number;
@@ -34,7 +34,7 @@ const floats = (name: string) => tensors[name].values as Float32Array;
 let model: DenoiserHandle;
 
 test.before(async () => {
-  model = await core.createDenoiser({ ...spec, device: 'cpu', seed: 0 }, null);
+  model = await core.createDenoiser({ ...spec, device, seed: 0 }, null);
   await core.loadWeights(model, goldenPath('unet'), { newHead: false });
 });
 

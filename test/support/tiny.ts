@@ -1,4 +1,4 @@
-/** The engine on the CPU in fp32, and networks small enough that a test takes milliseconds. */
+/** An engine in fp32, and networks small enough that a test takes milliseconds. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,9 +16,12 @@ export const size = 16;
 export const pixels = 3 * size * size;
 export const classes = ['dark', 'bright'];
 
+/** Where the tests of the core run; those that are about the CPU name it themselves. */
+export const device = process.env.SPARRING_TEST_DEVICE ?? 'cpu';
+
 /** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
 export function openEngine({ threads = 1 } = {}): Promise<Engine> {
-  return Engine.open({ device: 'cpu', threads, precision: 'fp32' });
+  return Engine.open({ device, threads, precision: 'fp32' });
 }
 
 export const classifierSpec: ClassifierSpec = {

@@ -1,0 +1,160 @@
+/**
+ * What runs on the CPU runs on a GPU as well, with the same result; where there is none this says so and leaves it out.
+ * All tests of the core and the parity tests run there with `SPARRING_TEST_DEVICE=cuda npm test native parity`.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { SparringError } from '../../lib/errors.js';
+import { buildNetwork, imagenet, networkNamed } from '../../lib/models/catalog.js';
+import type { Precision } from '../../lib/native/contract.js';
+import { Engine } from '../../lib/native/engine.js';
+import { Classifier } from '../../lib/native/models.js';
+import { normals, relativeError } from '../support/numeric.js';
+import { batch, classifierSpec, failure, fullAugmentation, generateOptions, pixels, randomImages, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
+
+/** Both engines; the libraries of CUDA must be opened first. */
+async function openBoth(): Promise<{ gpu: Engine; cpu: Engine } | undefined> {
+  try {
+    return { gpu: await Engine.open({ device: 'cuda', threads: 1, precision: 'fp32' }), cpu: await Engine.open({ device: 'cpu', threads: 1, precision: 'fp32' }) };
+  } catch (error) {
+    if (!(error instanceof SparringError) || error.code !== 'environment') throw error;
+    console.log('skipped: what runs on a GPU (none was found)');
+    return undefined;
+  }
+}
+
+const engines = await openBoth();
+const folder = temporaryFolder();
+const classIndices = [0, 1, 1, 0];
+
+/** A small generator and two classifiers, from these seeds the same on every device. */
+async function create(engine: Engine, seeds: { denoiser: number; teacher: number; student: number }) {
+  return { denoiser: await tinyGenerator(engine, seeds.denoiser), teacher: await tinyClassifier(engine, seeds.teacher), student: await tinyClassifier(engine, seeds.student) };
+}
+
+test('auto is a GPU where there is one, else the CPU', async () => {
+  const { device, core } = await Engine.open({ threads: 1 });
+  assert.is(device, engines ? 'cuda' : 'cpu');
+  assert.is(core.info().cuda, engines !== undefined);
+});
+
+if (engines) {
+  const { cpu, gpu } = engines;
+
+  for (const name of ['resnet18', 'mobilenetv3_small_100', 'vit_tiny_patch16', 'tiny_vit_5m', 'convnext_tiny', 'efficientnet_b0']) {
+    test(`${name}: logits and gradient to the image, fp32 and bf16`, async () => {
+      const path = join(folder, `${name}.safetensors`);
+      using onCpu = await buildNetwork(cpu, networkNamed(name), { ...imagenet, imageSize: 64 }, 3) as Classifier;
+      await onCpu.save(path);
+      using onGpu = await Classifier.load(gpu, path);
+      const options = { x: normals(1, 2 * 3 * 64 * 64), direction: normals(2, 2 * onCpu.classes.length) };
+      const pass = (model: Classifier, precision: Precision) => model.engine.run((core) => core.classifierGradient(model.handle, { ...options, precision }));
+      const expected = await pass(onCpu, 'fp32');
+      const found = await pass(onGpu, 'fp32');
+      assert.ok(relativeError(found.logits, expected.logits) < 1e-4, `${relativeError(found.logits, expected.logits)}`);
+      assert.ok(relativeError(found.gradient, expected.gradient) < 1e-3, `${relativeError(found.gradient, expected.gradient)}`);
+      const rounded = await pass(onGpu, 'bf16');
+      assert.ok(relativeError(rounded.logits, expected.logits) < 0.1, `${relativeError(rounded.logits, expected.logits)}`);
+    });
+  }
+
+  test('guidance per step and through the chain', async () => {
+    const roles = { denoiser: 1, teacher: 2, student: 3 };
+    const x = normals(3, classIndices.length * pixels);
+    const gradients = async (engine: Engine) => {
+      const models = await create(engine, roles);
+      const opponents = { teacher: models.teacher.handle, student: models.student.handle };
+      const shared = { x, classes: classIndices, guidanceScale: 2, precision: 'fp32' as const, objective: { form: 'difference' as const, gamma: 1 } };
+      return [
+        await engine.run((core) => core.guidanceGradient(models.denoiser.handle, opponents, { ...shared, timestep: 599, repeat: 1 })),
+        await engine.run((core) => core.chainGradient(models.denoiser.handle, opponents, { ...shared, steps: 4, sampler: 'ddim', eta: 0, segmentSteps: 2 })),
+      ];
+    };
+    const expected = await gradients(cpu);
+    for (const [i, { gradient, score }] of (await gradients(gpu)).entries()) {
+      assert.ok(relativeError(score, expected[i].score) < 1e-4, `score ${i}: ${relativeError(score, expected[i].score)}`);
+      assert.ok(relativeError(gradient, expected[i].gradient) < 1e-3, `gradient ${i}: ${relativeError(gradient, expected[i].gradient)}`);
+    }
+  });
+
+  for (const sampler of ['ddim', 'dpm-solver++-2m'] as const) {
+    test(`guided images, ${sampler}: those of the CPU, and bit for bit the same again`, async () => {
+      const draw = async (engine: Engine) => {
+        const { denoiser, teacher, student } = await create(engine, { denoiser: 4, teacher: 5, student: 6 });
+        const guidance = { kind: 'step', objective: { form: 'difference', gamma: 1 }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' } as const;
+        return denoiser.generate({ teacher, student }, generateOptions({ sampler, guidance }));
+      };
+      const [expected, first, second] = [await draw(cpu), await draw(gpu), await draw(gpu)];
+      assert.equal(first, second);
+      const worst = expected.images.reduce((most, value, i) => Math.max(most, Math.abs(value - first.images[i])), 0);
+      assert.ok(worst <= 2, `levels differ by up to ${worst}`);
+      assert.ok(relativeError(first.teacherProbabilities!, expected.teacherProbabilities!) < 1e-2);
+    });
+  }
+
+  for (const precision of ['fp32', 'bf16'] as const) {
+    test(`training in ${precision}: the losses of the CPU, and bit for bit the same weights again`, async () => {
+      const train = async (engine: Engine, type: Precision, file: string) => {
+        const { denoiser, teacher, student } = await create(engine, { denoiser: 7, teacher: 8, student: 9 });
+        const options = trainerOptions({ precision: type, augment: fullAugmentation, emaDecay: 0.9, clipNorm: 1 });
+        const trainers = [
+          await engine.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, { ...options, mixing: { cutMix: 0.3, mixUp: 0.3 }, temperature: 1, labelWeight: 0.5 })),
+          await engine.run((core) => core.createDenoiserTrainer(denoiser.handle, { ...options, labelDropout: 0.1 })),
+        ];
+        const losses: number[] = [];
+        for (const trainer of trainers) {
+          for (let step = 0; step < 4; step++) {
+            const { images, labels } = batch(step);
+            losses.push((await engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 2e-3, step }))).loss);
+          }
+        }
+        for (const [i, trainer] of trainers.entries()) await engine.run((core) => core.saveTrainer(trainer, `${file}-${i}`));
+        return Float32Array.from(losses);
+      };
+      const files = [join(folder, `${precision}-1`), join(folder, `${precision}-2`)];
+      const expected = await train(cpu, 'fp32', join(folder, `${precision}-cpu`));
+      const found = await train(gpu, precision, files[0]);
+      assert.ok(relativeError(found, expected) < (precision === 'fp32' ? 1e-3 : 0.05), `${relativeError(found, expected)}`);
+      assert.equal(await train(gpu, precision, files[1]), found);
+      for (const i of [0, 1]) assert.ok(readFileSync(`${files[0]}-${i}`).equals(readFileSync(`${files[1]}-${i}`)), `trainer ${i}`);
+    });
+  }
+
+  test('training goes on on the CPU from what a GPU saved', async () => {
+    const path = join(folder, 'half-way');
+    const losses = async (engine: Engine, from: number, to: number): Promise<number[]> => {
+      const { teacher, student } = await create(engine, { denoiser: 1, teacher: 8, student: 9 });
+      const options = { ...trainerOptions({ augment: fullAugmentation, emaDecay: 0.9 }), mixing: { cutMix: 0, mixUp: 0 }, temperature: 1, labelWeight: 0 };
+      const trainer = await engine.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, options));
+      if (from > 0) await engine.run((core) => core.loadTrainer(trainer, path));
+      const found: number[] = [];
+      for (let step = from; step < to; step++) {
+        const { images, labels } = batch(step);
+        found.push((await engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 1e-3, step }))).loss);
+      }
+      if (to === 3) await engine.run((core) => core.saveTrainer(trainer, path));
+      return found;
+    };
+    const whole = await losses(gpu, 0, 6);
+    assert.equal(await losses(gpu, 0, 3), whole.slice(0, 3));
+    assert.equal(await losses(gpu, 3, 6), whole.slice(3));
+    assert.ok(relativeError(await losses(cpu, 3, 6), whole.slice(3)) < 1e-3);
+  });
+
+  test('a classifier judges uint8 images alike', async () => {
+    const images = randomImages(1, 8);
+    const [onCpu, onGpu] = [await create(cpu, { denoiser: 1, teacher: 2, student: 3 }), await create(gpu, { denoiser: 1, teacher: 2, student: 3 })];
+    assert.ok(relativeError(await onGpu.teacher.logits(images), await onCpu.teacher.logits(images)) < 1e-4);
+  });
+
+  test('a device that is not there', async () => {
+    const device = `cuda:${gpu.core.info().cudaDevices}`;
+    const error = await failure(() => gpu.run((core) => core.createClassifier({ ...classifierSpec, device, seed: 0 })), 'environment');
+    assert.match(error.message, device);
+  });
+}
+
+test.run();
