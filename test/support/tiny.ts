@@ -20,8 +20,8 @@ export const classes = ['dark', 'bright'];
 export const device = process.env.SPARRING_TEST_DEVICE ?? 'cpu';
 
 /** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
-export function openEngine({ threads = 1 } = {}): Promise<Engine> {
-  return Engine.open({ device, threads, precision: 'fp32' });
+export function openEngine({ threads = 1, on = device } = {}): Promise<Engine> {
+  return Engine.open({ device: on, threads, precision: 'fp32' });
 }
 
 export const classifierSpec: ClassifierSpec = {
