@@ -36,7 +36,15 @@ test('each row has its steps and no generated images; that of labels alone count
   for (const row of rows) assert.not(existsSync(join(reference, `seed-${seed}`, row, 'store')), row);
 });
 
-test('no two rows give the same student, and that of labels alone begins with none of the teacher', () => {
+test('the student of labels alone is the same whatever the teacher, that of EDRM is not', () => {
+  const run = join(folder, 'other-teacher');
+  const ended = cli(args(run, '--set', 'methods=[erm]', '--set', 'teacher.training.steps=5'));
+  assert.is(ended.status, 0, ended.stderr);
+  for (const stage of ['erm/start', 'erm']) assert.ok(weights(run, stage).equals(weights(reference, stage)), stage);
+  assert.not(weights(run, 'edrm').equals(weights(reference, 'edrm')));
+});
+
+test('no two rows give the same student', () => {
   const students = ['edrm', 'erm/start', ...rows].map((stage) => weights(reference, stage).toString('base64'));
   assert.is(new Set(students).size, students.length);
   const stages = new Set(metrics(reference).trimEnd().split('\n').map((line) => JSON.parse(line).stage));
