@@ -58,8 +58,12 @@ function training(defaults: TrainingDefaults) {
   });
 }
 
-/** Of classifiers: views of two images may be mixed. */
+/** Of classifiers: a published policy may change the views, and two of them may be mixed. */
 function classifierTraining(defaults: TrainingDefaults) {
+  const views = augment(defaults.jitter ?? noJitter, defaults.cropPadding ?? 2)
+    .unwrap()
+    .extend({ policy: z.enum(['none', 'randaugment', 'augmix', 'pixmix']).default('none').describe('published augmentation after the above, see docs/method.md') })
+    .prefault({});
   const mixing = z
     .strictObject({
       cutMix: fraction.default(0).describe('share of the images in which a rectangle comes from another one of the batch'),
@@ -67,7 +71,7 @@ function classifierTraining(defaults: TrainingDefaults) {
     })
     .refine(({ cutMix, mixUp }) => cutMix + mixUp <= 1, 'expected cutMix and mixUp to sum to at most 1')
     .prefault({});
-  return training(defaults).extend({ mixing });
+  return training(defaults).extend({ augment: views, mixing });
 }
 
 const normalisation = {

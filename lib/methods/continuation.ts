@@ -17,10 +17,10 @@ import type { StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
-import { recipes, type ContinuedMethod } from './recipes.js';
+import { recipes, trainingOf, type ContinuedMethod } from './recipes.js';
 
-/** Runs one method of one seed from the EDRM student on. */
-export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
+/** Runs one method of one seed from the EDRM student on, or from another one. */
+export async function continueStudent(context: RunContext, foundation: Foundation, start: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
   const stage = openStage(context, `seed-${seed}/${method}`);
   const finished = stage.finished<StudentResult>();
   if (finished) return finished;
@@ -28,14 +28,15 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const { config, data, reporter, signal } = context;
   const { teacher, generator } = foundation;
   const { rounds, sampling } = config;
-  const { images } = recipes[method];
-  const training = rounds.training;
+  const recipe = recipes[method];
+  const { images } = recipe;
+  const training = trainingOf(recipe, rounds.training);
   const total = rounds.count * training.steps;
   const selection: Selection | null = images?.selected ? rounds : null;
   const guidance: Guidance = images?.guidance === 'config' ? sampling.guidance : { kind: 'none' };
 
-  using trainer = await Trainer.classifier(await edrm.clone(), teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
-  const student = new Classifier(edrm.engine, trainer.result(), edrm.spec, edrm.classes);
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
+  const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
   // Rounds after the checkpoint, which only a damaged folder has, are made again.

@@ -14,6 +14,7 @@ import { writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 import type { RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
+import { trainFromLabels } from './erm.js';
 import { distil, type StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
@@ -77,7 +78,8 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {
       if (!config.methods.includes(method as ContinuedMethod)) continue;
-      outcomes.push({ method, seed, ...(await continueStudent(context, foundation, student, method as ContinuedMethod, seed)) });
+      const outcome = method === 'erm' ? await trainFromLabels(context, foundation, seed) : await continueStudent(context, foundation, student, method as ContinuedMethod, seed);
+      outcomes.push({ method, seed, ...outcome });
     }
   }
   const rows = toRows(outcomes);

@@ -1,6 +1,6 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
-export const methods = ['teacher', 'edrm', 'edrm-longer', 'unguided', 'unguided-selected', 'config'] as const;
+export const methods = ['teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'unguided', 'unguided-selected', 'config'] as const;
 export type Method = (typeof methods)[number];
 
 /** One value per seed and their mean; null where the value is not defined. */
@@ -32,6 +32,12 @@ export const methodTitles: Record<Method, string> = {
   teacher: 'Teacher',
   edrm: 'Distillation (EDRM)',
   'edrm-longer': 'EDRM, trained as long',
+  erm: 'Labels alone, no teacher',
+  mixup: '+ MixUp',
+  cutmix: '+ CutMix',
+  randaugment: '+ RandAugment',
+  augmix: '+ AugMix',
+  pixmix: '+ PixMix',
   unguided: '+ unguided images',
   'unguided-selected': '+ unguided, selected',
   config: '+ ConfiG images',

@@ -9,6 +9,7 @@ import { applyOverrides, readConfigFile, resolveConfig } from '../../lib/config/
 import { configSchema } from '../../lib/config/schema.js';
 import { nearest } from '../../lib/config/suggest.js';
 import { SparringError, type ErrorCode } from '../../lib/errors.js';
+import { recipes, trainingOf } from '../../lib/methods/recipes.js';
 // @ts-expect-error a plain script without types
 import { configDocs } from '../../scripts/config-docs.mjs';
 
@@ -88,7 +89,7 @@ test('a wrong value: path, expected and found', () => {
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, unguided, unguided-selected, config, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, mixup, cutmix, randaugment, augmix, pixmix, unguided, unguided-selected, config, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
@@ -131,6 +132,20 @@ test('views are mixed in classifiers alone, and no image twice', () => {
     assert.match(failure(() => resolveConfig(config)).message, /training\.mixing: expected cutMix and mixUp to sum to at most 1/);
   }
   assert.is(failure(() => resolveConfig({ generator: { training: { mixing: both } } })).message, "config: unknown key 'generator.training.mixing'.");
+});
+
+test('a policy changes the views of classifiers alone, and by default none does', () => {
+  const { teacher, student, rounds } = resolveConfig({});
+  assert.equal([teacher, student, rounds].map(({ training }) => training.augment.policy), ['none', 'none', 'none']);
+  assert.match(complaint({ student: { training: { augment: { policy: 'cutout' } } } }), /augment\.policy: expected one of none, randaugment, augmix, pixmix, found "cutout"/);
+  assert.is(failure(() => resolveConfig({ generator: { training: { augment: { policy: 'augmix' } } } })).message, "config: unknown key 'generator.training.augment.policy'.");
+});
+
+test('a row has its own views, what else trains it stays', () => {
+  const { training } = resolveConfig({ rounds: { training: { mixing: { cutMix: 0.5 }, augment: { policy: 'augmix', hue: 0.2 } } } }).rounds;
+  assert.equal(trainingOf(recipes['edrm-longer'], training), training);
+  assert.equal(trainingOf(recipes.mixup, training), { ...training, mixing: { cutMix: 0, mixUp: 1 } });
+  assert.equal(trainingOf(recipes.pixmix, training), { ...training, augment: { ...training.augment, policy: 'pixmix' } });
 });
 
 test('a level without attention may have any channels', () => {
