@@ -14,7 +14,7 @@ import { Engine } from '../dist/native/engine.js';
 import { median } from './statistics.mjs';
 
 const noAugmentation = { flip: false, cropPadding: 0, zoom: 0, brightness: 0, contrast: 0, saturation: 0, hue: 0 };
-const objective = { form: 'difference', gamma: 1 };
+const objective = { form: 'difference', gamma: 1, terms: 'both' };
 const learningRate = 1e-3;
 
 const [verb, text] = process.argv.slice(2);

@@ -79,6 +79,7 @@ const objective = z
   .strictObject({
     form: z.enum(['difference', 'power_max', 'power_min', 'log']).default('difference').describe('see docs/method.md'),
     gamma: z.number().positive().default(2).describe('exponent of the power forms'),
+    terms: z.enum(['both', 'teacher', 'student']).default('both').describe('teacher: t_y alone is raised; student: f_y alone is lowered'),
   })
   .prefault({});
 const stepGuidance = z.strictObject({

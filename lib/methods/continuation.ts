@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { batchIndices } from '../data/order.js';
 import { stream } from '../data/random.js';
 import type { GroupMetrics } from '../metrics/groups.js';
-import type { Guidance } from '../native/contract.js';
 import { Classifier } from '../native/models.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
@@ -17,7 +16,7 @@ import type { StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
-import { recipes, type ContinuedMethod } from './recipes.js';
+import { guidanceOf, recipes, type ContinuedMethod } from './recipes.js';
 
 /** Runs one method of one seed from the EDRM student on. */
 export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
@@ -32,7 +31,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const training = rounds.training;
   const total = rounds.count * training.steps;
   const selection: Selection | null = images?.selected ? rounds : null;
-  const guidance: Guidance = images?.guidance === 'config' ? sampling.guidance : { kind: 'none' };
+  const guidance = guidanceOf(recipes[method], sampling.guidance);
 
   using trainer = await Trainer.classifier(await edrm.clone(), teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
   const student = new Classifier(edrm.engine, trainer.result(), edrm.spec, edrm.classes);

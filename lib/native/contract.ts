@@ -82,6 +82,8 @@ export interface StepResult {
 export interface ObjectiveOptions {
   form: 'difference' | 'power_max' | 'power_min' | 'log';
   gamma: number;
+  /** With one of them the other network has no say. */
+  terms: 'both' | 'teacher' | 'student';
 }
 
 export type Guidance =

@@ -16,6 +16,11 @@ Objective objective_options(const Napi::Object& options) {
   else if (form == "power_min") result.form = ObjectiveForm::power_min;
   else if (form == "log") result.form = ObjectiveForm::log;
   else throw Error("usage", "Unknown objective form '" + form + "'; expected difference, power_max, power_min or log.");
+  const auto terms = text(options, "terms");
+  if (terms == "both") result.terms = ObjectiveTerms::both;
+  else if (terms == "teacher") result.terms = ObjectiveTerms::teacher;
+  else if (terms == "student") result.terms = ObjectiveTerms::student;
+  else throw Error("usage", "Unknown terms of the objective '" + terms + "'; expected both, teacher or student.");
   return result;
 }
 

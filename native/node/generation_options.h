@@ -7,7 +7,7 @@
 
 namespace sparring::node {
 
-Objective objective_options(const Napi::Object& options);     // {form, gamma}
+Objective objective_options(const Napi::Object& options);     // {form, gamma, terms}
 // {steps, sampler, eta, guidanceScale, precision}; spacing and variance are those of the generator
 SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& denoiser);
 Opponents opponents(const Napi::Value& value);                // {teacher?, student?}

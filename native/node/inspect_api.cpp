@@ -35,7 +35,11 @@ void register_inspection(Api& api) {
             objective = objective_options(object(options, "objective"))](const JobContext&) -> Finish {
       const auto t = teacher.clone().requires_grad_(true), s = student.clone().requires_grad_(true);
       const auto score = objective(t, s, classes);
-      const auto gradients = torch::autograd::grad({score.sum()}, {t, s});
+      // Zeros for the logits of a term that is left out.
+      auto gradients = torch::autograd::grad({score.sum()}, {t, s}, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
+      for (auto& gradient : gradients) {
+        if (!gradient.defined()) gradient = at::zeros_like(t);
+      }
       return finish_fields({{"score", score.detach()}, {"teacherGradient", gradients[0]}, {"studentGradient", gradients[1]}});
     };
   });

@@ -27,7 +27,7 @@ const { classes } = config;
 const folder = pipelineFolder();
 const options = (sampler: SamplingOptions['sampler'] = 'ddim'): PretrainedOptions => ({ path: folder, prompt: config.prompt, negativePrompt: config.negative_prompt, names: {}, sampler });
 const sampling = (sampler: SamplingOptions['sampler'] = 'ddim') => ({ sampler, steps: config.steps, eta: 0, guidanceScale: config.guidance_scale, precision: 'fp32' as const });
-const difference = { form: 'difference', gamma: 1 } as const;
+const difference = { form: 'difference', gamma: 1, terms: 'both' } as const;
 const judges = async (imageSize: number) => {
   const [teacher, student] = [await tinyClassifier(engine, 2, { ...classifierSpec, imageSize }), await tinyClassifier(engine, 3, { ...classifierSpec, imageSize })];
   return { teacher: teacher.handle, student: student.handle };
@@ -63,7 +63,7 @@ test('the gradient reaches the latents through classifiers, resizing, decoder an
   const imageSize = 20;
   using generator = await pretrainedGenerator(engine, options(), { classes, imageSize });
   const opponents = await judges(imageSize);
-  const run = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...sampling(), guidanceScale: 1.5, x, classes: [0, 1, 0], objective: { form: 'log', gamma: 1 }, segmentSteps });
+  const run = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...sampling(), guidanceScale: 1.5, x, classes: [0, 1, 0], objective: { form: 'log', gamma: 1, terms: 'both' }, segmentSteps });
   const { gradient, images } = await run(latents, 4);
   assert.is(images.length, 3 * 3 * imageSize ** 2);
   assert.ok(norm(gradient) > 0);

@@ -44,7 +44,7 @@ test('an empty config is the default run', () => {
   assert.is(config.data.kind, 'birds');
   assert.equal(config.methods, ['edrm-longer', 'unguided', 'unguided-selected', 'config']);
   assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [3, 300, 640]);
-  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2 }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' };
+  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' };
   assert.equal(config.sampling.guidance, guidance);
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
   assert.is(config.student.training.augment.flip, true);
@@ -84,11 +84,12 @@ test('a wrong value: path, expected and found', () => {
     [{ rounds: { teacherProbability: 1.5 } }, 'rounds.teacherProbability: expected number to be <=1, found 1.5.'],
     [{ student: { training: { learningRate: 0 } } }, 'student.training.learningRate: expected number to be >0, found 0.'],
     [{ sampling: { guidance: { kind: 'step', objective: { form: 'x' } } } }, 'sampling.guidance.objective.form: expected one of difference, power_max, power_min, log, found "x".'],
+    [{ sampling: { guidance: { kind: 'step', objective: { terms: 'none' } } } }, 'sampling.guidance.objective.terms: expected one of both, teacher, student, found "none".'],
     [{ data: { kind: 'bird' } }, 'data.kind: expected one of birds, spuco-mnist, folder, celeba, waterbirds, spuco-birds, spuco-dogs, spuco-animals, manifest, webdataset, imagenet, found "bird".'],
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, unguided, unguided-selected, config, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, unguided, unguided-selected, teacher-only, student-only, config, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
