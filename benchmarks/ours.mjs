@@ -77,7 +77,8 @@ const operations = {
   async chain() {
     const { denoiser, ...opponents } = await loadModels();
     const { steps } = trial;
-    const options = { x: noise(), classes: labels(), steps, sampler: 'ddim', eta: 0, segmentSteps: steps, guidanceScale: 1, precision, objective };
+    const start = { kind: 'noise' };
+    const options = { x: noise(), classes: labels(), steps, sampler: 'ddim', eta: 0, segmentSteps: steps, guidanceScale: 1, precision, start, images: null, objective };
     return async (repeat) => {
       let gradient;
       for (let i = 0; i < repeat; ++i) ({ gradient } = await core.chainGradient(denoiser, opponents, options));

@@ -98,6 +98,13 @@ const chainGuidance = z.strictObject({
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
 });
 
+/** Where sampling starts. */
+const noiseStart = z.strictObject({ kind: z.literal('noise') });
+const imageStart = z.strictObject({
+  kind: z.literal('image'),
+  strength: fraction.gt(0).default(0.5).describe('share of the steps that is taken, from a training image of the class with as much noise as the first of them expects'),
+});
+
 const zeroShot = z.strictObject({
   clip: z.string().describe('CLIP model: folder of transformers or open_clip, or a safetensors file with the names of OpenAI'),
   prompts: z.array(z.string().includes('{}')).min(1).default(['a photo of a {}.']).describe('texts in which {} stands for the class; the head of a class is the mean of their embeddings'),
@@ -181,6 +188,7 @@ export const configSchema = z.strictObject({
       eta: fraction.default(0).describe('of ddim: 0 is deterministic, 1 has the variance of ddpm'),
       guidanceScale: z.number().min(0).default(1).describe('classifier-free guidance; 1 = off'),
       batchSize: count.default(64).describe('images at once; does not change the images'),
+      start: z.discriminatedUnion('kind', [noiseStart, imageStart]).prefault({ kind: 'noise' }),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),

@@ -16,7 +16,7 @@ import type { StudentResult } from './distil.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
-import { guidanceOf, recipes, type ContinuedMethod } from './recipes.js';
+import { recipes, samplingOf, type ContinuedMethod } from './recipes.js';
 
 /** Runs one method of one seed from the EDRM student on. */
 export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
@@ -26,12 +26,12 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
 
   const { config, data, reporter, signal } = context;
   const { teacher, generator } = foundation;
-  const { rounds, sampling } = config;
+  const { rounds } = config;
   const { images } = recipes[method];
   const training = rounds.training;
   const total = rounds.count * training.steps;
   const selection: Selection | null = images?.selected ? rounds : null;
-  const guidance = guidanceOf(recipes[method], sampling.guidance);
+  const sampling = samplingOf(recipes[method], config.sampling);
 
   using trainer = await Trainer.classifier(await edrm.clone(), teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
   const student = new Classifier(edrm.engine, trainer.result(), edrm.spec, edrm.classes);
@@ -49,7 +49,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling: { ...sampling, guidance }, selection }, {
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: sampling.start.kind === 'image' ? data.train : null, selection }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
         });

@@ -1,17 +1,20 @@
 /** One round of generation: images of every class, judged by both networks, selected, stored. */
-import type { Config } from '../config/schema.js';
 import { stream } from '../data/random.js';
-import type { Guidance } from '../native/contract.js';
+import type { Dataset } from '../data/types.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
+import type { RowSampling } from './recipes.js';
+import { drawSources } from './start-images.js';
 
 export interface RoundRequest {
   seed: number;
   round: number;
   count: number;
-  sampling: Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
+  sampling: RowSampling;
+  /** Whose images are started from; null where `sampling` starts from noise. */
+  train: Dataset | null;
   /** Images to keep; null keeps all. */
   selection: Selection | null;
   /** What else the store shall say of how they were made. */
@@ -28,6 +31,8 @@ export interface Selection {
 export interface Judged {
   label: number;
   seed: number;
+  /** Record of the training split that it started from, if any. */
+  source?: number;
   pixels: Uint8Array;
   /** [K] */
   teacherProbabilities: ArrayLike<number>;
@@ -36,7 +41,7 @@ export interface Judged {
 
 /**
  * Generates what the store lacks of a round and appends it, batch by batch: a round that was interrupted goes on
- * where it stopped. Classes take turns; noise seeds depend on seed, round and position alone.
+ * where it stopped. Classes take turns; noise seeds and start images depend on seed, round and position alone.
  */
 export async function generateRound(
   generator: Generator,
@@ -45,13 +50,15 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, sampling, selection, provenance } = request;
+  const { round, count, sampling, train, selection, provenance } = request;
   const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
   const seeds = noiseSeeds(request);
+  const sources = train && drawSources(train, classes, request);
   const stored = store.samples().filter((record) => record.round === round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
     const end = Math.min(begin + sampling.batchSize, count);
-    const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end) };
+    const images = train && (await train.read(sources!.slice(begin, end)));
+    const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images };
     const { signal, onProgress } = options;
     const generated = await generator.generate(opponents, { ...sampling, ...batch }, signal ? { signal } : {});
     const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
@@ -60,6 +67,7 @@ export async function generateRound(
         {
           label,
           seed: batch.seeds[i],
+          ...(sources && { source: sources[begin + i] }),
           pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
           teacherProbabilities: generated.teacherProbabilities!.subarray(i * k, (i + 1) * k),
           studentProbabilities: generated.studentProbabilities!.subarray(i * k, (i + 1) * k),
@@ -79,15 +87,15 @@ export async function reuseRound(pool: SampleStore, student: Classifier, store: 
   const images = await pool.readImages(records.map((record) => record.key));
   const probabilities = await student.probabilities(images);
   const k = student.classes.length, bytes = store.imageSize ** 2 * 3;
-  const samples = records.map(({ label, seed, teacherProbabilities }, i) =>
-    judge({ label, seed, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
+  const samples = records.map(({ label, seed, source, teacherProbabilities }, i) =>
+    judge({ label, seed, source, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
   );
   await store.append(round, samples, records.length > 0 ? await pool.generatorSettings(records[0].settings) : {});
 }
 
 /** Decides whether an image is for training, and says why. */
 export function judge(image: Judged, selection: Selection | null): Sample {
-  const { label, seed, pixels } = image;
+  const { label, seed, source, pixels } = image;
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
@@ -99,7 +107,7 @@ export function judge(image: Judged, selection: Selection | null): Sample {
     : selection.studentWrong && gives(image.studentProbabilities) ? 'student right'
     : 'selected';
   return {
-    pixels, label, seed, teacherProbabilities, studentProbability,
+    pixels, label, seed, ...(source !== undefined && { source }), teacherProbabilities, studentProbability,
     disagreement: teacher - studentProbability,
     kept: reason === 'no selection' || reason === 'selected',
     reason,

@@ -1,6 +1,6 @@
 /** What each row that continues the EDRM student does otherwise than the others; a new baseline begins here. */
 import type { Config } from '../config/schema.js';
-import type { Guidance, ObjectiveOptions } from '../native/contract.js';
+import type { Guidance, ObjectiveOptions, SamplingStart } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
 
 /** A row that continues the EDRM student. */
@@ -13,6 +13,8 @@ export interface Recipe {
     guidance: 'none' | 'config';
     /** The part of the objective that guides, in place of the configured one. */
     terms?: ObjectiveOptions['terms'];
+    /** Where sampling starts, in place of `sampling.start`. */
+    start?: SamplingStart;
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
@@ -27,8 +29,12 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   config: { images: { guidance: 'config', selected: true } },
 };
 
-/** What guides the images of a row, by the configured guidance. */
-export function guidanceOf({ images }: Recipe, configured: Config['sampling']['guidance']): Guidance {
-  if (images?.guidance !== 'config') return { kind: 'none' };
-  return { ...configured, objective: { ...configured.objective, ...(images.terms && { terms: images.terms }) } };
+/** The resolved `sampling` with what guides it, if anything. */
+export type RowSampling = Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
+
+/** How the images of a row are sampled, by the configured `sampling`. */
+export function samplingOf({ images }: Recipe, configured: Config['sampling']): RowSampling {
+  const { objective } = configured.guidance;
+  const guidance: Guidance = images?.guidance === 'config' ? { ...configured.guidance, objective: { ...objective, terms: images.terms ?? objective.terms } } : { kind: 'none' };
+  return { ...configured, guidance, start: images?.start ?? configured.start };
 }

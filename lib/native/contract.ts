@@ -99,6 +99,9 @@ export type Guidance =
     }
   | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
 
+/** Where a run starts: noise, or an image (SDEdit) with the noise of that share of the steps that is taken, 0 < strength <= 1. */
+export type SamplingStart = { kind: 'noise' } | { kind: 'image'; strength: number };
+
 export interface SamplingOptions {
   steps: number;
   sampler: Exclude<SamplerSpec['kind'], 'ddim-inversion'>;
@@ -107,12 +110,15 @@ export interface SamplingOptions {
   /** Classifier-free guidance; 1 = off. */
   guidanceScale: number;
   precision: Precision;
+  start: SamplingStart;
 }
 
 export interface GenerateOptions extends SamplingOptions {
   classes: ArrayLike<number>;
   /** Seed of the initial noise of each image; with it an image is the same in any batch. */
   seeds: ArrayLike<number>;
+  /** What each sample starts from, [N, size, size, 3]; null where `start` is noise. */
+  images: Uint8Array | null;
   batchSize: number;
   guidance: Guidance;
 }
@@ -282,7 +288,7 @@ export interface NativeCore {
   chainGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; objective: ObjectiveOptions; segmentSteps: number },
+    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
   ): Fields<'gradient' | 'score' | 'images'>;
   noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
   /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */

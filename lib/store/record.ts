@@ -10,6 +10,8 @@ export const provenanceSchema = z.object({
   class: z.string(),
   /** Seed of the image's noise. */
   seed: z.int().min(0),
+  /** Record of the training split that it started from; absent for one from noise. */
+  source: z.int().min(0).optional(),
   /** Round of generation, from 0. */
   round: z.int().min(0),
   /** The teacher's soft labels, one probability per class. */

@@ -46,9 +46,10 @@ class Sampler {
 
   // The run, in order.
   const std::vector<SamplingStep>& steps() const { return steps_; }
-  // Where a run starts: noise alone (without an `image`), or the image with as much noise as the first step expects.
-  // noise, image: [B, C, H, W]
-  at::Tensor start(const at::Tensor& noise, const at::Tensor& image = {}) const;
+  // Image to image: the run starts from these, [B, C, H, W].
+  void start_from(at::Tensor images) { images_ = std::move(images); }
+  // Where a run starts: noise alone, or the images with as much noise as the first step expects. noise: [B, C, H, W]
+  at::Tensor start(const at::Tensor& noise) const;
   // x after step i. Steps are taken in order, by one sampler for each batch: it may remember earlier predictions.
   virtual at::Tensor step(const at::Tensor& x, const Prediction& prediction, size_t i) = 0;
   // Whether a step depends on more than its own prediction.
@@ -62,6 +63,7 @@ class Sampler {
   std::vector<SamplingStep> steps_;
 
  private:
+  at::Tensor images_;
   double start_scale_;
   bool partial_ = false;  // steps at the side of the noise are left out
 };

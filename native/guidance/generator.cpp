@@ -11,13 +11,14 @@ at::Tensor probabilities(Classifier& classifier, const at::Tensor& images, at::S
   return at::softmax(classifier.forward_frozen(pixels, dtype), 1).cpu();
 }
 
-// One batch, in -1..1.
+// One batch, in -1..1; start_images: [B, H, W, 3] uint8, or undefined.
 at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const std::vector<int64_t>& seeds,
-                  const at::Tensor& classes, const JobContext& job) {
+                  const at::Tensor& start_images, const at::Tensor& classes, const JobContext& job) {
   const auto& sampling = options.sampling;
   const auto shape = denoiser.sample_shape();
   const auto noise = seeded_normal(seeds, shape, Stream::initial_noise).to(denoiser.device());
   const auto sampler = make_sampler(denoiser.schedule(), sampling.sampler, seeded_noise(seeds, shape, denoiser.device()));
+  if (start_images.defined()) sampler->start_from(denoiser.from_images(from_uint8(start_images, denoiser.device()), sampling.dtype));
   if (const auto* chain = std::get_if<ChainGuidanceOptions>(&options.guidance)) {
     return optimise_chain(denoiser, opponents, *chain, *sampler, noise, classes, sampling, job);
   }
@@ -41,7 +42,8 @@ Generated generate(Denoiser& denoiser, const Opponents& opponents, const Generat
     const auto count = std::min(options.batch_size, total - begin);
     const std::vector<int64_t> seeds(options.seeds.begin() + begin, options.seeds.begin() + begin + count);
     const auto classes = at::tensor(at::ArrayRef<int64_t>(options.classes.data() + begin, count), at::kLong).to(denoiser.device());
-    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, classes, job)));
+    const auto start_images = options.sampling.from_images ? options.start_images.narrow(0, begin, count) : at::Tensor();
+    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, start_images, classes, job)));
 
     torch::NoGradGuard no_grad;
     const auto dtype = options.sampling.dtype;

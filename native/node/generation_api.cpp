@@ -32,7 +32,25 @@ SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& de
   sampler.spacing = denoiser.options().spacing;
   sampler.variance = denoiser.options().variance;
   if (sampler.steps < 1 || sampler.steps > 1000) throw Error("usage", "steps: expected 1 to 1000, found " + std::to_string(sampler.steps) + ".");
-  return {sampler, number(options, "guidanceScale"), precision(options)};
+  const auto start = object(options, "start");
+  const auto kind = text(start, "kind");
+  if (kind == "image") sampler.strength = number(start, "strength");
+  else if (kind != "noise") throw Error("usage", "Unknown start '" + kind + "'; expected noise or image.");
+  return {sampler, number(options, "guidanceScale"), precision(options), kind == "image"};
+}
+
+at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count) {
+  const Napi::Value given = options.Get("images");
+  if (!sampling.from_images) {
+    if (given.IsNull()) return {};
+    throw Error("usage", "images: expected null where sampling starts from noise, found images.");
+  }
+  if (given.IsNull()) throw Error("usage", "images: expected one to start from for each sample, found none.");
+  auto result = images(given, denoiser.options().image_size);
+  if (result.size(0) != count) {
+    throw Error("usage", "images: expected one to start from for each of " + std::to_string(count) + " samples, found " + std::to_string(result.size(0)) + ".");
+  }
+  return result;
 }
 
 Opponents opponents(const Napi::Value& value) {
@@ -82,6 +100,7 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
       throw Error("usage", "generate: class " + std::to_string(label) + " is outside the generator's 0.." + std::to_string(denoiser.options().num_classes - 1) + ".");
     }
   }
+  result.start_images = start_images(options, result.sampling, denoiser, static_cast<int64_t>(result.seeds.size()));
   const auto guidance = object(options, "guidance");
   const auto kind = text(guidance, "kind");
   if (kind == "step") {
@@ -108,7 +127,7 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
 }  // namespace
 
 void register_generation(Api& api) {
-  // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision}): throws what generation would throw for them
+  // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision, start}): throws what generation would throw for them
   api.add_async("checkSampling", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     return [denoiser, sampling = sampling_options(info[1].As<Napi::Object>(), *denoiser)](const JobContext&) -> Finish {

@@ -8,6 +8,7 @@
 #include "node/fields.h"
 #include "node/generation_options.h"
 #include "node/tokens.h"
+#include "ops/pixels.h"
 #include "ops/random.h"
 
 namespace sparring::node {
@@ -103,14 +104,17 @@ void register_inspection(Api& api) {
     };
   });
 
-  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, segmentSteps}) -> {gradient, score, images};
-  // the noise within the steps of a stochastic sampler is that of seed 0 for every image
+  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, start, images, segmentSteps}) ->
+  // {gradient, score, images}; the noise within the steps of a stochastic sampler is that of seed 0 for every image
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
-            sampling = sampling_options(options, *denoiser), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
+    const auto sampling = sampling_options(options, *denoiser);
+    const auto batch = noisy_batch(options, *denoiser);
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch, objective = objective_options(object(options, "objective")), sampling,
+            images = start_images(options, sampling, *denoiser, batch.x.size(0)), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
+      if (images.defined()) sampler->start_from(denoiser->from_images(from_uint8(images, denoiser->device()), sampling.dtype));
       const auto result = chain_gradient(*denoiser, pair, objective, *sampler, batch.x, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
     };

@@ -4,9 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { parse } from 'yaml';
 
+import { resolveConfig } from '../../lib/config/load.js';
+import { openData } from '../../lib/data/open.js';
 import { openStore } from '../../lib/store/store.js';
 import { cli, lastLine } from '../support/cli.js';
+import { image, text } from '../support/dataset-trees.js';
 import { miniature, seed } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-rows-'));
@@ -16,6 +20,7 @@ const configFile = join(folder, 'miniature.yaml');
 writeFileSync(configFile, miniature);
 const methods = ['unguided', 'teacher-only', 'student-only', 'config'];
 const run = join(folder, 'run');
+const [teacher, generator] = ['teacher', 'generator'].map((name) => join(run, 'foundation', name, `${name}.safetensors`));
 
 function distill(output: string, ...more: string[]) {
   return cli(['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more]);
@@ -53,6 +58,49 @@ test('the store says by which terms its images were guided; selection is that of
       assert.is(kept, teacherProbabilities[label]! >= 0.5, method); // of two classes the preferred one, which has the 0.4 that are asked for
     }
   }
+});
+
+test('with image starts every sample begins at a training image of its class, which the store names', async () => {
+  const output = join(folder, 'from-images');
+  const ended = distill(output, '--set', 'methods=[unguided, unguided-selected, config]', '--set', 'sampling.start={kind: image, strength: 0.7}', '--set', `teacher.weights=${teacher}`, '--set', `generator.weights=${generator}`);
+  assert.is(ended.status, 0, ended.stderr);
+  const { train } = await openData(resolveConfig(parse(miniature)).data);
+  const sources: unknown[] = [];
+  for (const method of ['unguided', 'unguided-selected', 'config']) {
+    const samples = (await openStore(join(output, `seed-${seed}`, method, 'store'))).samples();
+    for (const { source, label } of samples) assert.is(train.labels[source!], label, method);
+    sources.push(samples.map(({ source }) => source));
+  }
+  assert.ok(new Set(sources[0] as number[]).size > 8, 'not the same image again and again');
+  for (const own of sources) assert.equal(own, sources[0], 'from the seed, the round and the position alone');
+});
+
+test('generate starts from images too, goes on in the same way, and knows those of other data', async () => {
+  const output = join(folder, 'images');
+  const generate = (count: number, ...more: string[]) => cli(['generate', '--config', configFile, '--student', join(run, `seed-${seed}/edrm/student.safetensors`), '--count', String(count), '--output', output, '--json', '--quiet',
+    '--set', `teacher.weights=${teacher}`, '--set', `generator.weights=${generator}`, '--set', 'sampling.start={kind: image, strength: 0.7}', ...more]);
+  assert.is(generate(4).status, 0);
+  const first = (await openStore(output)).samples();
+  const ended = generate(10);
+  assert.is(ended.status, 0, ended.stderr);
+  const samples = (await openStore(output)).samples();
+  assert.equal(samples.slice(0, 4), first);
+  assert.ok(samples.every(({ source }) => source !== undefined));
+  const other = generate(12, '--set', 'data.train=60');
+  assert.is(other.status, 2, other.stderr);
+  assert.match(other.stderr, 'other weights, settings or another seed');
+});
+
+test('a class without training images is found before anything is trained', async () => {
+  const lines = ['path,label,split'];
+  for (const [name, label, split] of [['a.png', 'land', 'train'], ['b.png', 'land', 'train'], ['c.png', 'water', 'test']]) {
+    await image(join(folder, 'manifest', name!));
+    lines.push(`${name},${label},${split}`);
+  }
+  const file = text(join(folder, 'manifest/images.csv'), `${lines.join('\n')}\n`);
+  const ended = distill(join(folder, 'no-class'), '--dry-run', '--set', `data={kind: manifest, file: '${file}', imageSize: 32}`, '--set', 'teacher.trainOn=train', '--set', 'generator.trainOn=train', '--set', 'sampling.start={kind: image, strength: 0.7}');
+  assert.is(ended.status, 1, ended.stderr);
+  assert.match(ended.stderr, /expected training images of every class for samples to start from, found none of water\./);
 });
 
 test.run();

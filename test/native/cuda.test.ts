@@ -13,7 +13,7 @@ import type { Precision } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
 import { Classifier } from '../../lib/native/models.js';
 import { normals, relativeError } from '../support/numeric.js';
-import { batch, classifierSpec, failure, fullAugmentation, generateOptions, pixels, randomImages, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
+import { batch, classifierSpec, failure, fromNoise, fullAugmentation, generateOptions, pixels, randomImages, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
 
 /** Both engines; the libraries of CUDA must be opened first. */
 async function openBoth(): Promise<{ gpu: Engine; cpu: Engine } | undefined> {
@@ -70,7 +70,7 @@ if (engines) {
       const shared = { x, classes: classIndices, guidanceScale: 2, precision: 'fp32' as const, objective: { form: 'difference' as const, gamma: 1, terms: 'both' as const } };
       return [
         await engine.run((core) => core.guidanceGradient(models.denoiser.handle, opponents, { ...shared, timestep: 599, repeat: 1 })),
-        await engine.run((core) => core.chainGradient(models.denoiser.handle, opponents, { ...shared, steps: 4, sampler: 'ddim', eta: 0, segmentSteps: 2 })),
+        await engine.run((core) => core.chainGradient(models.denoiser.handle, opponents, { ...shared, ...fromNoise, steps: 4, sampler: 'ddim', eta: 0, segmentSteps: 2 })),
       ];
     };
     const expected = await gradients(cpu);

@@ -8,7 +8,7 @@ import type { Generated, GenerateOptions, Guidance, ObjectiveOptions } from '../
 import { Classifier, Generator } from '../../lib/native/models.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
 import { encodeSafetensors, readSafetensors } from '../support/safetensors.js';
-import { failure, generateOptions, openEngine, pixels, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator } from '../support/tiny.js';
+import { assertSameImages, failure, fromNoise, generateOptions, openEngine, pixels, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -32,14 +32,6 @@ function disagreement({ teacherProbabilities, studentProbabilities }: Generated,
   const ofClass = (probabilities: Float32Array) => rows(probabilities, 2).map((row, i) => row[classes[i]]);
   const student = ofClass(studentProbabilities!);
   return ofClass(teacherProbabilities!).map((probability, i) => probability - student[i]);
-}
-
-/** At most one 8-bit level apart, and that in few pixels only: what fp32 rounding may do. */
-function assertSameImages(found: Uint8Array, expected: Uint8Array, message: string): void {
-  assert.is(found.length, expected.length);
-  const differing = found.filter((value, i) => value !== expected[i]).length / found.length;
-  const most = found.reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
-  assert.ok(most <= 1 && differing < 0.005, `${message}: up to ${most} levels, ${differing} of the pixels differ`);
 }
 
 /** The derivative along several directions, from `gradient` and from central differences of the summed `score`. */
@@ -71,19 +63,22 @@ for (const { name, scale, guidanceScale, timestep } of [
   });
 }
 
-test('gradient through the chain: against finite differences, and the same in segments of any length', async () => {
-  const { noise: x } = await core.initialNoise({ seeds: [31, 32], size });
-  const options = { classes: [0, 1], steps: 6, sampler: 'ddim', eta: 0, guidanceScale: 1.5, precision: 'fp32', objective: { form: 'log', gamma: 1, terms: 'both' } } as const;
-  const evaluate = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...options, x, segmentSteps });
-  const whole = await evaluate(x, 6);
-  await assertGradient(x, whole.gradient, async (x) => (await evaluate(x, 6)).score);
-  for (const segmentSteps of [1, 3, 4]) {
-    const parts = await evaluate(x, segmentSteps);
-    assert.ok(relativeError(parts.gradient, whole.gradient) < 1e-5, `${segmentSteps}: ${relativeError(parts.gradient, whole.gradient)}`);
-    assert.ok(relativeError(parts.images, whole.images) < 1e-6);
-    assert.ok(relativeError(parts.score, whole.score) < 1e-5);
-  }
-});
+for (const start of [fromNoise, { start: { kind: 'image', strength: 0.7 }, images: randomImages(8, 2) }] as const) {
+  test(`gradient through the chain from ${start.start.kind}: against finite differences, and the same in segments of any length`, async () => {
+    const { noise: x } = await core.initialNoise({ seeds: [31, 32], size });
+    const steps = start === fromNoise ? 6 : 9; // of which 6 are taken
+    const options = { classes: [0, 1], steps, sampler: 'ddim', eta: 0, guidanceScale: 1.5, precision: 'fp32', ...start, objective: { form: 'log', gamma: 1, terms: 'both' } } as const;
+    const evaluate = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...options, x, segmentSteps });
+    const whole = await evaluate(x, 6);
+    await assertGradient(x, whole.gradient, async (x) => (await evaluate(x, 6)).score);
+    for (const segmentSteps of [1, 3, 4]) {
+      const parts = await evaluate(x, segmentSteps);
+      assert.ok(relativeError(parts.gradient, whole.gradient) < 1e-5, `${segmentSteps}: ${relativeError(parts.gradient, whole.gradient)}`);
+      assert.ok(relativeError(parts.images, whole.images) < 1e-6);
+      assert.ok(relativeError(parts.score, whole.score) < 1e-5);
+    }
+  });
+}
 
 test('initial noise depends on the seed of its image alone, and is standard normal', async () => {
   const seeds = [3, 2 ** 52 + 1, 7, 0];
@@ -232,11 +227,7 @@ test('one iteration of the chain is a step of Adam, rescaled to the norm of the 
   const { images } = await generate({ guidance: chain({ learningRate, iterations: 1 }) });
   assert.ok(end.score.some((score, i) => score > start.score[i]), 'the step improves some image');
   for (const [i, image] of rows(images, pixels).entries()) {
-    const expected = Uint8Array.from({ length: pixels }, (_, at) => {
-      const value = best[i][(at % 3) * size * size + Math.floor(at / 3)]; // NCHW to NHWC
-      return Math.min(255, Math.max(0, Math.round((value + 1) * 127.5)));
-    });
-    assertSameImages(image, expected, `image ${i}`);
+    assertSameImages(image, toPixels(best[i]), `image ${i}`);
   }
 });
 

@@ -46,6 +46,7 @@ test('an empty config is the default run', () => {
   assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [3, 300, 640]);
   const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' };
   assert.equal(config.sampling.guidance, guidance);
+  assert.equal(config.sampling.start, { kind: 'noise' });
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
   assert.is(config.student.training.augment.flip, true);
 });
@@ -85,6 +86,8 @@ test('a wrong value: path, expected and found', () => {
     [{ student: { training: { learningRate: 0 } } }, 'student.training.learningRate: expected number to be >0, found 0.'],
     [{ sampling: { guidance: { kind: 'step', objective: { form: 'x' } } } }, 'sampling.guidance.objective.form: expected one of difference, power_max, power_min, log, found "x".'],
     [{ sampling: { guidance: { kind: 'step', objective: { terms: 'none' } } } }, 'sampling.guidance.objective.terms: expected one of both, teacher, student, found "none".'],
+    [{ sampling: { start: { kind: 'image', strength: 0 } } }, 'sampling.start.strength: expected number to be >0, found 0.'],
+    [{ sampling: { start: { kind: 'images' } } }, 'sampling.start.kind: expected one of noise, image, found "images".'],
     [{ data: { kind: 'bird' } }, 'data.kind: expected one of birds, spuco-mnist, folder, celeba, waterbirds, spuco-birds, spuco-dogs, spuco-animals, manifest, webdataset, imagenet, found "bird".'],
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
@@ -121,6 +124,8 @@ test('what no single field can know is checked too', () => {
     [{ teacher: { weights: 'a', zeroShot: { clip: 'b' } } }, /teacher: expected zeroShot, weights or start, found two of them/],
     [{ generator: { weights: 'a', start: 'b' } }, /generator: expected weights or start, found both/],
     [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
+    [{ sampling: { start: { kind: 'image', strength: 0.05 }, guidance: { kind: 'step', until: 0 } } }, /sampling\.start\.strength: a strength of 0\.05 takes none of 10 steps/],
+    [{ sampling: { start: { kind: 'image', strength: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, where runs from images begin, found 0\.4/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
   for (const [tree, expected] of cases) assert.match(complaint(tree), expected);
