@@ -24,6 +24,8 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   'edrm-longer': { images: null },
   unguided: { images: { guidance: 'none', selected: false } },
   'unguided-selected': { images: { guidance: 'none', selected: true } },
+  // Real Guidance (He et al., arXiv 2210.07574), whose authors filter only images that come from noise. 0.5: DA-Fusion's default for it.
+  sdedit: { images: { guidance: 'none', start: { kind: 'image', strength: 0.5 }, selected: false } },
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },

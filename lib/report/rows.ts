@@ -1,6 +1,6 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
-export const methods = ['teacher', 'edrm', 'edrm-longer', 'unguided', 'unguided-selected', 'teacher-only', 'student-only', 'config'] as const;
+export const methods = ['teacher', 'edrm', 'edrm-longer', 'unguided', 'unguided-selected', 'sdedit', 'teacher-only', 'student-only', 'config'] as const;
 export type Method = (typeof methods)[number];
 
 /** One value per seed and their mean; null where the value is not defined. */
@@ -34,6 +34,7 @@ export const methodTitles: Record<Method, string> = {
   'edrm-longer': 'EDRM, trained as long',
   unguided: '+ unguided images',
   'unguided-selected': '+ unguided, selected',
+  sdedit: '+ image to image (SDEdit)',
   'teacher-only': '+ guided by the teacher alone',
   'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',

@@ -18,7 +18,7 @@ test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 const configFile = join(folder, 'miniature.yaml');
 writeFileSync(configFile, miniature);
-const methods = ['unguided', 'teacher-only', 'student-only', 'config'];
+const methods = ['unguided', 'sdedit', 'teacher-only', 'student-only', 'config'];
 const run = join(folder, 'run');
 const [teacher, generator] = ['teacher', 'generator'].map((name) => join(run, 'foundation', name, `${name}.safetensors`));
 
@@ -34,7 +34,7 @@ test('every row has equally many steps and images', () => {
   const rows = lastLine(ended.stdout).rows.slice(2) as { method: string; generated: number; trainingSteps: number }[];
   assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), methods.map((method) => [method, 16, 8]));
   const html = readFileSync(join(run, 'report.html'), 'utf8');
-  for (const title of ['guided by the teacher alone', 'guided by the student alone']) assert.ok(html.includes(title), title);
+  for (const title of ['image to image (SDEdit)', 'guided by the teacher alone', 'guided by the student alone']) assert.ok(html.includes(title), title);
 });
 
 test('the first round of each row has the same noise, and images of its own', async () => {
@@ -58,6 +58,26 @@ test('the store says by which terms its images were guided; selection is that of
       assert.is(kept, teacherProbabilities[label]! >= 0.5, method); // of two classes the preferred one, which has the 0.4 that are asked for
     }
   }
+});
+
+test('the images of sdedit come from training images at half the strength, without guidance, and are all kept', async () => {
+  const { train } = await openData(resolveConfig(parse(miniature)).data);
+  const store = await storeOf('sdedit');
+  const samples = store.samples();
+  for (const { settings, kept, source, label } of samples) {
+    const { guidance, start } = (await store.generatorSettings(settings)) as any;
+    assert.equal([guidance, start], [{ kind: 'none' }, { kind: 'image', strength: 0.5 }]);
+    assert.ok(kept);
+    assert.is(train.labels[source!], label);
+  }
+  for (const { source } of (await storeOf('config')).samples()) assert.is(source, undefined, 'the other rows start from noise');
+  // One of three steps, from t = 1/3 down: an image is nearer to its own start than to those of the others.
+  const images = await store.readImages(samples.map(({ key }) => key)), starts = await train.read(samples.map(({ source }) => source!));
+  const bytes = images.length / samples.length;
+  const distance = (i: number, j: number): number => images.subarray(i * bytes, (i + 1) * bytes).reduce((sum, value, at) => sum + (value - starts[j * bytes + at]) ** 2, 0);
+  samples.forEach((_, i) => samples.forEach((other, j) => {
+    if (other.source !== samples[i].source) assert.ok(distance(i, i) < distance(i, j), `${i}, ${j}`);
+  }));
 });
 
 test('with image starts every sample begins at a training image of its class, which the store names', async () => {

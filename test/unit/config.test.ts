@@ -92,7 +92,7 @@ test('a wrong value: path, expected and found', () => {
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, unguided, unguided-selected, teacher-only, student-only, config, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, unguided, unguided-selected, sdedit, teacher-only, student-only, config, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
@@ -125,6 +125,7 @@ test('what no single field can know is checked too', () => {
     [{ generator: { weights: 'a', start: 'b' } }, /generator: expected weights or start, found both/],
     [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
     [{ sampling: { start: { kind: 'image', strength: 0.05 }, guidance: { kind: 'step', until: 0 } } }, /sampling\.start\.strength: a strength of 0\.05 takes none of 10 steps/],
+    [{ methods: ['config', 'sdedit'], sampling: { steps: 1 } }, /methods: sdedit: a strength of 0\.5 takes none of 1 steps/],
     [{ sampling: { start: { kind: 'image', strength: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, where runs from images begin, found 0\.4/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
