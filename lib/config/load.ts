@@ -132,13 +132,16 @@ function checkTogether(config: Config, source: string): void {
 
 /** Runs from images take a share of the steps, which must leave one, and one that is guided. */
 function checkStarts({ methods, sampling }: Config, fail: (message: string, hint: string) => never): void {
-  const { start, steps, guidance } = sampling;
-  if (start.kind === 'image' && guidance.kind === 'step' && guidance.until > start.strength) {
+  const { start, steps, guidance, sampler, eta } = sampling;
+  if (start.kind === 'inversion' && (sampler !== 'ddim' || eta !== 0)) {
+    fail(`sampling.start: expected sampling.sampler ddim with eta 0 for inversion, found ${sampler}${sampler === 'ddim' ? ` with eta ${eta}` : ''}.`, 'It finds the noise from which that one gives the image.');
+  }
+  if (start.kind !== 'noise' && guidance.kind === 'step' && guidance.until > start.strength) {
     fail(`sampling.guidance.until: expected at most ${start.strength}, where runs from images begin, found ${guidance.until}.`, 'Lower it, or raise sampling.start.strength.');
   }
   const rows = methods.map((method) => ({ where: `methods: ${method}`, start: recipes[method].images?.start }));
   for (const { where, start: given } of [{ where: 'sampling.start.strength', start }, ...rows]) {
-    if (given?.kind === 'image' && Math.floor(steps * given.strength) < 1) {
+    if (given && given.kind !== 'noise' && Math.floor(steps * given.strength) < 1) {
       fail(`${where}: a strength of ${given.strength} takes none of ${steps} steps.`, 'Raise sampling.steps.');
     }
   }

@@ -100,9 +100,14 @@ const chainGuidance = z.strictObject({
 
 /** Where sampling starts. */
 const noiseStart = z.strictObject({ kind: z.literal('noise') });
+const strength = fraction.gt(0).default(0.5);
 const imageStart = z.strictObject({
   kind: z.literal('image'),
-  strength: fraction.gt(0).default(0.5).describe('share of the steps that is taken, from a training image of the class with as much noise as the first of them expects'),
+  strength: strength.describe('share of the steps that is taken, from a training image of the class with as much noise as the first of them expects'),
+});
+const inversionStart = z.strictObject({
+  kind: z.literal('inversion'),
+  strength: strength.describe('share of the steps that is taken, from the noise that ddim backwards finds for a training image of the class'),
 });
 
 const zeroShot = z.strictObject({
@@ -188,7 +193,7 @@ export const configSchema = z.strictObject({
       eta: fraction.default(0).describe('of ddim: 0 is deterministic, 1 has the variance of ddpm'),
       guidanceScale: z.number().min(0).default(1).describe('classifier-free guidance; 1 = off'),
       batchSize: count.default(64).describe('images at once; does not change the images'),
-      start: z.discriminatedUnion('kind', [noiseStart, imageStart]).prefault({ kind: 'noise' }),
+      start: z.discriminatedUnion('kind', [noiseStart, imageStart, inversionStart]).prefault({ kind: 'noise' }),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),

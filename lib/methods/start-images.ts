@@ -1,13 +1,19 @@
-/** Which training images samples start from (SDEdit). Classes alone decide, never groups. */
+/** Which training images samples start from. Classes alone decide, never groups. */
 import type { Config } from '../config/schema.js';
 import { stream } from '../data/random.js';
 import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
+import type { SamplingStart } from '../native/contract.js';
 import { recipes } from './recipes.js';
+
+export function startsFromImages({ kind }: SamplingStart): boolean {
+  return kind !== 'noise';
+}
 
 /** Throws SparringError 'data' when a row starts from training images and a class has none. */
 export function checkStartImages({ methods, sampling }: Config, train: Dataset): void {
-  if (sampling.start.kind === 'image' || methods.some((method) => recipes[method].images?.start?.kind === 'image')) recordsOfClasses(train);
+  const starts = [sampling.start, ...methods.map((method) => recipes[method].images?.start)];
+  if (starts.some((start) => start && startsFromImages(start))) recordsOfClasses(train);
 }
 
 /** The record of `train` that each sample starts from: one of its class, drawn from seed, round and position alone. */

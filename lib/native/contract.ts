@@ -99,8 +99,11 @@ export type Guidance =
     }
   | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
 
-/** Where a run starts: noise, or an image (SDEdit) with the noise of that share of the steps that is taken, 0 < strength <= 1. */
-export type SamplingStart = { kind: 'noise' } | { kind: 'image'; strength: number };
+/**
+ * Where a run starts: noise, an image with noise added (SDEdit), or the noise that DDIM inversion finds for an image. From
+ * images a share of the steps is taken, 0 < strength <= 1.
+ */
+export type SamplingStart = { kind: 'noise' } | { kind: 'image' | 'inversion'; strength: number };
 
 export interface SamplingOptions {
   steps: number;

@@ -36,6 +36,7 @@ Sampler::Sampler(std::vector<SamplingStep> steps, double strength, bool towards_
 }
 
 at::Tensor Sampler::start(const at::Tensor& noise) const {
+  if (as_given_) return noise;
   if (!images_.defined()) {
     if (partial_) throw Error("usage", "Sampler: with a strength below 1 the run starts from an image.");
     return start_scale_ * noise;

@@ -34,14 +34,17 @@ SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& de
   if (sampler.steps < 1 || sampler.steps > 1000) throw Error("usage", "steps: expected 1 to 1000, found " + std::to_string(sampler.steps) + ".");
   const auto start = object(options, "start");
   const auto kind = text(start, "kind");
-  if (kind == "image") sampler.strength = number(start, "strength");
-  else if (kind != "noise") throw Error("usage", "Unknown start '" + kind + "'; expected noise or image.");
-  return {sampler, number(options, "guidanceScale"), precision(options), kind == "image"};
+  auto from = SamplingStart::noise;
+  if (kind == "image") from = SamplingStart::image;
+  else if (kind == "inversion") from = SamplingStart::inversion;
+  else if (kind != "noise") throw Error("usage", "Unknown start '" + kind + "'; expected noise, image or inversion.");
+  if (from != SamplingStart::noise) sampler.strength = number(start, "strength");
+  return {sampler, number(options, "guidanceScale"), precision(options), from};
 }
 
 at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count) {
   const Napi::Value given = options.Get("images");
-  if (!sampling.from_images) {
+  if (sampling.start == SamplingStart::noise) {
     if (given.IsNull()) return {};
     throw Error("usage", "images: expected null where sampling starts from noise, found images.");
   }
@@ -133,6 +136,7 @@ void register_generation(Api& api) {
     return [denoiser, sampling = sampling_options(info[1].As<Napi::Object>(), *denoiser)](const JobContext&) -> Finish {
       denoiser->check_guidance_scale(sampling.guidance_scale);
       make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({0}, denoiser->sample_shape(), denoiser->device()));
+      if (sampling.start == SamplingStart::inversion) make_sampler(denoiser->schedule(), inversion_of(sampling.sampler));
       return [](Napi::Env env) { return env.Undefined(); };
     };
   });

@@ -4,11 +4,11 @@
 
 #include "distill/mixing.h"
 #include "distill/optimizer.h"
+#include "guidance/image_start.h"
 #include "node/augment_options.h"
 #include "node/fields.h"
 #include "node/generation_options.h"
 #include "node/tokens.h"
-#include "ops/pixels.h"
 #include "ops/random.h"
 
 namespace sparring::node {
@@ -114,8 +114,8 @@ void register_inspection(Api& api) {
     return [denoiser, pair = both_opponents(info[1], *denoiser), batch, objective = objective_options(object(options, "objective")), sampling,
             images = start_images(options, sampling, *denoiser, batch.x.size(0)), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
-      if (images.defined()) sampler->start_from(denoiser->from_images(from_uint8(images, denoiser->device()), sampling.dtype));
-      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, batch.x, batch.classes, sampling, segment, job);
+      const auto z = begin_run(*denoiser, *sampler, batch.x, images, batch.classes, sampling, job);
+      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, z, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
     };
   });

@@ -111,6 +111,18 @@ test('generate starts from images too, goes on in the same way, and knows those 
   assert.match(other.stderr, 'other weights, settings or another seed');
 });
 
+test('generate starts from the inversion of training images', async () => {
+  const output = join(folder, 'inverted');
+  const ended = cli(['generate', '--config', configFile, '--student', join(run, `seed-${seed}/edrm/student.safetensors`), '--count', '4', '--output', output, '--json', '--quiet',
+    '--set', `teacher.weights=${teacher}`, '--set', `generator.weights=${generator}`, '--set', 'sampling.start={kind: inversion, strength: 0.7}']);
+  assert.is(ended.status, 0, ended.stderr);
+  const store = await openStore(output);
+  for (const { source, settings } of store.samples()) {
+    assert.ok(source !== undefined);
+    assert.equal((await store.generatorSettings(settings)).start, { kind: 'inversion', strength: 0.7 });
+  }
+});
+
 test('a class without training images is found before anything is trained', async () => {
   const lines = ['path,label,split'];
   for (const [name, label, split] of [['a.png', 'land', 'train'], ['b.png', 'land', 'train'], ['c.png', 'water', 'test']]) {

@@ -1,4 +1,4 @@
-/** Runs that start from images (SDEdit), with small random networks in pixels and in latents. */
+/** Runs that start from images (SDEdit, DDIM inversion), with small random networks in pixels and in latents. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -23,6 +23,7 @@ const chain: Guidance = { kind: 'chain', objective, iterations: 2, learningRate:
 
 const images = randomImages(6, 8);
 const at = (strength: number, options: Partial<GenerateOptions> = {}): GenerateOptions => generateOptions({ images, start: { kind: 'image', strength }, ...options });
+const inverted = (strength: number, options: Partial<GenerateOptions> = {}): GenerateOptions => at(strength, { start: { kind: 'inversion', strength }, ...options });
 const generate = (options: GenerateOptions): Promise<Generated> => core.generate(generator.handle, opponents, options);
 /** Mean difference in levels. */
 const distance = (a: Uint8Array, b: Uint8Array): number => mean(Array.from(a, (value, i) => Math.abs(value - b[i])));
@@ -84,20 +85,56 @@ test('the image that comes out depends on its start, its seed and its class', as
   assert.not.equal(await draw({ classes: [1] }), first);
 });
 
-for (const sampler of ['ddim', 'ddpm', 'dpm-solver++-2m', 'euler'] as const) {
-  for (const [name, guidance] of Object.entries({ unguided: { kind: 'none' } as Guidance, 'guided per step': step, 'guided through the chain': chain })) {
-    if (guidance.kind === 'chain' && sampler === 'dpm-solver++-2m') continue;
-    test(`the same in any batch, ${sampler}, ${name}`, async () => {
-      const whole = (await generate(at(0.6, { sampler, guidance }))).images;
-      for (const batchSize of [1, 3]) assertSameImages((await generate(at(0.6, { sampler, guidance, batchSize }))).images, whole, `batches of ${batchSize}`);
-      assert.equal((await generate(at(0.6, { sampler, guidance }))).images, whole, 'a repetition is exact');
+test('inversion: DDIM backwards, step by step, then forwards with classifier-free guidance', async () => {
+  const options = inverted(0.5, { steps: 4, guidanceScale: 1.5 });
+  const { alphasCumprod } = await core.noiseSchedule(denoiserSpec.schedule);
+  const alpha = (timestep: number): number => (timestep < 0 ? 1 : alphasCumprod[timestep]);
+  const output = async (x: Float32Array, timestep: number, classes: ArrayLike<number>) =>
+    (await core.denoiserGradient(generator.handle, { x, timesteps: Array.from(classes, () => timestep), classes, direction: x })).output;
+  let x = toPlanes(images);
+  // [where it is, what the network is told, where it goes]
+  for (const [here, told, there] of [[-1, 249, 249], [249, 499, 499], [499, 499, 249], [249, 249, -1]]) {
+    let v = await output(x, told, options.classes);
+    if (there < here) {
+      const none = await output(x, told, Array.from(options.classes, () => 2)); // the null class
+      v = v.map((value, i) => none[i] + 1.5 * (value - none[i]));
+    }
+    const [signal, noise] = [Math.sqrt(alpha(here)), Math.sqrt(1 - alpha(here))];
+    x = x.map((value, i) => {
+      const x0 = Math.min(1, Math.max(-1, signal * value - noise * v[i]));
+      return Math.sqrt(alpha(there)) * x0 + Math.sqrt(1 - alpha(there)) * (noise * value + signal * v[i]);
     });
+  }
+  const expected = rows(x, pixels);
+  for (const [i, image] of rows((await generate(options)).images, pixels).entries()) assertSameImages(image, toPixels(expected[i]), `image ${i}`);
+});
+
+test('an inverted image comes back in many steps, whatever the seed; with noise added it does not', async () => {
+  const options = inverted(0.5, { steps: 200 });
+  const returned = (await generate(options)).images;
+  assert.ok(distance(returned, images) < 3, `${distance(returned, images)} levels`);
+  assert.ok(distance((await generate(at(0.5, { steps: 200 }))).images, images) > 30);
+  assert.equal((await generate({ ...options, seeds: [1, 2, 3, 4, 5, 6, 7, 8] })).images, returned);
+});
+
+for (const kind of ['image', 'inversion'] as const) {
+  for (const sampler of ['ddim', 'ddpm', 'dpm-solver++-2m', 'euler'] as const) {
+    if (kind === 'inversion' && sampler !== 'ddim') continue;
+    for (const [name, guidance] of Object.entries({ unguided: { kind: 'none' } as Guidance, 'guided per step': step, 'guided through the chain': chain })) {
+      if (guidance.kind === 'chain' && sampler === 'dpm-solver++-2m') continue;
+      test(`the same in any batch, ${kind}, ${sampler}, ${name}`, async () => {
+        const draw = async (batchSize: number) => (await generate(at(0.6, { start: { kind, strength: 0.6 }, sampler, guidance, batchSize }))).images;
+        const whole = await draw(8);
+        for (const batchSize of [1, 3]) assertSameImages(await draw(batchSize), whole, `batches of ${batchSize}`);
+        assert.equal(await draw(8), whole, 'a repetition is exact');
+      });
+    }
   }
 }
 
-test('guidance raises the objective from where the image stands, per step and through the noise that is added', async () => {
+for (const kind of ['image', 'inversion'] as const) test(`guidance raises the objective from where the image stands, ${kind}`, async () => {
   const disagreement = async (guidance: Guidance): Promise<number> => {
-    const options = at(0.6, { guidance, steps: 10 });
+    const options = at(0.6, { start: { kind, strength: 0.6 }, guidance, steps: 10 });
     const { teacherProbabilities, studentProbabilities } = await generate(options);
     return mean(Array.from(options.classes, (label, i) => teacherProbabilities![2 * i + label] - studentProbabilities![2 * i + label]));
   };
@@ -131,8 +168,12 @@ test('what does not fit is refused', async () => {
   assert.match(await message(at(0.5, { images: images.slice(pixels) })), 'each of 8 samples, found 7');
   assert.match(await message(at(0.5, { images: images.slice(1) })), 'expected a multiple of 768 bytes');
   assert.match(await message(generateOptions({ images })), 'expected null where sampling starts from noise');
-  assert.match(await message(at(0.5, { start: { kind: 'video' } as never })), "Unknown start 'video'");
+  assert.match(await message(at(0.5, { start: { kind: 'video' } as never })), "Unknown start 'video'; expected noise, image or inversion");
   for (const strength of [0, 1.5]) assert.match(await message(at(strength)), 'strength must be above 0 and at most 1');
+  for (const options of [{ sampler: 'euler' as const }, { eta: 0.5 }]) {
+    const error = await failure(() => engine.run((core) => core.generate(generator.handle, opponents, inverted(0.5, options))), 'config');
+    assert.match(error.message, 'expected the sampler ddim with eta 0');
+  }
   const { precision, steps, sampler, eta, guidanceScale, start } = at(0.1);
   const error = await failure(() => engine.run((core) => core.checkSampling(generator.handle, { precision, steps, sampler, eta, guidanceScale, start })), 'usage');
   assert.match(error.message, 'steps and strength leave no step');
