@@ -13,6 +13,7 @@ import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
 import { labelsOf, openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
+import { comparedImages, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
@@ -50,7 +51,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection }, {
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
         });
@@ -76,6 +77,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/worstGroupAccuracy': metrics.worstGroupAccuracy,
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
+      ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));

@@ -18,6 +18,10 @@ export const provenanceSchema = z.object({
   teacherProbabilities: z.array(probability),
   /** The student's probability of the label when the image was made. */
   studentProbability: probability,
+  /** Whether the student then gave another class. */
+  studentWrong: z.boolean(),
+  /** What both said of the image that came from the same noise without guidance, where that was drawn too. */
+  unguided: z.object({ teacherProbability: probability, studentProbability: probability }).optional(),
   /** Teacher minus student probability of the label, -1..1. */
   disagreement: z.number(),
   /** Id of the generator settings: `generators/<id>.json`. */

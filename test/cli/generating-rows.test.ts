@@ -60,6 +60,18 @@ test('the store says by which terms its images were guided; selection is that of
   }
 });
 
+test('a guided image is compared with what its noise gives unguided', async () => {
+  // The first round has the same noise and the same student in all rows.
+  const [unguided, ...guided] = await Promise.all(['unguided', 'teacher-only', 'student-only', 'config'].map(async (method) => (await storeOf(method)).samples().filter(({ round }) => round === 0)));
+  for (const own of guided) {
+    own.forEach(({ unguided: before }, i) => {
+      assert.ok(Math.abs(before!.teacherProbability - unguided[i].teacherProbabilities[unguided[i].label]) < 1e-3);
+      assert.ok(Math.abs(before!.studentProbability - unguided[i].studentProbability) < 1e-3);
+    });
+  }
+  assert.ok(unguided.every((record) => record.unguided === undefined));
+});
+
 test('the images of sdedit come from training images at half the strength, without guidance, and are all kept', async () => {
   const { train } = await openData(resolveConfig(parse(miniature)).data);
   const store = await storeOf('sdedit');
