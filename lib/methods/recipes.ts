@@ -1,5 +1,6 @@
 /** What each row that continues the EDRM student does otherwise than the others; a new baseline begins here. */
 import type { Config } from '../config/schema.js';
+import type { Guidance, ObjectiveOptions, SamplingStart } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
 
 /** A row that continues the EDRM student. */
@@ -10,6 +11,10 @@ export interface Recipe {
   images: {
     /** What guides the generator; `config` = as `sampling.guidance` says. */
     guidance: 'none' | 'config';
+    /** The part of the objective that guides, in place of the configured one. */
+    terms?: ObjectiveOptions['terms'];
+    /** Where sampling starts, in place of `sampling.start`. */
+    start?: SamplingStart;
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
@@ -31,6 +36,10 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   pixmix: { images: null, views: { policy: 'pixmix' } },
   unguided: { images: { guidance: 'none', selected: false } },
   'unguided-selected': { images: { guidance: 'none', selected: true } },
+  // Real Guidance (He et al., arXiv 2210.07574), whose authors filter only images that come from noise. 0.5: DA-Fusion's default for it.
+  sdedit: { images: { guidance: 'none', start: { kind: 'image', strength: 0.5 }, selected: false } },
+  'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
+  'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },
 };
 
@@ -38,4 +47,14 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
 export function trainingOf({ views }: Recipe, training: RoundTraining): RoundTraining {
   const { mixing = training.mixing, policy = training.augment.policy } = views ?? {};
   return { ...training, mixing, augment: { ...training.augment, policy } };
+}
+
+/** The resolved `sampling` with what guides it, if anything. */
+export type RowSampling = Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
+
+/** How the images of a row are sampled, by the configured `sampling`. */
+export function samplingOf({ images }: Recipe, configured: Config['sampling']): RowSampling {
+  const { objective } = configured.guidance;
+  const guidance: Guidance = images?.guidance === 'config' ? { ...configured.guidance, objective: { ...objective, terms: images.terms ?? objective.terms } } : { kind: 'none' };
+  return { ...configured, guidance, start: images?.start ?? configured.start };
 }

@@ -20,6 +20,7 @@ import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
 import type { ContinuedMethod } from './recipes.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
+import { checkStartImages } from './start-images.js';
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -60,6 +61,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const data = await openData(config.data);
   for (const warning of data.warnings ?? []) options.onWarning?.(warning);
   checkSplits(config, data);
+  checkStartImages(config, data.train);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });

@@ -85,6 +85,8 @@ export interface StepResult {
 export interface ObjectiveOptions {
   form: 'difference' | 'power_max' | 'power_min' | 'log';
   gamma: number;
+  /** With one of them the other network has no say. */
+  terms: 'both' | 'teacher' | 'student';
 }
 
 export type Guidance =
@@ -100,6 +102,12 @@ export type Guidance =
     }
   | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
 
+/**
+ * Where a run starts: noise, an image with noise added (SDEdit), or the noise that DDIM inversion finds for an image. From
+ * images a share of the steps is taken, 0 < strength <= 1.
+ */
+export type SamplingStart = { kind: 'noise' } | { kind: 'image' | 'inversion'; strength: number };
+
 export interface SamplingOptions {
   steps: number;
   sampler: Exclude<SamplerSpec['kind'], 'ddim-inversion'>;
@@ -108,12 +116,15 @@ export interface SamplingOptions {
   /** Classifier-free guidance; 1 = off. */
   guidanceScale: number;
   precision: Precision;
+  start: SamplingStart;
 }
 
 export interface GenerateOptions extends SamplingOptions {
   classes: ArrayLike<number>;
   /** Seed of the initial noise of each image; with it an image is the same in any batch. */
   seeds: ArrayLike<number>;
+  /** What each sample starts from, [N, size, size, 3]; null where `start` is noise. */
+  images: Uint8Array | null;
   batchSize: number;
   guidance: Guidance;
 }
@@ -283,7 +294,7 @@ export interface NativeCore {
   chainGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; objective: ObjectiveOptions; segmentSteps: number },
+    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
   ): Fields<'gradient' | 'score' | 'images'>;
   noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
   /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */

@@ -1,6 +1,9 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
-export const methods = ['teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'unguided', 'unguided-selected', 'config'] as const;
+export const methods = [
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'unguided', 'unguided-selected', 'sdedit',
+  'teacher-only', 'student-only', 'config',
+] as const;
 export type Method = (typeof methods)[number];
 
 /** One value per seed and their mean; null where the value is not defined. */
@@ -40,6 +43,9 @@ export const methodTitles: Record<Method, string> = {
   pixmix: '+ PixMix',
   unguided: '+ unguided images',
   'unguided-selected': '+ unguided, selected',
+  sdedit: '+ image to image (SDEdit)',
+  'teacher-only': '+ guided by the teacher alone',
+  'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',
 };
 
