@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { pretrainedGenerator } from '../../lib/diffusion/pretrained.js';
 import type { Generated, GenerateOptions, Guidance, ObjectiveOptions } from '../../lib/native/contract.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
+import { pipelineFolder } from '../support/pipeline.js';
 import { encodeSafetensors, readSafetensors } from '../support/safetensors.js';
 import { assertSameImages, exact, failure, fromNoise, generateOptions, openEngine, pixels, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
 
@@ -35,7 +37,7 @@ function disagreement({ teacherProbabilities, studentProbabilities }: Generated,
 }
 
 /** The derivative along several directions, from `gradient` and from central differences of the summed `score`. */
-async function assertGradient(x: Float32Array, gradient: Float32Array, score: (x: Float32Array) => Promise<Float32Array>): Promise<void> {
+async function assertGradient(x: Float32Array, gradient: Float32Array, score: (x: Float32Array) => Promise<Float32Array>, tolerance = 2e-3): Promise<void> {
   const distance = 0.01; // in the L2 norm: far above fp32 rounding, and few ReLUs and clamps lie within it
   const directions = [...[21, 22, 23, 24].map((seed) => normals(seed, x.length)), gradient];
   for (const [i, direction] of directions.entries()) {
@@ -43,7 +45,7 @@ async function assertGradient(x: Float32Array, gradient: Float32Array, score: (x
     const at = async (offset: number) => (await score(x.map((value, j) => value + offset * unit[j]))).reduce((sum, value) => sum + value, 0);
     const expected = ((await at(distance)) - (await at(-distance))) / (2 * distance);
     // The last direction is the gradient's own, where the derivative is |gradient|; along random ones it is 1/40 of it.
-    const allowed = (i < 4 ? 2e-3 : 1e-2) * norm(gradient);
+    const allowed = (i < 4 ? tolerance : 1e-2) * norm(gradient);
     const found = dot(gradient, unit);
     assert.ok(Math.abs(found - expected) < allowed, `direction ${i}: ${found}, by finite differences ${expected} (+-${allowed})`);
   }
@@ -79,6 +81,21 @@ test('gradient at the predicted image: that of the two classifiers there', async
   // Pixels are (x0 + 1) / 2, and a clamped one does not move.
   const expected = x0.map((value, i) => (Math.abs(value) < 1 ? (fromTeacher[i] + fromStudent[i]) / 2 : 0));
   assert.ok(relativeError(gradient, expected) < 1e-4, `${relativeError(gradient, expected)}`);
+});
+
+/** Side of the latents of an image of 32 px. */
+const latentSize = 8;
+
+test('on pooled latents: the gradient of what the classifiers see then', async () => {
+  using latent = await pretrainedGenerator(engine, { path: pipelineFolder(), prompt: 'a {}', negativePrompt: '', names: {}, sampler: 'ddim' }, { classes: ['dark', 'bright'], imageSize: 32 });
+  const judges = { teacher: (await tinyClassifier(engine, 2, { imageSize: 32 })).handle, student: (await tinyClassifier(engine, 3, { imageSize: 32 })).handle };
+  const x = normals(6, latent.spec.unet.channels * latentSize ** 2);
+  const options = { classes: [1], timestep: 500, guidanceScale: 1, precision: 'fp32', objective: { form: 'log', gamma: 1, terms: 'both' }, repeat: 1 } as const;
+  const evaluate = (x: Float32Array, latentPool: number) => core.guidanceGradient(latent.handle, judges, { ...options, ...exact, latentPool, x });
+  const [full, pooled] = [await evaluate(x, 1), await evaluate(x, 2)];
+  await assertGradient(x, pooled.gradient, async (x) => (await evaluate(x, 2)).score, 1e-2); // images of 32 px have more kinks
+  assert.equal(pooled.x0, full.x0);
+  assert.ok(Math.abs(pooled.score[0] - full.score[0]) > 1e-4, 'pooling changes nothing');
 });
 
 test('the gradients of the first batch are compared with the exact ones, which changes no image', async () => {
