@@ -12,10 +12,18 @@ export interface Recipe {
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
+  /** Which real images, and how often, otherwise than all of the training data in turn; see real-images.ts. */
+  real?: 'errors-repeated' | 'clusters-balanced' | 'groups-balanced' | 'validation-balanced';
+  /** Whether all below the head stays as it is. */
+  headOnly?: true;
 }
 
 export const recipes: Record<ContinuedMethod, Recipe> = {
   'edrm-longer': { images: null },
+  jtt: { images: null, real: 'errors-repeated' },
+  tab: { images: null, real: 'clusters-balanced' },
+  groupdro: { images: null, real: 'groups-balanced' },
+  dfr: { images: null, real: 'validation-balanced', headOnly: true },
   unguided: { images: { guidance: 'none', selected: false } },
   'unguided-selected': { images: { guidance: 'none', selected: true } },
   config: { images: { guidance: 'config', selected: true } },

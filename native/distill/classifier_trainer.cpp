@@ -27,7 +27,7 @@ ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::s
       options_(options),
       state_(student_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
 
-StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
+StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step) {
   const auto device = student_->device();
   const auto& training = options_.training;
   auto views = augment(images, options_.augment, training.seed, step);  // [B, 3, H, W]
@@ -49,18 +49,20 @@ StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& l
     AutocastGuard autocast(device.type(), training.autocast_bf16);
     logits = student_->forward(pixels);  // [B, K] fp32
   }
-  const auto label_loss = [&] { return mixed ? mixed_cross_entropy(logits, target, mixed->partner.to(device), mixed->share.to(device)) : at::cross_entropy_loss(logits, target); };
-  at::Tensor loss;
+  const auto label_loss = [&] { return mixed ? mixed_cross_entropy(logits, target, mixed->partner.to(device), mixed->share.to(device)) : at::cross_entropy_loss(logits, target, {}, at::Reduction::None); };
+  at::Tensor losses;  // [B]
   if (teacher_) {
-    loss = distillation_loss(logits, teacher_logits, options_.temperature);
-    if (options_.label_weight > 0) loss = loss + options_.label_weight * label_loss();
+    losses = distillation_loss(logits, teacher_logits, options_.temperature);
+    if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss();
   } else {
-    loss = label_loss();
+    losses = label_loss();
   }
+  const auto loss = (weights.defined() ? weights.to(device) * losses : losses).mean();
 
   StepResult result;
   result.correct = logits.detach().argmax(1).eq(target).sum().item<int64_t>();
   result.loss = loss.item<double>();
+  result.losses = losses.detach();
   result.gradient_norm = state_.apply(loss, learning_rate, step);
   statistics.keep();
   touch();
