@@ -100,10 +100,10 @@ async function keptImages(store: SampleStore): Promise<Batch> {
 }
 
 /** Real images of the row and, in the share that `replay` says, stored ones drawn at random. */
-async function mixedBatch({ config, data }: RunContext, realImages: RealImages, stored: Batch | null, step: number, seed: number): Promise<Batch> {
+async function mixedBatch({ config, data }: RunContext, source: RealImages, stored: Batch | null, step: number, seed: number): Promise<Batch> {
   const { replay, training } = config.rounds;
   const storedCount = stored && stored.labels.length > 0 ? Math.round(training.batchSize * replay) : 0;
-  const real = await realImages.batch(training.batchSize - storedCount, step);
+  const real = await source.batch(training.batchSize - storedCount, step);
   if (!stored || storedCount === 0) return real;
 
   const bytes = data.train.imageSize ** 2 * 3;

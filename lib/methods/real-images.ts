@@ -1,6 +1,6 @@
 /** The real images that a continued row trains on: which they are, how often they come and how much they count. */
 import { balancedIndices, batchIndices } from '../data/order.js';
-import { groupCounts, groupOf, subset } from '../data/memory.js';
+import { groupOf, subset } from '../data/memory.js';
 import type { Dataset } from '../data/types.js';
 import type { Classifier } from '../native/models.js';
 import type { Batch, Weighing } from '../training/trainer.js';
@@ -9,7 +9,7 @@ import { predictAll } from './evaluate.js';
 import { GroupDro } from './group-dro.js';
 import { lossHistory } from './loss-history.js';
 import type { Recipe } from './recipes.js';
-import { balanceClusters, repeatErrors, type Resampled } from './resampling.js';
+import { balanceClusters, recordsByValue, repeatErrors, type Resampled } from './resampling.js';
 import { twoMeans } from './two-means.js';
 
 /** How often JTT repeats an error: what its paper takes for CelebA. */
@@ -58,12 +58,12 @@ function repeated(train: Dataset, { indices, upWeighted }: Resampled, seed: numb
 
 /** Each group of the dataset equally often. */
 function byGroup(dataset: Dataset, seed: number): Pick<RealImages, 'batch'> & { groups: number } {
-  const present = [...groupCounts(dataset).entries()].flatMap(([group, count]) => (count > 0 ? [group] : []));
-  const members = present.map(() => [] as number[]);
-  for (let record = 0; record < dataset.length; record++) members[present.indexOf(groupOf(dataset, record))]!.push(record);
+  const present = recordsByValue(Int32Array.from({ length: dataset.length }, (_, record) => groupOf(dataset, record)));
+  const members = present.map(([, records]) => records);
+  const place = new Map(present.map(([group], i) => [group, i]));
   const batch = async (count: number, step: number): Promise<Batch> => {
     const indices = balancedIndices(members, count, step, seed + 1);
-    return { ...(await read(dataset, indices)), groups: Int32Array.from(indices, (record) => present.indexOf(groupOf(dataset, record))) };
+    return { ...(await read(dataset, indices)), groups: Int32Array.from(indices, (record) => place.get(groupOf(dataset, record))!) };
   };
   return { batch, groups: members.length };
 }
@@ -75,8 +75,7 @@ async function read(dataset: Dataset, indices: Int32Array): Promise<Batch> {
 /** 2-means of the loss histories within each class, [length]. */
 function clustersByClass({ labels }: Dataset, losses: readonly Float32Array[], seed: number): Uint8Array {
   const clusters = new Uint8Array(labels.length);
-  for (const label of new Set(labels)) {
-    const members = [...labels.keys()].filter((record) => labels[record] === label);
+  for (const [, members] of recordsByValue(labels)) {
     const found = twoMeans(members.map((record) => losses[record]!), seed).clusters;
     members.forEach((record, place) => (clusters[record] = found[place]!));
   }

@@ -8,6 +8,18 @@ export interface Resampled {
   upWeighted: number;
 }
 
+/** The records that have each value, in the order of the values. */
+export function recordsByValue(values: ArrayLike<number>): [value: number, records: number[]][] {
+  const found = new Map<number, number[]>();
+  for (let record = 0; record < values.length; record++) {
+    const value = values[record]!;
+    const records = found.get(value);
+    if (records) records.push(record);
+    else found.set(value, [record]);
+  }
+  return [...found].sort(([a], [b]) => a - b);
+}
+
 /**
  * JTT (Liu et al. 2021, arXiv 2107.09044): what a first model gets wrong comes `times` times, the rest once.
  * @param predictions of the first model, [labels.length]
@@ -29,15 +41,10 @@ export function repeatErrors(labels: ArrayLike<number>, predictions: ArrayLike<n
  * @param clusters 0 or 1, [labels.length]
  */
 export function balanceClusters(labels: ArrayLike<number>, clusters: ArrayLike<number>, seed: number): Resampled {
-  const members = new Map<number, [number[], number[]]>();
-  for (let record = 0; record < labels.length; record++) {
-    const label = labels[record]!;
-    if (!members.has(label)) members.set(label, [[], []]);
-    members.get(label)![clusters[record] === 1 ? 1 : 0].push(record);
-  }
   const indices: number[] = [];
   let upWeighted = 0;
-  for (const [label, [a, b]] of members) {
+  for (const [label, members] of recordsByValue(labels)) {
+    const [a, b] = [0, 1].map((cluster) => members.filter((record) => clusters[record] === cluster)) as [number[], number[]];
     const [small, large] = a.length < b.length ? [a, b] : [b, a];
     const missing = small.length === 0 ? 0 : large.length - small.length;
     for (const record of [...large, ...small]) indices.push(record);
