@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 
 import { SparringError } from '../errors.js';
+import { recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
@@ -98,6 +99,7 @@ function checkTogether(config: Config, source: string): void {
   if (sampling.guidance.kind === 'step' && sampling.guidance.until > sampling.guidance.from) {
     fail(`sampling.guidance.until: expected at most ${sampling.guidance.from}, the value of from, found ${sampling.guidance.until}.`, 'Time runs from 1 (pure noise) down to 0.');
   }
+  checkStarts(config, fail);
   for (const role of ['teacher', 'generator'] as const) {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
   }
@@ -126,6 +128,23 @@ function checkTogether(config: Config, source: string): void {
   }
   const factor = 2 ** (generator.blockChannels.length - 1);
   if (size % factor !== 0) fail(`generator.blockChannels: ${generator.blockChannels.length} levels need an image size divisible by ${factor}, found ${size}.`, 'Use fewer levels or another data.imageSize.');
+}
+
+/** Runs from images take a share of the steps, which must leave one, and one that is guided. */
+function checkStarts({ methods, sampling }: Config, fail: (message: string, hint: string) => never): void {
+  const { start, steps, guidance, sampler, eta } = sampling;
+  if (start.kind === 'inversion' && (sampler !== 'ddim' || eta !== 0)) {
+    fail(`sampling.start: expected sampling.sampler ddim with eta 0 for inversion, found ${sampler}${sampler === 'ddim' ? ` with eta ${eta}` : ''}.`, 'It finds the noise from which that one gives the image.');
+  }
+  if (start.kind !== 'noise' && guidance.kind === 'step' && guidance.until > start.strength) {
+    fail(`sampling.guidance.until: expected at most ${start.strength}, where runs from images begin, found ${guidance.until}.`, 'Lower it, or raise sampling.start.strength.');
+  }
+  const rows = methods.map((method) => ({ where: `methods: ${method}`, start: recipes[method].images?.start }));
+  for (const { where, start: given } of [{ where: 'sampling.start.strength', start }, ...rows]) {
+    if (given && given.kind !== 'noise' && Math.floor(steps * given.strength) < 1) {
+      fail(`${where}: a strength of ${given.strength} takes none of ${steps} steps.`, 'Raise sampling.steps.');
+    }
+  }
 }
 
 function describe(issue: z.core.$ZodIssue, tree: unknown): { message: string; hint?: string } {

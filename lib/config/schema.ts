@@ -58,8 +58,12 @@ function training(defaults: TrainingDefaults) {
   });
 }
 
-/** Of classifiers: views of two images may be mixed. */
+/** Of classifiers: a published policy may change the views, and two of them may be mixed. */
 function classifierTraining(defaults: TrainingDefaults) {
+  const views = augment(defaults.jitter ?? noJitter, defaults.cropPadding ?? 2)
+    .unwrap()
+    .extend({ policy: z.enum(['none', 'randaugment', 'augmix', 'pixmix']).default('none').describe('published augmentation after the above, see docs/method.md') })
+    .prefault({});
   const mixing = z
     .strictObject({
       cutMix: fraction.default(0).describe('share of the images in which a rectangle comes from another one of the batch'),
@@ -67,7 +71,7 @@ function classifierTraining(defaults: TrainingDefaults) {
     })
     .refine(({ cutMix, mixUp }) => cutMix + mixUp <= 1, 'expected cutMix and mixUp to sum to at most 1')
     .prefault({});
-  return training(defaults).extend({ mixing });
+  return training(defaults).extend({ augment: views, mixing });
 }
 
 const normalisation = {
@@ -79,6 +83,7 @@ const objective = z
   .strictObject({
     form: z.enum(['difference', 'power_max', 'power_min', 'log']).default('difference').describe('see docs/method.md'),
     gamma: z.number().positive().default(2).describe('exponent of the power forms'),
+    terms: z.enum(['both', 'teacher', 'student']).default('both').describe('teacher: t_y alone is raised; student: f_y alone is lowered'),
   })
   .prefault({});
 const stepGuidance = z.strictObject({
@@ -95,6 +100,18 @@ const chainGuidance = z.strictObject({
   iterations: count.default(20).describe('Adam steps on the initial noise'),
   learningRate: z.number().positive().default(0.05).describe('of Adam'),
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
+});
+
+/** Where sampling starts. */
+const noiseStart = z.strictObject({ kind: z.literal('noise') });
+const strength = fraction.gt(0).default(0.5);
+const imageStart = z.strictObject({
+  kind: z.literal('image'),
+  strength: strength.describe('share of the steps that is taken, from a training image of the class with as much noise as the first of them expects'),
+});
+const inversionStart = z.strictObject({
+  kind: z.literal('inversion'),
+  strength: strength.describe('share of the steps that is taken, from the noise that ddim backwards finds for a training image of the class'),
 });
 
 const zeroShot = z.strictObject({
@@ -180,6 +197,7 @@ export const configSchema = z.strictObject({
       eta: fraction.default(0).describe('of ddim: 0 is deterministic, 1 has the variance of ddpm'),
       guidanceScale: z.number().min(0).default(1).describe('classifier-free guidance; 1 = off'),
       batchSize: count.default(64).describe('images at once; does not change the images'),
+      start: z.discriminatedUnion('kind', [noiseStart, imageStart, inversionStart]).prefault({ kind: 'noise' }),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),

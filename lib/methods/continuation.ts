@@ -6,38 +6,40 @@ import { join } from 'node:path';
 
 import { stream } from '../data/random.js';
 import type { GroupMetrics } from '../metrics/groups.js';
-import type { Guidance } from '../native/contract.js';
 import { Classifier } from '../native/models.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
 import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
+import { comparedImages, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
 import { realImages, type RealImages } from './real-images.js';
-import { recipes, type ContinuedMethod } from './recipes.js';
+import { recipes, samplingOf, trainingOf, type ContinuedMethod } from './recipes.js';
+import { startsFromImages } from './start-images.js';
 
-/** Runs one method of one seed from the EDRM student on. */
-export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
+/** Runs one method of one seed from the EDRM student on, or from another one. */
+export async function continueStudent(context: RunContext, foundation: Foundation, start: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
   const name = `seed-${seed}/${method}`;
   const finished = openStage(context, name).finished<StudentResult>();
   if (finished) return finished;
-  const real = await realImages(context, recipes[method], edrm, name, seed);
+  const real = await realImages(context, recipes[method], start, name, seed);
   const stage = openStage(context, name); // whose time begins now
 
   const { config, data, reporter, signal } = context;
   const { teacher, generator } = foundation;
-  const { rounds, sampling } = config;
-  const { images, headOnly = false } = recipes[method];
-  const training = rounds.training;
+  const { rounds } = config;
+  const recipe = recipes[method];
+  const { images, headOnly = false } = recipe;
+  const training = trainingOf(recipe, rounds.training);
   const total = rounds.count * training.steps;
   const selection: Selection | null = images?.selected ? rounds : null;
-  const guidance: Guidance = images?.guidance === 'config' ? sampling.guidance : { kind: 'none' };
+  const sampling = samplingOf(recipe, config.sampling);
 
-  using trainer = await Trainer.classifier(await edrm.clone(), teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight, headOnly });
-  const student = new Classifier(edrm.engine, trainer.result(), edrm.spec, edrm.classes);
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight, headOnly });
+  const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
   // Rounds after the checkpoint, which only a damaged folder has, are made again.
@@ -52,7 +54,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling: { ...sampling, guidance }, selection }, {
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
         });
@@ -79,6 +81,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/worstGroupAccuracy': metrics.worstGroupAccuracy,
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
+      ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));

@@ -24,6 +24,7 @@ export async function writeRunReport(context: RunContext, run: { outcomes: reado
     rows: run.rows,
     evaluations: run.outcomes.filter(isMeasured),
     charts: metricsCharts(run.log),
+    log: run.log,
     grids: await grids(context),
     config,
     environment: { libtorch: info.libtorch, device: engine.device, precision: engine.precision, threads: engine.threads, node: process.version, date: new Date().toISOString() },

@@ -13,6 +13,7 @@ import { writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 import type { RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
+import { trainFromLabels } from './erm.js';
 import { distil } from './distil.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
@@ -20,6 +21,7 @@ import type { Outcome } from './outcome.js';
 import type { ContinuedMethod } from './recipes.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
+import { checkStartImages } from './start-images.js';
 import { undefinedReason, undefinedRows } from './undefined-rows.js';
 
 export interface RunOptions {
@@ -55,6 +57,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const data = await openData(config.data);
   for (const warning of data.warnings ?? []) options.onWarning?.(warning);
   checkSplits(config, data);
+  checkStartImages(config, data.train);
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
@@ -75,7 +78,10 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
     for (const method of allMethods) {
       if (!config.methods.includes(method as ContinuedMethod)) continue;
       const reason = undefinedReason(method as ContinuedMethod, data);
-      outcomes.push({ method, seed, ...(reason ? { undefined: reason } : await continueStudent(context, foundation, student, method as ContinuedMethod, seed)) });
+      const outcome = reason ? { undefined: reason }
+        : method === 'erm' ? await trainFromLabels(context, foundation, seed)
+        : await continueStudent(context, foundation, student, method as ContinuedMethod, seed);
+      outcomes.push({ method, seed, ...outcome });
     }
   }
   const rows = toRows(outcomes);

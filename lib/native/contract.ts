@@ -63,6 +63,9 @@ export interface MixingOptions {
   mixUp: number;
 }
 
+/** Published augmentation of the views that a classifier is trained on. */
+export type ViewPolicy = 'none' | 'randaugment' | 'augmix' | 'pixmix';
+
 export interface TrainerOptions {
   optimizer: OptimizerOptions;
   clipNorm: number;
@@ -93,6 +96,8 @@ export interface StepOptions {
 export interface ObjectiveOptions {
   form: 'difference' | 'power_max' | 'power_min' | 'log';
   gamma: number;
+  /** With one of them the other network has no say. */
+  terms: 'both' | 'teacher' | 'student';
 }
 
 export type Guidance =
@@ -108,6 +113,12 @@ export type Guidance =
     }
   | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
 
+/**
+ * Where a run starts: noise, an image with noise added (SDEdit), or the noise that DDIM inversion finds for an image. From
+ * images a share of the steps is taken, 0 < strength <= 1.
+ */
+export type SamplingStart = { kind: 'noise' } | { kind: 'image' | 'inversion'; strength: number };
+
 export interface SamplingOptions {
   steps: number;
   sampler: Exclude<SamplerSpec['kind'], 'ddim-inversion'>;
@@ -116,12 +127,15 @@ export interface SamplingOptions {
   /** Classifier-free guidance; 1 = off. */
   guidanceScale: number;
   precision: Precision;
+  start: SamplingStart;
 }
 
 export interface GenerateOptions extends SamplingOptions {
   classes: ArrayLike<number>;
   /** Seed of the initial noise of each image; with it an image is the same in any batch. */
   seeds: ArrayLike<number>;
+  /** What each sample starts from, [N, size, size, 3]; null where `start` is noise. */
+  images: Uint8Array | null;
   batchSize: number;
   guidance: Guidance;
 }
@@ -239,8 +253,8 @@ export interface NativeCore {
   createClassifierTrainer(
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
-    /** `headOnly`: a linear probe; default false. */
-    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean },
+    /** `headOnly`: a linear probe; default false. `policy`: default none. */
+    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean; policy?: ViewPolicy },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(
@@ -291,7 +305,7 @@ export interface NativeCore {
   chainGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; objective: ObjectiveOptions; segmentSteps: number },
+    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
   ): Fields<'gradient' | 'score' | 'images'>;
   noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
   /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
@@ -327,5 +341,39 @@ export interface NativeCore {
   ): Fields<'values'>;
   augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
   mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
+  /** One operation on 8-bit images; [B, size, size, 3] in 0..255. `fill` comes in from outside of the image. */
+  pictureOp(images: Uint8Array, options: PictureStep & { fill: number; size: number }): Fields<'pixels'>;
+  /** [views, B, 3, size, size] in 0..1. */
+  policyViews(images: Uint8Array, options: { policy: ViewPolicy; size: number; seed: number; step: number }): Fields<'pixels'>;
+  /** What is drawn for a view: its number is the position in the batch, with AugMix twice that and 0 or 1 for the version. */
+  policyPlan(options: { policy: 'randaugment'; size: number; view: number; seed: number; step: number }): PictureStep[];
+  policyPlan(options: { policy: 'augmix'; size: number; view: number; seed: number; step: number }): AugMixPlan;
+  /** `spare`: how far a view can be shifted within a fractal. */
+  policyPlan(options: { policy: 'pixmix'; size: number; view: number; seed: number; step: number; spare: number }): PixMixPlan;
+  /** What PixMix mixes in; [count, side, side, 3] in 0..255. */
+  fractals(options: { first: number; count: number; side: number }): Fields<'pixels'>;
+  /** Of logits [views, B, K]. */
+  consistencyGradient(options: { logits: Float32Array; views: number; classes: number }): Fields<'loss' | 'gradient'>;
   initialNoise(options: { seeds: ArrayLike<number>; size: number }): Fields<'noise'>;
+}
+
+export interface PictureStep {
+  op: string;
+  value: number;
+}
+
+export interface AugMixPlan {
+  share: number;
+  weights: number[];
+  chains: PictureStep[][];
+}
+
+export interface PixMixPlan {
+  start: PictureStep | null;
+  /** Mixed with the changed view, or with the fractal. */
+  rounds: { change: PictureStep | null; product: boolean; own: number; other: number }[];
+  picture: number;
+  top: number;
+  left: number;
+  mirrored: boolean;
 }

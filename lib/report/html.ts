@@ -3,6 +3,8 @@ import type { GroupAccuracy, GroupMetrics } from '../metrics/groups.js';
 import { writeFileAtomic } from '../training/files.js';
 import { lineChart, type Chart } from './chart.js';
 import { escapeHtml } from './escape.js';
+import { generationTable } from './generation-table.js';
+import type { MetricsRow } from './metrics-log.js';
 import { methodTitles, summarise, type Method, type Row } from './rows.js';
 import { style } from './style.js';
 import { count, rowNotes, summary } from './table.js';
@@ -22,6 +24,8 @@ export interface Report {
   /** For the intervals and the counts by group. */
   evaluations: readonly Evaluation[];
   charts: readonly Chart[];
+  /** For what was generated in each round. */
+  log: readonly MetricsRow[];
   /** Pictures, as PNG. */
   grids: readonly { title: string; note?: string; png: Uint8Array }[];
   /** The resolved configuration. */
@@ -36,10 +40,12 @@ export async function writeReport(path: string, report: Report): Promise<void> {
 }
 
 export function renderReport(report: Report): string {
-  const { title, command, rows, evaluations, charts, grids, config, environment } = report;
+  const { title, command, rows, evaluations, charts, log, grids, config, environment } = report;
+  const generation = generationTable(log);
   const sections = [
     rows.length > 0 && section('Result', resultTable(rows, evaluations)),
     grids.length > 0 && section('Images', grids.map(picture).join('')),
+    generation && section('Generation', generation),
     charts.length > 0 && section('Curves', `<div class="charts">${charts.map(lineChart).join('')}</div>`),
     evaluations.length > 0 && section('Groups', groupTables(evaluations)),
     evaluations.length > 0 && section('Classes', classTable(evaluations)),

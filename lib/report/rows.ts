@@ -1,6 +1,9 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
-export const methods = ['teacher', 'edrm', 'edrm-longer', 'jtt', 'tab', 'groupdro', 'dfr', 'unguided', 'unguided-selected', 'config'] as const;
+export const methods = [
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
+  'unguided', 'unguided-selected', 'sdedit', 'teacher-only', 'student-only', 'config',
+] as const;
 export type Method = (typeof methods)[number];
 
 /** One value per seed and their mean; null where the value is not defined. */
@@ -36,12 +39,21 @@ export const methodTitles: Record<Method, string> = {
   teacher: 'Teacher',
   edrm: 'Distillation (EDRM)',
   'edrm-longer': 'EDRM, trained as long',
+  erm: 'Labels alone, no teacher',
+  mixup: '+ MixUp',
+  cutmix: '+ CutMix',
+  randaugment: '+ RandAugment',
+  augmix: '+ AugMix',
+  pixmix: '+ PixMix',
   jtt: 'JTT',
   tab: 'TAB',
   groupdro: 'GroupDRO (oracle)',
   dfr: 'DFR (oracle)',
   unguided: '+ unguided images',
   'unguided-selected': '+ unguided, selected',
+  sdedit: '+ image to image (SDEdit)',
+  'teacher-only': '+ guided by the teacher alone',
+  'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',
 };
 

@@ -36,7 +36,7 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     { seed, temperature = 1, labelWeight = 0, headOnly = false }: { seed: number; temperature?: number; labelWeight?: number; headOnly?: boolean },
   ): Promise<Trainer<ClassifierHandle>> {
     const { engine } = student;
-    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, temperature, labelWeight, headOnly };
+    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, policy: training.augment.policy, temperature, labelWeight, headOnly };
     return new Trainer(engine, await engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, options)));
   }
 

@@ -1,6 +1,8 @@
 // Losses of classification and distillation; all take fp32 logits [B, K] and return one loss for each image, [B].
 #pragma once
 
+#include <vector>
+
 #include <torch/torch.h>
 
 namespace sparring {
@@ -18,6 +20,15 @@ inline at::Tensor mixed_cross_entropy(const at::Tensor& logits, const at::Tensor
   const auto own = at::cross_entropy_loss(logits, target, {}, at::Reduction::None);
   const auto other = at::cross_entropy_loss(logits, target.index_select(0, partner), {}, at::Reduction::None);
   return share * own + (1 - share) * other;
+}
+
+// Jensen-Shannon divergence of the predictions for several views of the same images (AugMix, arXiv 1912.02781, eq. 1).
+// The mixture is bounded below, or a prediction that is sure would cost too much.
+inline at::Tensor consistency_loss(const std::vector<at::Tensor>& logits) {
+  const auto log_p = at::log_softmax(at::stack(logits), 2);  // [views, B, K]
+  const auto p = log_p.exp();
+  const auto log_mixture = p.mean(0).clamp_min(1e-7).log();  // [B, K]
+  return (p * (log_p - log_mixture)).sum(2).mean(0);
 }
 
 }  // namespace sparring

@@ -12,6 +12,7 @@ namespace sparring {
 struct GenerateOptions {
   std::vector<int64_t> classes;  // class to draw, per image
   std::vector<int64_t> seeds;    // seed of the initial noise, per image
+  at::Tensor start_images;       // [N, H, W, 3] uint8, where sampling.start is not noise
   SamplingOptions sampling;
   std::variant<std::monostate, StepGuidanceOptions, ChainGuidanceOptions> guidance;
   int64_t batch_size = 64;  // images at once; does not change the images

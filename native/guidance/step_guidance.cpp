@@ -15,9 +15,12 @@ at::Tensor rms(const at::Tensor& x) { return x.square().mean(at::IntArrayRef{1, 
 
 }  // namespace
 
-OpponentLogits judge(const Opponents& opponents, const at::Tensor& images, at::ScalarType dtype) {
+OpponentLogits judge(const Opponents& opponents, const Objective& objective, const at::Tensor& images, at::ScalarType dtype) {
   const auto pixels = (images + 1) / 2;  // classifiers take 0..1
-  return {opponents.teacher->forward_frozen(pixels, dtype), opponents.student->forward_frozen(pixels, dtype)};
+  OpponentLogits logits;
+  if (objective.has_teacher()) logits.teacher = opponents.teacher->forward_frozen(pixels, dtype);
+  if (objective.has_student()) logits.student = opponents.student->forward_frozen(pixels, dtype);
+  return logits;
 }
 
 GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
@@ -26,11 +29,12 @@ GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponent
   torch::AutoGradMode grad(true);
   const auto x = x_t.detach().requires_grad_(true);
   const auto prediction = denoiser.predict(x, step.timestep, step.alpha_bar, classes, guidance_scale, dtype);
-  const auto logits = judge(opponents, denoiser.to_images(denoiser.clip(prediction.x0), dtype), dtype);
+  const auto logits = judge(opponents, objective, denoiser.to_images(denoiser.clip(prediction.x0), dtype), dtype);
   const auto score = objective(logits.teacher, logits.student, classes);
   const auto gradient = torch::autograd::grad({score.sum()}, {x})[0];
-  const auto disagreement = class_probability(logits.teacher.detach(), classes) - class_probability(logits.student.detach(), classes);
-  return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach(), disagreement};
+  torch::NoGradGuard no_grad;
+  const auto reached = objective.reached(logits.teacher, logits.student, classes);
+  return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach(), reached};
 }
 
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
@@ -44,7 +48,7 @@ Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, con
     auto guided = guidance_gradient(denoiser, opponents, guidance->objective, x_t, step, classes, guidance_scale, dtype);
     // A gradient of zero (both classifiers saturated) leaves the image unguided instead of dividing by zero.
     const auto direction = guided.gradient / rms(guided.gradient).clamp_min(1e-20);
-    const auto strength = weight * (1 - guided.disagreement.clamp_min(0)).view({-1, 1, 1, 1});
+    const auto strength = weight * (1 - guided.reached).view({-1, 1, 1, 1});
     prediction = prediction_from(PredictionType::epsilon, guided.prediction.epsilon - strength * direction, x_t, step.alpha_bar);
   } else {
     torch::NoGradGuard no_grad;

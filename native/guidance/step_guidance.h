@@ -2,11 +2,12 @@
 // to x_t through the U-Net, changes the predicted noise before the sampler's step.
 //
 //   J(x_t)    = objective(teacher(x0(x_t)), student(x0(x_t)), y),   x0 as an image in -1..1
-//   epsilon'  = epsilon - scale * w(t) * (1 - max(0, t_y - f_y)) * g / rms(g),      g = dJ/dx_t, rms per image
+//   epsilon'  = epsilon - scale * w(t) * (1 - r) * g / rms(g),      g = dJ/dx_t, rms per image,
+//                                                                   r = max(0, t_y - f_y); t_y or 1 - f_y for one term alone
 //
 // The score is -epsilon / sigma, so a step along +g is a subtraction from epsilon. Normalising per image makes
-// `scale` independent of how saturated the two classifiers are. The factor of t_y - f_y ends the push where the two
-// already disagree: a gradient that is nearly zero, brought to full length, would only distort the image.
+// `scale` independent of how saturated the two classifiers are. The factor 1 - r ends the push where the
+// goal is reached: a gradient that is nearly zero, brought to full length, would only distort the image.
 #pragma once
 
 #include "diffusion/denoiser.h"
@@ -33,17 +34,17 @@ struct Opponents {
 };
 
 struct OpponentLogits {
-  at::Tensor teacher, student;  // [B, K]
+  at::Tensor teacher, student;  // [B, K]; undefined for one that the objective does not ask
 };
 
-// What both say of images in -1..1, [B, 3, H, W].
-OpponentLogits judge(const Opponents& opponents, const at::Tensor& images, at::ScalarType dtype);
+// What those that the objective asks say of images in -1..1, [B, 3, H, W].
+OpponentLogits judge(const Opponents& opponents, const Objective& objective, const at::Tensor& images, at::ScalarType dtype);
 
 struct GuidedPrediction {
   Prediction prediction;  // of the unguided model, detached
   at::Tensor gradient;    // dJ/dx_t, [B, C, h, w]
   at::Tensor score;       // J, [B]
-  at::Tensor disagreement;  // t_y - f_y, [B]
+  at::Tensor reached;     // r, [B]
 };
 
 // Prediction and gradient with one U-Net forward and one backward to its input.

@@ -4,6 +4,7 @@
 
 #include "distill/mixing.h"
 #include "distill/optimizer.h"
+#include "guidance/image_start.h"
 #include "node/augment_options.h"
 #include "node/fields.h"
 #include "node/generation_options.h"
@@ -35,7 +36,11 @@ void register_inspection(Api& api) {
             objective = objective_options(object(options, "objective"))](const JobContext&) -> Finish {
       const auto t = teacher.clone().requires_grad_(true), s = student.clone().requires_grad_(true);
       const auto score = objective(t, s, classes);
-      const auto gradients = torch::autograd::grad({score.sum()}, {t, s});
+      // Zeros for the logits of a term that is left out.
+      auto gradients = torch::autograd::grad({score.sum()}, {t, s}, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
+      for (auto& gradient : gradients) {
+        if (!gradient.defined()) gradient = at::zeros_like(t);
+      }
       return finish_fields({{"score", score.detach()}, {"teacherGradient", gradients[0]}, {"studentGradient", gradients[1]}});
     };
   });
@@ -99,15 +104,18 @@ void register_inspection(Api& api) {
     };
   });
 
-  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, segmentSteps}) -> {gradient, score, images};
-  // the noise within the steps of a stochastic sampler is that of seed 0 for every image
+  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, start, images, segmentSteps}) ->
+  // {gradient, score, images}; the noise within the steps of a stochastic sampler is that of seed 0 for every image
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
-            sampling = sampling_options(options, *denoiser), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
+    const auto sampling = sampling_options(options, *denoiser);
+    const auto batch = noisy_batch(options, *denoiser);
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch, objective = objective_options(object(options, "objective")), sampling,
+            images = start_images(options, sampling, *denoiser, batch.x.size(0)), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
-      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, batch.x, batch.classes, sampling, segment, job);
+      const auto z = begin_run(*denoiser, *sampler, batch.x, images, batch.classes, sampling, job);
+      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, z, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
     };
   });

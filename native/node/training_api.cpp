@@ -4,6 +4,7 @@
 #include "distill/denoiser_trainer.h"
 #include "node/api.h"
 #include "node/augment_options.h"
+#include "node/view_policy.h"
 #include "node/values.h"
 
 namespace sparring::node {
@@ -73,7 +74,8 @@ void register_training(Api& api) {
     }
     const auto given = info[2].As<Napi::Object>();
     ClassifierTrainerOptions options{training_options(given), augment_options(object(given, "augment")), mixing_options(given), number(given, "temperature"),
-                                     number(given, "labelWeight"), !given.Get("headOnly").IsUndefined() && boolean(given, "headOnly")};
+                                     number(given, "labelWeight"), !given.Get("headOnly").IsUndefined() && boolean(given, "headOnly"),
+                                     given.Get("policy").IsUndefined() ? ViewPolicy::none : view_policy(given)};
     return [student, teacher, options](const JobContext&) -> Finish {
       auto trainer = std::make_shared<ClassifierTrainer>(student, teacher, options);
       return [trainer](Napi::Env env) { return wrap(env, trainer); };

@@ -8,7 +8,7 @@ import type { Generated, GenerateOptions, Guidance, ObjectiveOptions } from '../
 import { Classifier, Generator } from '../../lib/native/models.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
 import { encodeSafetensors, readSafetensors } from '../support/safetensors.js';
-import { failure, generateOptions, openEngine, pixels, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator } from '../support/tiny.js';
+import { assertSameImages, failure, fromNoise, generateOptions, openEngine, pixels, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -17,7 +17,7 @@ const teacher: Classifier = await tinyClassifier(engine, 2);
 const student: Classifier = await tinyClassifier(engine, 3);
 const opponents = { teacher: teacher.handle, student: student.handle };
 
-const difference: ObjectiveOptions = { form: 'difference', gamma: 1 };
+const difference: ObjectiveOptions = { form: 'difference', gamma: 1, terms: 'both' };
 const step = (options: Partial<Extract<Guidance, { kind: 'step' }>> = {}): Guidance => ({
   kind: 'step', objective: difference, scale: 0.4, from: 1, until: 0.4, schedule: 'constant', ...options,
 });
@@ -32,14 +32,6 @@ function disagreement({ teacherProbabilities, studentProbabilities }: Generated,
   const ofClass = (probabilities: Float32Array) => rows(probabilities, 2).map((row, i) => row[classes[i]]);
   const student = ofClass(studentProbabilities!);
   return ofClass(teacherProbabilities!).map((probability, i) => probability - student[i]);
-}
-
-/** At most one 8-bit level apart, and that in few pixels only: what fp32 rounding may do. */
-function assertSameImages(found: Uint8Array, expected: Uint8Array, message: string): void {
-  assert.is(found.length, expected.length);
-  const differing = found.filter((value, i) => value !== expected[i]).length / found.length;
-  const most = found.reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
-  assert.ok(most <= 1 && differing < 0.005, `${message}: up to ${most} levels, ${differing} of the pixels differ`);
 }
 
 /** The derivative along several directions, from `gradient` and from central differences of the summed `score`. */
@@ -64,26 +56,29 @@ for (const { name, scale, guidanceScale, timestep } of [
 ]) {
   test(`gradient through the U-Net, ${name}`, async () => {
     const x = normals(5, 2 * pixels).map((value) => value * scale);
-    const options = { classes: [0, 1], timestep, guidanceScale, precision: 'fp32', objective: { form: 'log', gamma: 1 }, repeat: 1 } as const;
+    const options = { classes: [0, 1], timestep, guidanceScale, precision: 'fp32', objective: { form: 'log', gamma: 1, terms: 'both' }, repeat: 1 } as const;
     const evaluate = (x: Float32Array) => core.guidanceGradient(generator.handle, opponents, { ...options, x });
     const { gradient } = await evaluate(x);
     await assertGradient(x, gradient, async (x) => (await evaluate(x)).score);
   });
 }
 
-test('gradient through the chain: against finite differences, and the same in segments of any length', async () => {
-  const { noise: x } = await core.initialNoise({ seeds: [31, 32], size });
-  const options = { classes: [0, 1], steps: 6, sampler: 'ddim', eta: 0, guidanceScale: 1.5, precision: 'fp32', objective: { form: 'log', gamma: 1 } } as const;
-  const evaluate = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...options, x, segmentSteps });
-  const whole = await evaluate(x, 6);
-  await assertGradient(x, whole.gradient, async (x) => (await evaluate(x, 6)).score);
-  for (const segmentSteps of [1, 3, 4]) {
-    const parts = await evaluate(x, segmentSteps);
-    assert.ok(relativeError(parts.gradient, whole.gradient) < 1e-5, `${segmentSteps}: ${relativeError(parts.gradient, whole.gradient)}`);
-    assert.ok(relativeError(parts.images, whole.images) < 1e-6);
-    assert.ok(relativeError(parts.score, whole.score) < 1e-5);
-  }
-});
+for (const start of [fromNoise, { start: { kind: 'image', strength: 0.7 }, images: randomImages(8, 2) }] as const) {
+  test(`gradient through the chain from ${start.start.kind}: against finite differences, and the same in segments of any length`, async () => {
+    const { noise: x } = await core.initialNoise({ seeds: [31, 32], size });
+    const steps = start === fromNoise ? 6 : 9; // of which 6 are taken
+    const options = { classes: [0, 1], steps, sampler: 'ddim', eta: 0, guidanceScale: 1.5, precision: 'fp32', ...start, objective: { form: 'log', gamma: 1, terms: 'both' } } as const;
+    const evaluate = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...options, x, segmentSteps });
+    const whole = await evaluate(x, 6);
+    await assertGradient(x, whole.gradient, async (x) => (await evaluate(x, 6)).score);
+    for (const segmentSteps of [1, 3, 4]) {
+      const parts = await evaluate(x, segmentSteps);
+      assert.ok(relativeError(parts.gradient, whole.gradient) < 1e-5, `${segmentSteps}: ${relativeError(parts.gradient, whole.gradient)}`);
+      assert.ok(relativeError(parts.images, whole.images) < 1e-6);
+      assert.ok(relativeError(parts.score, whole.score) < 1e-5);
+    }
+  });
+}
 
 test('initial noise depends on the seed of its image alone, and is standard normal', async () => {
   const seeds = [3, 2 ** 52 + 1, 7, 0];
@@ -172,14 +167,35 @@ test('guidance fades where the two already disagree as wished, and not where the
   const images = async (label: number, guidance: Guidance) =>
     (await core.generate(generator.handle, pair, generateOptions({ classes: [label], seeds: [11], guidance }))).images;
   // Both are saturated. The log form has a gradient even so, of class 0 from the student and of class 1 from the teacher.
-  const guidance = step({ objective: { form: 'log', gamma: 1 } });
-  const levels = async (label: number): Promise<number> => {
+  const levels = async (label: number, terms: ObjectiveOptions['terms']): Promise<number> => {
     const unguided = await images(label, { kind: 'none' });
-    return Math.max(...(await images(label, guidance)).map((value, i) => Math.abs(value - unguided[i])));
+    const guided = await images(label, step({ objective: { form: 'log', gamma: 1, terms } }));
+    return Math.max(...guided.map((value, i) => Math.abs(value - unguided[i])));
   };
-  const [wished, opposite] = [await levels(0), await levels(1)];
+  const [wished, opposite] = [await levels(0, 'both'), await levels(1, 'both')];
   assert.ok(wished <= 1, `t_y = 1 and f_y = 0: ${wished} levels`);
   assert.ok(opposite > 20, `t_y = 0 and f_y = 1: ${opposite} levels`);
+  // The student's term alone fades where f_y = 0, the teacher's pushes where t_y = 0.
+  const [student0, teacher1] = [await levels(0, 'student'), await levels(1, 'teacher')];
+  assert.ok(student0 <= 1, `f_y = 0: ${student0} levels`);
+  assert.ok(teacher1 > 20, `t_y = 0: ${teacher1} levels`);
+});
+
+test('one term alone raises the teacher or lowers the student, and the other network has no say', async () => {
+  const classes = Array.from({ length: 16 }, (_, i) => i % 2), seeds = classes.map((_, i) => 100 + i);
+  using other = await tinyClassifier(engine, 5);
+  const ofClass = (probabilities: Float32Array | null) => mean(rows(probabilities!, 2).map((row, i) => row[classes[i]]));
+  const unguided = await generate({ classes, seeds });
+  for (const guide of [step, chain]) {
+    const guided = async (terms: ObjectiveOptions['terms'], pair = opponents): Promise<Generated> =>
+      core.generate(generator.handle, pair, generateOptions({ classes, seeds, batchSize: 16, guidance: guide({ objective: { ...difference, terms } }) }));
+    const teacherOnly = await guided('teacher'), studentOnly = await guided('student');
+    assert.ok(ofClass(teacherOnly.teacherProbabilities) > ofClass(unguided.teacherProbabilities) + 0.001);
+    assert.ok(ofClass(studentOnly.studentProbabilities) < ofClass(unguided.studentProbabilities) - 0.001);
+    assert.equal((await guided('teacher', { ...opponents, student: other.handle })).images, teacherOnly.images);
+    assert.equal((await guided('student', { ...opponents, teacher: other.handle })).images, studentOnly.images);
+    assert.not.equal((await guided('both', { ...opponents, student: other.handle })).images, (await guided('both')).images);
+  }
 });
 
 test('the chain keeps the best iterate of each image', async () => {
@@ -211,11 +227,7 @@ test('one iteration of the chain is a step of Adam, rescaled to the norm of the 
   const { images } = await generate({ guidance: chain({ learningRate, iterations: 1 }) });
   assert.ok(end.score.some((score, i) => score > start.score[i]), 'the step improves some image');
   for (const [i, image] of rows(images, pixels).entries()) {
-    const expected = Uint8Array.from({ length: pixels }, (_, at) => {
-      const value = best[i][(at % 3) * size * size + Math.floor(at / 3)]; // NCHW to NHWC
-      return Math.min(255, Math.max(0, Math.round((value + 1) * 127.5)));
-    });
-    assertSameImages(image, expected, `image ${i}`);
+    assertSameImages(image, toPixels(best[i]), `image ${i}`);
   }
 });
 

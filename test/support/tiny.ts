@@ -20,8 +20,8 @@ export const classes = ['dark', 'bright'];
 export const device = process.env.SPARRING_TEST_DEVICE ?? 'cpu';
 
 /** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
-export function openEngine({ threads = 1 } = {}): Promise<Engine> {
-  return Engine.open({ device, threads, precision: 'fp32' });
+export function openEngine({ threads = 1, on = device } = {}): Promise<Engine> {
+  return Engine.open({ device: on, threads, precision: 'fp32' });
 }
 
 export const classifierSpec: ClassifierSpec = {
@@ -42,6 +42,9 @@ export function tinyGenerator(engine: Engine, seed: number): Promise<Generator> 
   return Generator.create(engine, denoiserSpec, classes, seed);
 }
 
+/** Of sampling options: a whole run. */
+export const fromNoise = { start: { kind: 'noise' }, images: null } as const;
+
 export function generateOptions(options: Partial<GenerateOptions> = {}): GenerateOptions {
   return {
     classes: [0, 1, 0, 1, 0, 1, 0, 1],
@@ -51,6 +54,7 @@ export function generateOptions(options: Partial<GenerateOptions> = {}): Generat
     eta: 0,
     guidanceScale: 1,
     precision: 'fp32',
+    ...fromNoise,
     batchSize: 8,
     guidance: { kind: 'none' },
     ...options,
@@ -84,6 +88,20 @@ export function batch(seed: number, count = 16): Batch {
 export function randomImages(seed: number, count: number): Uint8Array {
   const random = stream(seed, 'images');
   return Uint8Array.from({ length: count * pixels }, () => random.integer(256));
+}
+
+/** One image of -1..1, [3, side, side], in 8 bits, [side, side, 3]. */
+export function toPixels(image: Float32Array): Uint8Array {
+  const plane = image.length / 3;
+  return Uint8Array.from(image, (_, at) => Math.min(255, Math.max(0, Math.round((image[(at % 3) * plane + Math.floor(at / 3)] + 1) * 127.5))));
+}
+
+/** At most one 8-bit level apart, and that in few pixels only: what fp32 rounding may do. */
+export function assertSameImages(found: Uint8Array, expected: Uint8Array, message: string): void {
+  assert.is(found.length, expected.length);
+  const differing = found.filter((value, i) => value !== expected[i]).length / found.length;
+  const most = found.reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
+  assert.ok(most <= 1 && differing < 0.005, `${message}: up to ${most} levels, ${differing} of the pixels differ`);
 }
 
 /** A folder that the process removes when it ends. */

@@ -102,6 +102,12 @@ function report(hostile: string): Report {
     rows,
     evaluations: [{ method: 'config', seed: 0, metrics: groupMetrics(tested, [0, 1, 1]) }],
     charts: [{ title: hostile, xLabel: hostile, series: [{ name: hostile, points: [[0, 1], [1, 2]] }] }],
+    log: [
+      { stage: hostile, step: 20, 'train/loss': 1 },
+      { stage: hostile, step: 20, round: 1, 'generated/teacherProbability': 0.9, 'generated/studentProbability': 0.4, 'generated/teacherWrong': 0.1, 'generated/studentWrong': 0.6, 'generated/kept': 0.8,
+        'guidance/teacherBefore': 0.85, 'guidance/teacherAfter': 0.91, 'guidance/studentBefore': 0.7, 'guidance/studentAfter': 0.39 },
+      { stage: 'seed-0/unguided', step: 20, round: 1, 'generated/teacherProbability': 0.85, 'generated/studentProbability': 0.7, 'generated/teacherWrong': 0, 'generated/studentWrong': 0.25, 'generated/kept': 1 },
+    ],
     grids: [{ title: hostile, note: hostile, png: new Uint8Array([1, 2, 3]) }],
     config: { data: { root: hostile } },
     environment: { [hostile]: hostile },
@@ -121,6 +127,9 @@ test('the report is one offline file with table, intervals, curves, grids, confi
     assert.match(html, /landbird\/water/);
     assert.match(html, /<h2>Classes<\/h2>.*<td>landbird<\/td><td class="number">0\.500<small>2 images/s);
     assert.match(html, /left out: waterbird\/land/);
+    const numbers = (...cells: string[]) => cells.map((cell) => `<td class="number">${cell}</td>`).join('');
+    assert.ok(html.includes(`<td>waterbird</td>${numbers('1', '0.900', '0.400', '0.100', '0.600', '0.800', '0.850 → 0.910', '0.700 → 0.390')}`), 'a guided round');
+    assert.ok(html.includes(`<td>seed-0/unguided</td>${numbers('1', '0.850', '0.700', '0.000', '0.250', '1.000', '', '')}`), 'an unguided one');
     assert.match(html, /data:image\/png;base64,AQID"/);
     assert.match(html, /root: waterbird/);
     assert.match(html, /prefers-color-scheme: dark/);
@@ -139,7 +148,7 @@ test('whatever a name contains, it stays text', () => {
 });
 
 test('an empty report is still one', () => {
-  const html = renderReport({ title: 'Empty', rows: [], evaluations: [], charts: [], grids: [], config: {}, environment: {} });
+  const html = renderReport({ title: 'Empty', rows: [], evaluations: [], charts: [], log: [], grids: [], config: {}, environment: {} });
   assert.match(html, /<h1>Empty<\/h1>/);
   assert.not.match(html, /undefined|NaN/);
 });
