@@ -32,7 +32,7 @@ test('an undefined row says why, an up-weighting one how many, in the table and 
   const lines = textTable([...rows, ...more]).split('\n');
   assert.match(lines[5]!, /^GroupDRO \(oracle\) +undefined +n\/a +n\/a/);
   assert.equal(lines.slice(6), ['', 'JTT: training images up-weighted: 0; 1,234.', 'GroupDRO (oracle) is undefined on these data: it needs <all>.']);
-  const html = renderReport({ title: 't', rows: more, evaluations: [], charts: [], grids: [], config: {}, environment: {} });
+  const html = renderReport({ title: 't', rows: more, evaluations: [], charts: [], log: [], grids: [], config: {}, environment: {} });
   for (const part of ['<td colspan="7">undefined</td>', 'it needs &lt;all&gt;.', 'up-weighted: 0; 1,234.']) assert.ok(html.includes(part), part);
 });
 
