@@ -10,9 +10,10 @@ import { Classifier } from '../native/models.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
+import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
-import { comparedImages, roundDiagnostics } from './diagnostics.js';
+import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
@@ -54,9 +55,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
+        const shares = await classShares(rounds.allocation, store, student, round);
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, shares, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
           ...(signal && { signal }),
-          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
+          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...gradientCosine(store.samples()) }),
         });
       }
     }

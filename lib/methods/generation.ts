@@ -6,6 +6,7 @@ import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
+import { allocate } from './allocation.js';
 import type { RowSampling } from './recipes.js';
 import { drawSources } from './start-images.js';
 
@@ -18,6 +19,8 @@ export interface RoundRequest {
   seed: number;
   round: number;
   count: number;
+  /** Of the classes in the images; they sum to 1. */
+  shares: readonly number[];
   sampling: RowSampling;
   /** Whose images are started from; null where `sampling` starts from noise. */
   train: Dataset | null;
@@ -36,7 +39,7 @@ export interface Selection {
   studentWrong: boolean;
 }
 
-export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'unguided'> {
+export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'unguided' | 'gradientCosine'> {
   pixels: Uint8Array;
   /** [K] */
   teacherProbabilities: ArrayLike<number>;
@@ -45,7 +48,7 @@ export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'ungu
 
 /**
  * Generates what the store lacks of a round and appends it, batch by batch: a round that was interrupted goes on
- * where it stopped. Classes take turns; noise seeds and start images depend on seed, round and position alone.
+ * where it stopped. Classes take turns by their shares; noise seeds and start images depend on seed, round and position alone.
  */
 export async function generateRound(
   generator: Generator,
@@ -54,9 +57,9 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, sampling, train, selection, compared = 0, provenance } = request;
+  const { round, count, shares, sampling, train, selection, compared = 0, provenance } = request;
   const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
-  const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
+  const classes = allocate(count, shares);
   const seeds = noiseSeeds(request);
   const sources = train && drawSources(train, classes, request);
   const stored = store.samples().filter((record) => record.round === round).length;
@@ -65,7 +68,7 @@ export async function generateRound(
     const images = train && (await train.read(sources!.slice(begin, end)));
     const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images };
     const { signal, onProgress } = options;
-    const generated = await generator.generate(opponents, { ...sampling, ...batch }, signal ? { signal } : {});
+    const generated = await generator.generate(opponents, { ...sampling, ...batch, compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
     const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, { ...sampling, ...batch }, compared - begin, signal ? { signal } : {});
     const samples = batch.classes.map((label, i) =>
       judge(
@@ -74,6 +77,7 @@ export async function generateRound(
           seed: batch.seeds[i],
           source: sources?.[begin + i],
           unguided: unguided[i],
+          gradientCosine: generated.gradientCosines?.[i],
           pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
           teacherProbabilities: generated.teacherProbabilities!.subarray(i * k, (i + 1) * k),
           studentProbabilities: generated.studentProbabilities!.subarray(i * k, (i + 1) * k),
@@ -87,11 +91,11 @@ export async function generateRound(
 }
 
 /** What both say of the first `count` images of a batch when nothing guides them. */
-async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision'>, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
+async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision' | 'compareGradients'>, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
   if (count <= 0) return [];
   const classes = Array.from(batch.classes).slice(0, count);
   const images = batch.images && batch.images.subarray(0, (batch.images.length / batch.classes.length) * classes.length);
-  const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const };
+  const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const, compareGradients: false };
   const { teacherProbabilities, studentProbabilities } = await generator.generate(opponents, first, options);
   const k = generator.classes.length;
   return classes.map((label, i) => ({ teacherProbability: teacherProbabilities![i * k + label], studentProbability: studentProbabilities![i * k + label] }));
@@ -112,7 +116,7 @@ export async function reuseRound(pool: SampleStore, student: Classifier, store: 
 
 /** Decides whether an image is for training, and says why. */
 export function judge(image: Judged, selection: Selection | null): Sample {
-  const { label, seed, source, unguided, pixels } = image;
+  const { label, seed, source, unguided, gradientCosine, pixels } = image;
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
@@ -124,7 +128,7 @@ export function judge(image: Judged, selection: Selection | null): Sample {
     : selection.studentWrong && !studentWrong ? 'student right'
     : 'selected';
   return {
-    pixels, label, seed, source, unguided, teacherProbabilities, studentProbability, studentWrong,
+    pixels, label, seed, source, unguided, gradientCosine, teacherProbabilities, studentProbability, studentWrong,
     disagreement: teacher - studentProbability,
     kept: reason === 'no selection' || reason === 'selected',
     reason,
