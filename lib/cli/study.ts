@@ -53,7 +53,7 @@ async function study(flags: Flags): Promise<void> {
       command: commandLine(),
       onPlan: (plan) => say(planText(plan)),
       onWarning: (warning) => say(`warning: ${warning}`),
-      onEnd: (run, seconds, error) => say(`${run} ${error === undefined ? 'done' : 'not done'} after ${seconds.toFixed(0)} s`),
+      onEnd: (run, seconds, error) => say(`${run} ${error === undefined ? 'done' : 'stopped'} after ${seconds.toFixed(0)} s`),
       // Bars of several runs at once would take turns in one line.
       ...(study.processes === 1 && {
         onProgress: (run: string, stage: string, done: number, total: number, fields?: Record<string, number>) => {
@@ -71,8 +71,9 @@ async function study(flags: Flags): Promise<void> {
 
 function planText({ runs, done, begun, foundations, rows, processes, estimate }: StudyOverview): string {
   const counts = [`${done} done`, begun > 0 && `${begun} begun`, `${runs - done - begun} to begin`].filter(Boolean).join(', ');
-  if (done === runs) return `${runs} runs: all done`;
-  const shared = foundations > 0 ? `, and ${foundations} ${foundations === 1 ? 'teacher or generator' : 'teachers or generators'} to train first` : '';
+  const all = `${runs} ${runs === 1 ? 'run' : 'runs'}`;
+  if (done === runs) return `${all}: all done`;
+  const shared = foundations > 0 ? `, after ${foundations} ${foundations === 1 ? 'foundation' : 'foundations'} (teacher, generator)` : '';
   const minutes = estimate.seconds < 60 ? 'less than a minute' : `about ${Math.round(estimate.seconds / 60)} minutes`;
-  return `${runs} runs: ${counts}; ${rows} rows to make${shared}\nestimate: ${minutes} with ${processes} ${processes === 1 ? 'process' : 'processes'}, by ${estimate.basis}`;
+  return `${all}: ${counts}; ${rows} ${rows === 1 ? 'row' : 'rows'} to make${shared}\nestimate: ${minutes} with ${processes} ${processes === 1 ? 'process' : 'processes'}, by ${estimate.basis}`;
 }

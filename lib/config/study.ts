@@ -12,8 +12,9 @@ const name = z.string().regex(/^[\w.-]+$/, 'expected letters, digits, . _ -');
 const layer = z.record(z.string(), z.unknown());
 const layers = z.record(name, layer).refine((named) => Object.keys(named).length > 0, 'expected at least one');
 
-/** Keys of a config that a study sets for each of its runs. */
-const ownKeys = ['name', 'output', 'seed', 'seeds', 'methods', 'threads'] as const;
+/** Keys of a config that a study sets for each of its runs; a dataset or variant may still choose its `methods`. */
+const ownKeys: readonly string[] = ['name', 'output', 'seed', 'seeds', 'threads'];
+const baseKeys: readonly string[] = [...ownKeys, 'methods'];
 
 export const studySchema = z.strictObject({
   name: name.default('study').describe('title of the report'),
@@ -71,7 +72,7 @@ export function resolveStudy(given: unknown, { quick = false, output, processes,
   const cells = Object.entries(study.datasets).flatMap(([dataset, lower]) =>
     Object.entries(study.variants).map(([variant, upper]): Cell => {
       const tree = [lower, upper, ...(quick ? [study.quick] : [])].reduce(overlay, base);
-      return { dataset, variant, config: resolveConfig({ ...tree, methods: study.methods }, `${source}, dataset ${dataset}, variant ${variant}`) };
+      return { dataset, variant, config: resolveConfig({ methods: study.methods, ...tree }, `${source}, dataset ${dataset}, variant ${variant}`) };
     }),
   );
   const { base: _base, datasets: _datasets, variants: _variants, quick: _quick, ...rest } = study;
@@ -82,23 +83,22 @@ export function resolveStudy(given: unknown, { quick = false, output, processes,
 /** What the schema cannot know. */
 function checkTogether(study: z.output<typeof studySchema>, source: string): void {
   const { base, datasets, variants, quick, reference, methods: wanted } = study;
-  const named = { ...(typeof base !== 'string' && { base }), ...prefixed('datasets', datasets), ...prefixed('variants', variants), quick };
-  for (const [where, tree] of Object.entries(named)) {
-    for (const key of ownKeys) {
-      if (key in tree) throw new SparringError('config', `${source}: ${where}.${key}: expected no such key, since the study sets it for each run, found ${JSON.stringify(tree[key])}.`, key === 'seed' ? "Give 'seeds' at the top of the study." : `Give '${key}' at the top of the study.`);
-    }
+  const refuse = (where: string, tree: Tree, keys: readonly string[]): void => {
+    const key = keys.find((one) => one in tree);
+    if (key !== undefined) throw new SparringError('config', `${source}: ${where}.${key}: expected no such key, since the study sets it for each run, found ${JSON.stringify(tree[key])}.`, `Give '${key === 'seed' ? 'seeds' : key}' at the top of the study.`);
+  };
+  if (typeof base !== 'string') refuse('base', base, baseKeys);
+  refuse('quick', quick, baseKeys);
+  for (const [section, named] of Object.entries({ datasets, variants })) {
+    for (const [key, tree] of Object.entries(named)) refuse(`${section}.${key}`, tree, ownKeys);
   }
   const rows = ['teacher', 'edrm', ...wanted];
   if (!rows.includes(reference)) throw new SparringError('config', `${source}: reference: expected one of ${rows.join(', ')}, found "${reference}".`, 'Add it to methods, or compare with another row.');
 }
 
-function prefixed(section: string, named: Record<string, Tree>): Record<string, Tree> {
-  return Object.fromEntries(Object.entries(named).map(([key, tree]) => [`${section}.${key}`, tree]));
-}
-
 /** A config file is one of a single run too: what the study says instead is passed over. */
 function withoutOwnKeys(tree: Tree): Tree {
-  return Object.fromEntries(Object.entries(tree).filter(([key]) => !(ownKeys as readonly string[]).includes(key)));
+  return Object.fromEntries(Object.entries(tree).filter(([key]) => !baseKeys.includes(key)));
 }
 
 /** The configs in a study that was not checked yet. */

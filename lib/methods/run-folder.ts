@@ -11,10 +11,10 @@ import { fileError, writeFileAtomic } from '../training/files.js';
 import { isEmptyFolder } from '../training/stage.js';
 
 /** Keys that may differ: where the folder is, and which rows are wanted, since each row is a stage of its own. */
-const mayDiffer: readonly (keyof Config)[] = ['output', 'methods'];
+const mayDiffer: readonly string[] = ['output', 'methods'];
 
-/** Makes or checks a run folder; true when the config is to be saved in it. `keys` of it count. Throws SparringError 'usage', 'config' or 'io'. */
-export function prepareRunFolder(folder: string, config: Config, resume: boolean, keys = countingKeys(config)): boolean {
+/** Makes or checks a run folder; true when the config is to be saved in it. `keys`: those that count, if not all. Throws SparringError 'usage', 'config' or 'io'. */
+export function prepareRunFolder(folder: string, config: Config, resume: boolean, keys?: readonly (keyof Config)[]): boolean {
   try {
     const saved = readRunConfig(folder);
     if (saved !== undefined) {
@@ -39,29 +39,32 @@ export async function saveRunConfig(folder: string, config: Config): Promise<voi
 export function readRunConfig(folder: string): unknown {
   const path = join(folder, 'config.yaml');
   if (!existsSync(path)) return undefined;
+  let text: string;
   try {
-    return parse(readFileSync(path, 'utf8'));
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).code ? fileError(error, 'read', path) : new SparringError('data', `${path}: expected the config of a run, found no YAML.`, 'The file is damaged; choose another folder.', { cause: error });
+    throw fileError(error, 'read', path);
+  }
+  try {
+    return parse(text) ?? {};
+  } catch (error) {
+    throw new SparringError('data', `${path}: expected the config of a run, found no YAML.`, 'The file is damaged; choose another folder.', { cause: error });
   }
 }
 
 /** Throws SparringError 'config' at the first key that makes a run another one than it was. */
-export function checkSameRun(folder: string, saved: unknown, config: Config, keys = countingKeys(config)): void {
+export function checkSameRun(folder: string, saved: unknown, config: Config, keys?: readonly (keyof Config)[]): void {
   // A run of an older version lacks later keys, whose defaults are what it did.
   const before = (isDeepStrictEqual(saved, asSaved(config)) ? saved : resolved(saved)) as Record<string, unknown>;
   const after = asSaved(config);
-  for (const key of keys) {
+  const counting: readonly string[] = keys ?? [...new Set([...Object.keys(after), ...Object.keys(before)])].filter((key) => !mayDiffer.includes(key));
+  for (const key of counting) {
     const found = difference(before[key], after[key], key);
     if (found === undefined) continue;
     const [path, old, now] = found;
     const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
     throw new SparringError('config', `${folder}: the config differs from the one that this run was started with (${join(folder, 'config.yaml')}): ${path}: expected ${text(old)}, found ${text(now)}.`, 'Resume with the same config, or choose another folder.');
   }
-}
-
-function countingKeys(config: Config): readonly (keyof Config)[] {
-  return (Object.keys(config) as (keyof Config)[]).filter((key) => !mayDiffer.includes(key));
 }
 
 /** As reading it back would give it. */
@@ -73,7 +76,7 @@ function resolved(saved: unknown): unknown {
   try {
     return asSaved(resolveConfig(saved));
   } catch {
-    return saved ?? {}; // of a version whose keys are not ours: told by the first of them
+    return saved; // of a version whose keys are not ours: told by the first of them
   }
 }
 

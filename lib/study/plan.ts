@@ -15,7 +15,6 @@ import { stepsDone } from '../training/stage.js';
 
 /** Teacher and generator of one or more cells, trained once. */
 export interface FoundationPlan {
-  kind: 'foundation';
   /** `birds/base/shared`: what people are told, and the folder within that of the study. */
   name: string;
   folder: string;
@@ -30,7 +29,6 @@ type Trained = { seconds: number; steps: number };
 
 /** One run. */
 export interface Unit {
-  kind: 'unit';
   /** `birds/base/seed-0`, likewise. */
   name: string;
   folder: string;
@@ -80,7 +78,7 @@ function foundationOf(study: Study, { dataset, variant, config }: Cell, threads:
   const teacher = isTrained(own.teacher) ? readJson<Trained>(join(folder, 'foundation/teacher/result.json')) : { seconds: 0, steps: 0 };
   const generator = isTrainedGenerator(own.generator) ? readJson<Trained>(join(folder, 'foundation/generator/result.json')) : { seconds: 0 };
   const foundation: FoundationPlan = {
-    kind: 'foundation', name, folder, config: own,
+    name, folder, config: own,
     done: teacher !== undefined && generator !== undefined,
     spent: { trainingSteps: teacher?.steps ?? 0, seconds: (teacher?.seconds ?? 0) + (generator?.seconds ?? 0) },
   };
@@ -96,7 +94,7 @@ function unitOf(study: Study, { dataset, variant, config }: Cell, seed: number, 
   if (saved !== undefined) checkSameRun(folder, saved, own);
   const result = readJson<UnitResult>(join(folder, 'result.json'));
   const complete = result && ['teacher', 'edrm', ...own.methods].every((method) => result.rows.some((row) => row.method === method));
-  return { kind: 'unit', name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null };
+  return { name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null };
 }
 
 /** The config of a run that takes as weights what its foundation trains. */

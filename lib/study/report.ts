@@ -20,7 +20,7 @@ const shownImages = 24;
 export async function writeStudyReport(study: Study, { units }: StudyPlan, command?: string): Promise<StudyRows> {
   const done = units.filter(({ result }) => result);
   const result = studyRows(study, units);
-  const facts = factsOf(done, units.length, command);
+  const facts = factsOf(study, done, units.length, command);
   const curves = new Map<string, Chart[]>();
   const samples = new Map<string, Picture[]>();
   for (const cell of study.cells) {
@@ -39,7 +39,7 @@ export async function writeStudyReport(study: Study, { units }: StudyPlan, comma
 }
 
 /** Command, machine, versions and dates; several where the runs were not all made alike. */
-function factsOf(done: readonly Unit[], all: number, command?: string): Record<string, string> {
+function factsOf({ processes }: Study, done: readonly Unit[], all: number, command?: string): Record<string, string> {
   const environments = done.map(({ result }) => result!.environment);
   const each = (text: (environment: (typeof environments)[number]) => string): string => [...new Set(environments.map(text))].join('; ');
   const dates = environments.map(({ date }) => date).sort();
@@ -48,6 +48,7 @@ function factsOf(done: readonly Unit[], all: number, command?: string): Record<s
     runs: `${done.length} of ${all}${done.length < all ? '; the others are missing' : ''}`,
     seeds: [...new Set(done.map(({ seed }) => seed))].join(', '),
     machine: each(({ cpu, threads, device, precision }) => `${cpu}, ${threads} ${threads === 1 ? 'thread' : 'threads'} per run, ${device}, ${precision}`),
+    processes: String(processes),
     versions: each(({ sparring, libtorch, node }) => `sparring ${sparring}, LibTorch ${libtorch}, Node.js ${node}`),
     'runs ended': dates[0] === dates.at(-1) ? dates[0] : `${dates[0]} to ${dates.at(-1)}`,
   };

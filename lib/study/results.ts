@@ -44,12 +44,12 @@ export interface StudyRows {
   differences: Difference[];
 }
 
-/** Rows of what is done, by dataset and variant, each in the order of the table. */
-export function studyRows({ cells, methods, reference }: Pick<Study, 'cells' | 'methods' | 'reference'>, units: readonly Unit[]): StudyRows {
-  const wanted = allMethods.filter((method) => method === 'teacher' || method === 'edrm' || methods.includes(method));
+/** Rows of what is done, by dataset and variant, each in the order of the table; a place without the reference has no differences to it. */
+export function studyRows({ cells, reference }: Pick<Study, 'cells' | 'reference'>, units: readonly Unit[]): StudyRows {
   const rows: StudyRow[] = [];
   const differences: Difference[] = [];
-  for (const { dataset, variant } of cells) {
+  for (const { dataset, variant, config } of cells) {
+    const wanted = allMethods.filter((method) => method === 'teacher' || method === 'edrm' || config.methods.includes(method));
     const done = units.filter((unit) => unit.dataset === dataset && unit.variant === variant && unit.result);
     if (done.length === 0) continue;
     const own = wanted.map((method) => studyRow({ dataset, variant, method, seeds: done.map(({ seed }) => seed) }, done.map((unit) => rowOf(unit, method))));

@@ -5,6 +5,7 @@ import type { Study } from '../config/study.js';
 import { explainStop, SparringError } from '../errors.js';
 import { stepsDone } from '../training/stage.js';
 import { fileError } from '../training/files.js';
+import { checkFingerprints, fingerprintsOf, saveFingerprints } from './given-weights.js';
 import { estimate, type Estimate } from './estimate.js';
 import { missingRows, planStudy, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
 import { runTasks, type Failure, type Task } from './pool.js';
@@ -45,7 +46,9 @@ export interface StudyResult extends StudyRows {
 
 /** What is done of a study and how long the rest will take; writes nothing. Throws what `runStudy` would throw before it begins. */
 export async function overviewOf(study: Study, options: Pick<ProcessOptions, 'signal'> = {}): Promise<StudyOverview> {
-  return overview(study, planStudy(study), options);
+  const plan = planStudy(study);
+  checkFingerprints(study, await fingerprintsOf(study));
+  return overview(study, plan, options);
 }
 
 async function overview({ processes }: Study, plan: StudyPlan, { signal }: Pick<ProcessOptions, 'signal'>): Promise<StudyOverview> {
@@ -75,6 +78,8 @@ async function overview({ processes }: Study, plan: StudyPlan, { signal }: Pick<
 export async function runStudy(study: Study, options: StudyRunOptions = {}): Promise<StudyResult> {
   const { signal, onPlan, command } = options;
   const plan = planStudy(study);
+  const weights = await fingerprintsOf(study);
+  checkFingerprints(study, weights);
   onPlan?.(await overview(study, plan, options).catch((error) => {
     throw explainStop(error, 'Stopped before anything was begun.', 'Give the command again.');
   }));
@@ -83,6 +88,7 @@ export async function runStudy(study: Study, options: StudyRunOptions = {}): Pro
   } catch (error) {
     throw fileError(error, 'create', study.output);
   }
+  await saveFingerprints(study, weights);
   const failures = await runTasks(tasksOf(plan, options), study.processes, signal);
   const after = planStudy(study);
   const rows = after.units.some(({ result }) => result) ? await writeStudyReport(study, after, command) : { rows: [], differences: [] };
