@@ -12,12 +12,12 @@ import { openStore } from '../store/store.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
 import { isMeasured, type Outcome } from './outcome.js';
+import { runEnvironment } from './run-environment.js';
 
 const gridImages = 48;
 
 export async function writeRunReport(context: RunContext, run: { outcomes: readonly Outcome[]; rows: readonly Row[]; log: readonly MetricsRow[]; command?: string }): Promise<void> {
   const { config, engine, folder } = context;
-  const info = engine.core.info();
   await writeReport(join(folder, 'report.html'), {
     title: `sparring: ${config.name}`,
     ...(run.command && { command: run.command }),
@@ -27,7 +27,7 @@ export async function writeRunReport(context: RunContext, run: { outcomes: reado
     log: run.log,
     grids: await grids(context),
     config,
-    environment: { libtorch: info.libtorch, device: engine.device, precision: engine.precision, threads: engine.threads, node: process.version, date: new Date().toISOString() },
+    environment: { ...runEnvironment(engine) },
   });
 }
 
