@@ -7,11 +7,11 @@ import { nearest } from './suggest.js';
 
 type Tree = Record<string, unknown>;
 
-export const presets: Record<string, { steps?: number; guidance: Tree }> = {
+export const presets: Record<string, { guidance: Tree }> = {
   exact: { guidance: { gradient: 'unet', latentPool: 1 } },
   // Half the side of the decoded image, a quarter of its cost; the steps near the image, where guidance only sharpens, are left out.
   fast: { guidance: { gradient: 'unet', latentPool: 2, until: 0.5 } },
-  turbo: { steps: 20, guidance: { gradient: 'x0', latentPool: 2, until: 0.5 } },
+  turbo: { guidance: { gradient: 'x0', latentPool: 2, until: 0.5 } },
 };
 
 /** `sampling` with its preset written out. Throws SparringError 'config' for a name that there is not, or guidance that is not per step. */
@@ -23,8 +23,8 @@ export function withoutPreset(sampling: Tree, where: string): Tree {
     const guess = typeof name === 'string' ? nearest(name, Object.keys(presets)) : undefined;
     throw new SparringError('config', `${where}.preset: expected one of ${Object.keys(presets).join(', ')}, found ${JSON.stringify(name)}.`, guess && `Did you mean ${guess}?`);
   }
-  const guidance = (given.guidance ?? {}) as Tree;
+  const guidance = given.guidance === undefined ? {} : (given.guidance as Tree);
+  if (typeof guidance !== 'object' || guidance === null || Array.isArray(guidance)) return given; // the schema says what is wrong with it
   if (guidance.kind !== undefined && guidance.kind !== 'step') throw new SparringError('config', `${where}.preset: expected guidance of kind step, found ${JSON.stringify(guidance.kind)}.`, 'Presets are of guidance per step; leave preset out.');
-  const { guidance: traded, ...rest } = preset;
-  return { ...rest, ...given, guidance: { kind: 'step', ...traded, ...guidance } };
+  return { ...given, guidance: { kind: 'step', ...preset.guidance, ...guidance } };
 }

@@ -1,6 +1,8 @@
 /** How many images of a round each class gets, and in which order they are drawn. */
+import { softmax } from '../metrics/softmax.js';
 import type { Classifier } from '../native/models.js';
 import type { SampleStore } from '../store/store.js';
+import { storedLogits } from './evaluate.js';
 
 /** No class falls below this part of its even share: what the student has learnt it may forget again. */
 const leastShare = 0.25;
@@ -18,7 +20,7 @@ export async function classShares(allocation: 'balanced' | 'hardest', store: Sam
   const even = evenShares(classes);
   if (allocation === 'balanced') return even;
   const records = store.samples().filter((record) => record.kept && record.round < round);
-  const probabilities = records.length === 0 ? new Float32Array() : await student.probabilities(await store.readImages(records.map((record) => record.key)));
+  const probabilities = softmax(await storedLogits(student, store, records), classes);
   const errors = even.map(() => ({ sum: 0, count: 0 }));
   for (const [i, { label }] of records.entries()) {
     errors[label].sum += 1 - probabilities[i * classes + label];

@@ -46,8 +46,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
   // Rounds after the checkpoint, which only a damaged folder has, are made again.
   await store?.rewind(Math.floor(first / training.steps) + 1);
-  // Unguided images do not depend on the student: the second unguided row takes those of the first.
-  const pool = method === 'unguided-selected' && config.methods.includes('unguided') ? await openStore(join(context.folder, `seed-${seed}/unguided/store`)) : null;
+  // Unguided images depend on the student by their allocation alone: the second unguided row takes those of the first.
+  const pool = method === 'unguided-selected' && rounds.allocation === 'balanced' && config.methods.includes('unguided') ? await openStore(join(context.folder, `seed-${seed}/unguided/store`)) : null;
 
   let metrics: GroupMetrics | undefined;
   for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
@@ -59,7 +59,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
         const shares = await classShares(rounds.allocation, store, student, round);
         await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, shares, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
           ...(signal && { signal }),
-          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...gradientCosine(store.samples()) }),
+          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...(round === 0 && gradientCosine(store.samples())) }),
         });
       }
     }
@@ -85,7 +85,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
       ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
-      ...(await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) })),
+      ...(!recipe.real && (await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) }))),
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));

@@ -4,6 +4,8 @@ import { groupMetrics, type GroupMetrics } from '../metrics/groups.js';
 import { argmax, crossEntropy } from '../metrics/softmax.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier } from '../native/models.js';
+import type { SampleRecord } from '../store/record.js';
+import type { SampleStore } from '../store/store.js';
 
 const batchSize = 256;
 
@@ -21,6 +23,17 @@ export async function imageLosses(classifier: Classifier, dataset: Dataset, opti
     losses.set(crossEntropy(logits, dataset.labels.subarray(begin), classifier.classes.length), begin);
   }
   return losses;
+}
+
+/** What a classifier says of stored images, [records, classes]; read and judged batch by batch. */
+export async function storedLogits(classifier: Classifier, store: SampleStore, records: readonly SampleRecord[], options: Cancellable = {}): Promise<Float32Array> {
+  const classes = classifier.classes.length;
+  const logits = new Float32Array(records.length * classes);
+  for (let begin = 0; begin < records.length; begin += batchSize) {
+    const images = await store.readImages(records.slice(begin, begin + batchSize).map((record) => record.key));
+    logits.set(await classifier.logits(images, options), begin * classes);
+  }
+  return logits;
 }
 
 /** Logits of a batch, and where it begins, until every image had its turn. */

@@ -4,9 +4,11 @@ import type { Dataset } from '../data/types.js';
 import type { GenerateOptions } from '../native/contract.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
+import { softmax } from '../metrics/softmax.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
 import { allocate } from './allocation.js';
+import { storedLogits } from './evaluate.js';
 import type { RowSampling } from './recipes.js';
 import { drawSources } from './start-images.js';
 
@@ -77,7 +79,7 @@ export async function generateRound(
           seed: batch.seeds[i],
           source: sources?.[begin + i],
           unguided: unguided[i],
-          gradientCosine: generated.gradientCosines?.[i],
+          gradientCosine: numberOrNothing(generated.gradientCosines?.[i]),
           pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
           teacherProbabilities: generated.teacherProbabilities!.subarray(i * k, (i + 1) * k),
           studentProbabilities: generated.studentProbabilities!.subarray(i * k, (i + 1) * k),
@@ -88,6 +90,11 @@ export async function generateRound(
     await store.append(round, samples, { ...sampling, ...provenance });
     onProgress?.(end, count);
   }
+}
+
+/** NaN says that there was nothing to compare. */
+function numberOrNothing(value: number | undefined): number | undefined {
+  return Number.isNaN(value) ? undefined : value;
 }
 
 /** What both say of the first `count` images of a batch when nothing guides them. */
@@ -103,15 +110,16 @@ async function drawUnguided(generator: Generator, opponents: Opponents, batch: O
 
 /** As generateRound, with the images of another store that the current student has yet to judge. */
 export async function reuseRound(pool: SampleStore, student: Classifier, store: SampleStore, round: number, selection: Selection | null): Promise<void> {
-  if (store.samples().some((record) => record.round === round)) return; // stored in one piece
-  const records = pool.samples().filter((record) => record.round === round);
+  const stored = store.samples().filter((record) => record.round === round).length; // some, where the row was begun without the other store
+  const records = pool.samples().filter((record) => record.round === round).slice(stored);
+  if (records.length === 0) return;
   const images = await pool.readImages(records.map((record) => record.key));
-  const probabilities = await student.probabilities(images);
+  const probabilities = softmax(await storedLogits(student, pool, records), student.classes.length);
   const k = student.classes.length, bytes = store.imageSize ** 2 * 3;
   const samples = records.map(({ label, seed, source, teacherProbabilities }, i) =>
     judge({ label, seed, source, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
   );
-  await store.append(round, samples, records.length > 0 ? await pool.generatorSettings(records[0].settings) : {});
+  await store.append(round, samples, await pool.generatorSettings(records[0].settings));
 }
 
 /** Decides whether an image is for training, and says why. */

@@ -11,7 +11,7 @@ import { softCrossEntropy } from '../metrics/softmax.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier } from '../native/models.js';
 import type { SampleStore } from '../store/store.js';
-import { imageLosses } from './evaluate.js';
+import { imageLosses, storedLogits } from './evaluate.js';
 
 /** Images of each kind that are looked at; more would cost time and change the third digit. */
 const looked = 1000;
@@ -24,7 +24,7 @@ export async function omegaDiagnostics(student: Classifier, { train, test }: Spl
   const kept = store ? store.samples().filter((record) => record.kept) : [];
   if (!store || kept.length === 0) return estimate;
   const records = places(kept.length).map((place) => kept[place]);
-  const logits = await student.logits(await store.readImages(records.map((record) => record.key)), options);
+  const logits = await storedLogits(student, store, records, options);
   const stored = mean(softCrossEntropy(logits, records.map((record) => record.teacherProbabilities)));
   return { ...estimate, 'risk/stored': stored, 'omega/mixed': tested - (1 - share) * real - share * stored };
 }

@@ -161,7 +161,7 @@ export interface Generated {
   /** [N, K] of the 8-bit image; null without a teacher. */
   teacherProbabilities: Float32Array | null;
   studentProbabilities: Float32Array | null;
-  /** Of each image of the first batch the cosine of its gradient with the exact one, mean over the guided steps; null where nothing was compared. */
+  /** Of each image of the first batch the cosine of its gradient with the exact one, mean over the guided steps, NaN where they are all zero; null where nothing was compared. */
   gradientCosines: Float32Array | null;
 }
 
@@ -282,7 +282,7 @@ export interface NativeCore {
   loadTrainer(trainer: TrainerHandle<ModelHandle>, path: string): Promise<void>;
 
   /** Fails as `generate` would for these options. */
-  checkSampling(denoiser: DenoiserHandle, options: SamplingOptions): Promise<void>;
+  checkSampling(denoiser: DenoiserHandle, options: SamplingOptions & { guidance: Guidance }): Promise<void>;
   generate(denoiser: DenoiserHandle, opponents: Opponents, options: GenerateOptions, control?: JobControl): Promise<Generated>;
 
   // Gradients and intermediate values, for tests and benchmarks. Tensors are flat, in NCHW order.

@@ -55,7 +55,7 @@ Generated generate(Denoiser& denoiser, const Opponents& opponents, const Generat
     job.progress(begin + count, total);
   }
   return {at::cat(images), teacher.empty() ? at::Tensor() : at::cat(teacher), student.empty() ? at::Tensor() : at::cat(student),
-          cosines.empty() ? at::Tensor() : at::stack(cosines).mean(0).cpu()};
+          cosines.empty() ? at::Tensor() : at::nanmean(at::stack(cosines), 0).cpu()};
 }
 
 }  // namespace sparring

@@ -1,5 +1,11 @@
 #include "guidance/step_guidance.h"
 
+#include <algorithm>
+#include <limits>
+#include <sstream>
+
+#include "error.h"
+
 namespace sparring {
 namespace {
 
@@ -10,9 +16,6 @@ double schedule_weight(const StepGuidanceOptions& options, double t) {
   return (t - options.until) / std::max(options.from - options.until, 1e-9);
 }
 
-// Cosine of the gradients of each image, [B].
-at::Tensor cosine(const at::Tensor& a, const at::Tensor& b) { return at::cosine_similarity(a.flatten(1).to(at::kFloat), b.flatten(1).to(at::kFloat), 1); }
-
 // What the classifiers see of predicted x0.
 at::Tensor judged_images(Denoiser& denoiser, const at::Tensor& x0, const GradientPath& path, at::ScalarType dtype) {
   const auto clipped = denoiser.clip(x0);
@@ -21,6 +24,20 @@ at::Tensor judged_images(Denoiser& denoiser, const at::Tensor& x0, const Gradien
 
 // Per-image root mean square: [B, C, h, w] -> [B, 1, 1, 1]
 at::Tensor rms(const at::Tensor& x) { return x.square().mean(at::IntArrayRef{1, 2, 3}, true).sqrt(); }
+
+// The gradient of each image at a length of 1 per element. One of zero (both classifiers saturated) stays zero.
+at::Tensor direction_of(const at::Tensor& gradient) { return gradient / rms(gradient).clamp_min(1e-20); }
+
+// Cosine of the gradients of each image, [B]; NaN where one is zero. Those of confident classifiers are tiny.
+at::Tensor cosine(const at::Tensor& a, const at::Tensor& b) {
+  const auto product = (direction_of(a) * direction_of(b)).mean(at::IntArrayRef{1, 2, 3});
+  const auto both = (a != 0).flatten(1).any(1) & (b != 0).flatten(1).any(1);
+  return product.masked_fill(~both, std::numeric_limits<float>::quiet_NaN());
+}
+
+double fraction_of(const Denoiser& denoiser, const SamplingStep& step) {
+  return (step.timestep + 1) / static_cast<double>(denoiser.schedule().num_train_timesteps());
+}
 
 }  // namespace
 
@@ -47,11 +64,23 @@ GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponent
   return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach(), reached};
 }
 
+void check_guided_steps(const Denoiser& denoiser, const StepGuidanceOptions& guidance, const Sampler& sampler) {
+  const auto& steps = sampler.steps();
+  const auto is_guided = [&](const SamplingStep& step) {
+    const auto t = fraction_of(denoiser, step);
+    return t >= guidance.until && t <= guidance.from;
+  };
+  if (std::any_of(steps.begin(), steps.end(), is_guided)) return;
+  std::ostringstream message;
+  message << "sampling.guidance: expected a step from " << guidance.until << " (until) to " << guidance.from << " (from), found " << steps.size()
+          << " between " << fraction_of(denoiser, steps.back()) << " and " << fraction_of(denoiser, steps.front()) << ".";
+  throw Error("config", message.str(), "Nothing would be guided. Take more steps, or a wider interval.");
+}
+
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
                              const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
                              double guidance_scale, at::ScalarType dtype, std::vector<at::Tensor>* cosines) {
-  const auto t = (step.timestep + 1) / static_cast<double>(denoiser.schedule().num_train_timesteps());
-  const auto weight = guidance ? guidance->scale * schedule_weight(*guidance, t) : 0.0;
+  const auto weight = guidance ? guidance->scale * schedule_weight(*guidance, fraction_of(denoiser, step)) : 0.0;
 
   Prediction prediction;
   if (weight != 0) {
@@ -60,8 +89,7 @@ Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, con
       const auto exact = guidance_gradient(denoiser, opponents, guidance->objective, {}, x_t, step, classes, guidance_scale, dtype);
       cosines->push_back(cosine(guided.gradient, exact.gradient));
     }
-    // A gradient of zero (both classifiers saturated) leaves the image unguided instead of dividing by zero.
-    const auto direction = guided.gradient / rms(guided.gradient).clamp_min(1e-20);
+    const auto direction = direction_of(guided.gradient);
     const auto strength = weight * (1 - guided.reached).view({-1, 1, 1, 1});
     prediction = prediction_from(PredictionType::epsilon, guided.prediction.epsilon - strength * direction, x_t, step.alpha_bar);
   } else {

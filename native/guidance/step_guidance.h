@@ -63,6 +63,9 @@ GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponent
                                    const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype);
 
+// Throws Error 'config' when none of the steps lies where it guides.
+void check_guided_steps(const Denoiser& denoiser, const StepGuidanceOptions& guidance, const Sampler& sampler);
+
 // What a sampler goes on with at `step`: guided where `guidance` says so, with x0 clipped. Detached. Where it is guided,
 // `cosines` gets the cosine of each image's gradient with the exact one, [B], which costs the exact one as well.
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,

@@ -56,11 +56,15 @@ at::Tensor start_images(const Napi::Object& options, const SamplingOptions& samp
   return result;
 }
 
-GradientPath gradient_path(const Napi::Object& options) {
+GradientPath gradient_path(const Napi::Object& options, const Denoiser& denoiser) {
   const auto gradient = text(options, "gradient");
   if (gradient != "unet" && gradient != "x0") throw Error("usage", "Unknown gradient '" + gradient + "'; expected unet or x0.");
   GradientPath path{gradient == "unet", integer(options, "latentPool")};
-  if (path.latent_pool < 1) throw Error("usage", "latentPool: expected at least 1, found " + std::to_string(path.latent_pool) + ".");
+  if (!denoiser.is_latent()) path.latent_pool = 1;
+  const auto side = denoiser.sample_shape().back();
+  if (path.latent_pool < 1 || side % path.latent_pool != 0) {
+    throw Error("config", "latentPool: expected a divisor of " + std::to_string(side) + ", the side of the latents, found " + std::to_string(path.latent_pool) + ".");
+  }
   return path;
 }
 
@@ -97,6 +101,32 @@ Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser) {
 
 namespace {
 
+decltype(GenerateOptions::guidance) guidance_options(const Napi::Object& guidance, const Denoiser& denoiser) {
+  const auto kind = text(guidance, "kind");
+  if (kind == "step") {
+    StepGuidanceOptions step;
+    step.objective = objective_options(object(guidance, "objective"));
+    step.path = gradient_path(guidance, denoiser);
+    step.scale = number(guidance, "scale");
+    step.from = number(guidance, "from");
+    step.until = number(guidance, "until");
+    step.schedule = text(guidance, "schedule") == "linear" ? GuidanceSchedule::linear : GuidanceSchedule::constant;
+    return step;
+  }
+  if (kind == "chain") {
+    ChainGuidanceOptions chain;
+    chain.objective = objective_options(object(guidance, "objective"));
+    chain.iterations = integer(guidance, "iterations");
+    chain.learning_rate = number(guidance, "learningRate");
+    chain.memory_bytes = integer(guidance, "memoryBytes");
+    return chain;
+  }
+  if (kind != "none") {
+    throw Error("usage", "Unknown guidance '" + kind + "'; expected none, step or chain.");
+  }
+  return {};
+}
+
 GenerateOptions generate_options(const Napi::Object& options, const Denoiser& denoiser) {
   GenerateOptions result;
   result.classes = integers(options, "classes");
@@ -113,39 +143,21 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
   }
   result.compare_gradients = boolean(options, "compareGradients");
   result.start_images = start_images(options, result.sampling, denoiser, static_cast<int64_t>(result.seeds.size()));
-  const auto guidance = object(options, "guidance");
-  const auto kind = text(guidance, "kind");
-  if (kind == "step") {
-    StepGuidanceOptions step;
-    step.objective = objective_options(object(guidance, "objective"));
-    step.path = gradient_path(guidance);
-    step.scale = number(guidance, "scale");
-    step.from = number(guidance, "from");
-    step.until = number(guidance, "until");
-    step.schedule = text(guidance, "schedule") == "linear" ? GuidanceSchedule::linear : GuidanceSchedule::constant;
-    result.guidance = step;
-  } else if (kind == "chain") {
-    ChainGuidanceOptions chain;
-    chain.objective = objective_options(object(guidance, "objective"));
-    chain.iterations = integer(guidance, "iterations");
-    chain.learning_rate = number(guidance, "learningRate");
-    chain.memory_bytes = integer(guidance, "memoryBytes");
-    result.guidance = chain;
-  } else if (kind != "none") {
-    throw Error("usage", "Unknown guidance '" + kind + "'; expected none, step or chain.");
-  }
+  result.guidance = guidance_options(object(options, "guidance"), denoiser);
   return result;
 }
 
 }  // namespace
 
 void register_generation(Api& api) {
-  // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision, start}): throws what generation would throw for them
+  // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision, start, guidance}): throws what generation would throw for them
   api.add_async("checkSampling", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
-    return [denoiser, sampling = sampling_options(info[1].As<Napi::Object>(), *denoiser)](const JobContext&) -> Finish {
+    const auto options = info[1].As<Napi::Object>();
+    return [denoiser, sampling = sampling_options(options, *denoiser), guidance = guidance_options(object(options, "guidance"), *denoiser)](const JobContext&) -> Finish {
       denoiser->check_guidance_scale(sampling.guidance_scale);
-      make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({0}, denoiser->sample_shape(), denoiser->device()));
+      const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({0}, denoiser->sample_shape(), denoiser->device()));
+      if (const auto* step = std::get_if<StepGuidanceOptions>(&guidance)) check_guided_steps(*denoiser, *step, *sampler);
       if (sampling.start == SamplingStart::inversion) make_sampler(denoiser->schedule(), inversion_of(sampling.sampler));
       return [](Napi::Env env) { return env.Undefined(); };
     };

@@ -92,7 +92,7 @@ void register_inspection(Api& api) {
     const auto options = info[2].As<Napi::Object>();
     const auto timestep = integer(options, "timestep");
     if (timestep < 0 || timestep >= denoiser->schedule().num_train_timesteps()) throw Error("usage", "timestep: out of range.");
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")), path = gradient_path(options),
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")), path = gradient_path(options, *denoiser),
             scale = number(options, "guidanceScale"), dtype = precision(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
       const SamplingStep step{static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep), 1.0};
       GuidedPrediction result;

@@ -83,6 +83,16 @@ test('gradient at the predicted image: that of the two classifiers there', async
   assert.ok(relativeError(gradient, expected) < 1e-4, `${relativeError(gradient, expected)}`);
 });
 
+test('what would guide nothing is refused, and pixels are not pooled', async () => {
+  const check = (options: Partial<GenerateOptions>) => engine.run((core) => core.checkSampling(generator.handle, generateOptions(options)));
+  const error = await failure(() => check({ steps: 3, start: { kind: 'image', strength: 0.5 }, guidance: step({ until: 0.4 }) }), 'config');
+  assert.match(error.message, /expected a step from 0\.4 \(until\) to 1 \(from\), found 1 between 0\.33/);
+  await check({ steps: 3, start: { kind: 'image', strength: 0.5 }, guidance: step({ until: 0.3 }) });
+  const [plain, pooled] = [await generate({ guidance: step() }), await generate({ guidance: step({ latentPool: 2 }), compareGradients: true })];
+  assertSameImages(pooled.images, plain.images, 'a generator of pixels');
+  assert.is(pooled.gradientCosines, null, 'it is exact');
+});
+
 /** Side of the latents of an image of 32 px. */
 const latentSize = 8;
 
@@ -95,13 +105,14 @@ test('on pooled latents: the gradient of what the classifiers see then', async (
   const [full, pooled] = [await evaluate(x, 1), await evaluate(x, 2)];
   await assertGradient(x, pooled.gradient, async (x) => (await evaluate(x, 2)).score, 1e-2); // images of 32 px have more kinks
   assert.equal(pooled.x0, full.x0);
+  await failure(() => engine.run(() => evaluate(x, 3)), 'config'); // of 8
   assert.ok(Math.abs(pooled.score[0] - full.score[0]) > 1e-4, 'pooling changes nothing');
 });
 
 test('the gradients of the first batch are compared with the exact ones, which changes no image', async () => {
   const options = { steps: 1, batchSize: 4, guidance: step({ gradient: 'x0', until: 0 }) };
   const compared = await generate({ ...options, compareGradients: true });
-  assertSameImages(compared.images, (await generate(options)).images);
+  assertSameImages(compared.images, (await generate(options)).images, 'compared');
   const { classes, seeds } = generateOptions();
   const { noise: x } = await core.initialNoise({ seeds, size });
   const gradients = async (gradient: 'unet' | 'x0') => (await core.guidanceGradient(generator.handle, opponents, { x, classes, timestep: 999, guidanceScale: 1, precision: 'fp32', objective: difference, ...exact, gradient, repeat: 1 })).gradient;

@@ -174,8 +174,8 @@ test('what does not fit is refused', async () => {
     const error = await failure(() => engine.run((core) => core.generate(generator.handle, opponents, inverted(0.5, options))), 'config');
     assert.match(error.message, 'expected the sampler ddim with eta 0');
   }
-  const { precision, steps, sampler, eta, guidanceScale, start } = at(0.1);
-  const error = await failure(() => engine.run((core) => core.checkSampling(generator.handle, { precision, steps, sampler, eta, guidanceScale, start })), 'usage');
+  const { precision, steps, sampler, eta, guidanceScale, start, guidance } = at(0.1);
+  const error = await failure(() => engine.run((core) => core.checkSampling(generator.handle, { precision, steps, sampler, eta, guidanceScale, start, guidance })), 'usage');
   assert.match(error.message, 'steps and strength leave no step');
 });
 

@@ -109,7 +109,7 @@ test('a DDPM of images, without classes and text: config files side by side', as
   assert.is(images.length, 8 * 16 * 16 * 3);
   assert.is(generator.spec.clip, 1);
   const error = await failure(() => generator.generate({}, generateOptions({ guidanceScale: 2 })), 'config');
-  const sampling = { steps: 5, sampler: 'ddpm', eta: 0, guidanceScale: 2, precision: 'fp32', ...fromNoise } as const;
+  const sampling = { steps: 5, sampler: 'ddpm', eta: 0, guidanceScale: 2, precision: 'fp32', ...fromNoise, guidance: { kind: 'none' } } as const;
   assert.is((await failure(() => engine.run((core) => core.checkSampling(generator.handle, sampling)), 'config')).message, error.message);
   assert.match(error.message, /classifier-free guidance needs a null class or a text/);
 });

@@ -31,8 +31,9 @@ test('hardest: the error of the current student on what earlier rounds kept', as
   const records = [record('a', 0, 0), record('b', 1, 0), record('c', 1, 0), record('d', 0, 0, false), record('e', 0, 1)];
   const readKeys: string[][] = [];
   const store = { samples: () => records, readImages: async (keys: string[]) => (readKeys.push(keys), new Uint8Array()) } as unknown as SampleStore;
-  const student = { classes: ['x', 'y'], probabilities: async () => Float32Array.from([0.75, 0.25, 0.5, 0.5, 1, 0]) } as unknown as Classifier;
-  assert.equal(await classShares('hardest', store, student, 1), sharesOf([0.25, 0.75]));
+  const student = { classes: ['x', 'y'], logits: async () => Float32Array.from([0.75, 0.25, 0.5, 0.5, 1, 0].map((p) => (p === 0 ? -100 : Math.log(p)))) } as unknown as Classifier;
+  const found = await classShares('hardest', store, student, 1);
+  sharesOf([0.25, 0.75]).forEach((share, label) => assert.ok(Math.abs(found[label] - share) < 1e-6, `${found}`));
   assert.equal(readKeys, [['a', 'b', 'c']], 'not the round to be drawn, nor what was not kept');
   assert.equal(await classShares('balanced', store, student, 1), [0.5, 0.5]);
   assert.equal(await classShares('hardest', store, student, 0), [0.5, 0.5], 'nothing is known yet');
