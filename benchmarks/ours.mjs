@@ -14,7 +14,7 @@ import { Engine } from '../dist/native/engine.js';
 import { median } from './statistics.mjs';
 
 const noAugmentation = { flip: false, cropPadding: 0, zoom: 0, brightness: 0, contrast: 0, saturation: 0, hue: 0 };
-const objective = { form: 'difference', gamma: 1 };
+const objective = { form: 'difference', gamma: 1, terms: 'both' };
 const learningRate = 1e-3;
 
 const [verb, text] = process.argv.slice(2);
@@ -70,14 +70,15 @@ async function time() {
 const operations = {
   async guidedStep() {
     const { denoiser, ...opponents } = await loadModels();
-    const options = { x: noise(), classes: labels(), timestep: trial.timestep, guidanceScale: 1, precision, objective };
+    const options = { x: noise(), classes: labels(), timestep: trial.timestep, guidanceScale: 1, precision, objective, gradient: 'unet', latentPool: 1 };
     return async (repeat) => (await core.guidanceGradient(denoiser, opponents, { ...options, repeat })).gradient;
   },
 
   async chain() {
     const { denoiser, ...opponents } = await loadModels();
     const { steps } = trial;
-    const options = { x: noise(), classes: labels(), steps, sampler: 'ddim', eta: 0, segmentSteps: steps, guidanceScale: 1, precision, objective };
+    const start = { kind: 'noise' };
+    const options = { x: noise(), classes: labels(), steps, sampler: 'ddim', eta: 0, segmentSteps: steps, guidanceScale: 1, precision, start, images: null, objective };
     return async (repeat) => {
       let gradient;
       for (let i = 0; i < repeat; ++i) ({ gradient } = await core.chainGradient(denoiser, opponents, options));

@@ -5,7 +5,9 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 
 import { SparringError } from '../errors.js';
+import { recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
+import { withoutPreset } from './presets.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
 
@@ -91,7 +93,7 @@ export function checked<Schema extends z.ZodType>(schema: Schema, tree: unknown,
   throw new SparringError('config', `${source}: ${problems[0].message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, problems[0].hint);
 }
 
-/** The config with `architecture: resnet18` and the like written out. */
+/** The config with `architecture: resnet18`, `preset: fast` and the like written out. */
 function withoutNames(tree: unknown, source: string): unknown {
   if (typeof tree !== 'object' || tree === null) return tree;
   const result: Tree = { ...tree };
@@ -99,6 +101,8 @@ function withoutNames(tree: unknown, source: string): unknown {
     const own = result[section] as Tree | null | undefined;
     if (typeof own?.architecture === 'string') result[section] = { ...own, architecture: architectureNamed(own.architecture, `${source}: ${section}.architecture`) };
   }
+  const sampling = result.sampling as Tree | null | undefined;
+  if (typeof sampling === 'object' && sampling?.preset !== undefined) result.sampling = withoutPreset(sampling, `${source}: sampling`);
   return result;
 }
 
@@ -112,6 +116,7 @@ function checkTogether(config: Config, source: string): void {
   if (sampling.guidance.kind === 'step' && sampling.guidance.until > sampling.guidance.from) {
     fail(`sampling.guidance.until: expected at most ${sampling.guidance.from}, the value of from, found ${sampling.guidance.until}.`, 'Time runs from 1 (pure noise) down to 0.');
   }
+  checkStarts(config, fail);
   for (const role of ['teacher', 'generator'] as const) {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
   }
@@ -140,6 +145,23 @@ function checkTogether(config: Config, source: string): void {
   }
   const factor = 2 ** (generator.blockChannels.length - 1);
   if (size % factor !== 0) fail(`generator.blockChannels: ${generator.blockChannels.length} levels need an image size divisible by ${factor}, found ${size}.`, 'Use fewer levels or another data.imageSize.');
+}
+
+/** Runs from images take a share of the steps, which must leave one, and one that is guided. */
+function checkStarts({ methods, sampling }: Config, fail: (message: string, hint: string) => never): void {
+  const { start, steps, guidance, sampler, eta } = sampling;
+  if (start.kind === 'inversion' && (sampler !== 'ddim' || eta !== 0)) {
+    fail(`sampling.start: expected sampling.sampler ddim with eta 0 for inversion, found ${sampler}${sampler === 'ddim' ? ` with eta ${eta}` : ''}.`, 'It finds the noise from which that one gives the image.');
+  }
+  if (start.kind !== 'noise' && guidance.kind === 'step' && guidance.until > start.strength) {
+    fail(`sampling.guidance.until: expected at most ${start.strength}, where runs from images begin, found ${guidance.until}.`, 'Lower it, or raise sampling.start.strength.');
+  }
+  const rows = methods.map((method) => ({ where: `methods: ${method}`, start: recipes[method].images?.start }));
+  for (const { where, start: given } of [{ where: 'sampling.start.strength', start }, ...rows]) {
+    if (given && given.kind !== 'noise' && Math.floor(steps * given.strength) < 1) {
+      fail(`${where}: a strength of ${given.strength} takes none of ${steps} steps.`, 'Raise sampling.steps.');
+    }
+  }
 }
 
 function describe(issue: z.core.$ZodIssue, tree: unknown, schema: z.ZodType, docs: string): { message: string; hint?: string } {

@@ -58,8 +58,12 @@ function training(defaults: TrainingDefaults) {
   });
 }
 
-/** Of classifiers: views of two images may be mixed. */
+/** Of classifiers: a published policy may change the views, and two of them may be mixed. */
 function classifierTraining(defaults: TrainingDefaults) {
+  const views = augment(defaults.jitter ?? noJitter, defaults.cropPadding ?? 2)
+    .unwrap()
+    .extend({ policy: z.enum(['none', 'randaugment', 'augmix', 'pixmix']).default('none').describe('published augmentation after the above, see docs/method.md') })
+    .prefault({});
   const mixing = z
     .strictObject({
       cutMix: fraction.default(0).describe('share of the images in which a rectangle comes from another one of the batch'),
@@ -67,7 +71,7 @@ function classifierTraining(defaults: TrainingDefaults) {
     })
     .refine(({ cutMix, mixUp }) => cutMix + mixUp <= 1, 'expected cutMix and mixUp to sum to at most 1')
     .prefault({});
-  return training(defaults).extend({ mixing });
+  return training(defaults).extend({ augment: views, mixing });
 }
 
 const normalisation = {
@@ -79,6 +83,7 @@ const objective = z
   .strictObject({
     form: z.enum(['difference', 'power_max', 'power_min', 'log']).default('difference').describe('see docs/method.md'),
     gamma: z.number().positive().default(2).describe('exponent of the power forms'),
+    terms: z.enum(['both', 'teacher', 'student']).default('both').describe('teacher: t_y alone is raised; student: f_y alone is lowered'),
   })
   .prefault({});
 const stepGuidance = z.strictObject({
@@ -88,6 +93,8 @@ const stepGuidance = z.strictObject({
   from: fraction.default(1).describe('guided while until <= t <= from; 1 = pure noise'),
   until: fraction.default(0.4).describe('see from; at most from'),
   schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
+  gradient: z.enum(['unet', 'x0']).default('unet').describe('unet: through the network to the noisy image; x0: at the predicted image, without the backward pass of the network'),
+  latentPool: z.int().min(1).max(8).default(1).describe('predicted latents are averaged over squares of this side before they are decoded for the classifiers; 1 = full size; nothing for a generator of pixels'),
 });
 const chainGuidance = z.strictObject({
   kind: z.literal('chain'),
@@ -95,6 +102,18 @@ const chainGuidance = z.strictObject({
   iterations: count.default(20).describe('Adam steps on the initial noise'),
   learningRate: z.number().positive().default(0.05).describe('of Adam'),
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
+});
+
+/** Where sampling starts. */
+const noiseStart = z.strictObject({ kind: z.literal('noise') });
+const strength = fraction.gt(0).default(0.5);
+const imageStart = z.strictObject({
+  kind: z.literal('image'),
+  strength: strength.describe('share of the steps that is taken, from a training image of the class with as much noise as the first of them expects'),
+});
+const inversionStart = z.strictObject({
+  kind: z.literal('inversion'),
+  strength: strength.describe('share of the steps that is taken, from the noise that ddim backwards finds for a training image of the class'),
 });
 
 const zeroShot = z.strictObject({
@@ -165,6 +184,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       count: count.default(3).describe('rounds of generation and training'),
       imagesPerRound: count.default(300).describe('generated, before selection'),
+      allocation: z.enum(['balanced', 'hardest']).default('balanced').describe('images per class; hardest: more of the classes on whose images of earlier rounds the student still errs most'),
       training: classifierTraining({ steps: 640, learningRate: 5e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4 })
         .prefault({})
         .describe('steps are of each round, the schedule spans all rounds'),
@@ -180,6 +200,7 @@ export const configSchema = z.strictObject({
       eta: fraction.default(0).describe('of ddim: 0 is deterministic, 1 has the variance of ddpm'),
       guidanceScale: z.number().min(0).default(1).describe('classifier-free guidance; 1 = off'),
       batchSize: count.default(64).describe('images at once; does not change the images'),
+      start: z.discriminatedUnion('kind', [noiseStart, imageStart, inversionStart]).prefault({ kind: 'noise' }),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),

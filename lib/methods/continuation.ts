@@ -4,38 +4,44 @@
  */
 import { join } from 'node:path';
 
-import { batchIndices } from '../data/order.js';
 import { stream } from '../data/random.js';
 import type { GroupMetrics } from '../metrics/groups.js';
-import type { Guidance } from '../native/contract.js';
 import { Classifier } from '../native/models.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
-import { labelsOf, openStage, type RunContext } from './context.js';
+import { classShares } from './allocation.js';
+import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
+import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
-import { recipes, type ContinuedMethod } from './recipes.js';
+import { omegaDiagnostics } from './omega.js';
+import { realImages, type RealImages } from './real-images.js';
+import { recipes, samplingOf, trainingOf, type ContinuedMethod } from './recipes.js';
+import { startsFromImages } from './start-images.js';
 
-/** Runs one method of one seed from the EDRM student on. */
-export async function continueStudent(context: RunContext, foundation: Foundation, edrm: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
-  const stage = openStage(context, `seed-${seed}/${method}`);
-  const finished = stage.finished<StudentResult>();
+/** Runs one method of one seed from the EDRM student on, or from another one. */
+export async function continueStudent(context: RunContext, foundation: Foundation, start: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
+  const name = `seed-${seed}/${method}`;
+  const finished = openStage(context, name).finished<StudentResult>();
   if (finished) return finished;
+  const real = await realImages(context, recipes[method], start, name, seed);
+  const stage = openStage(context, name); // whose time begins now
 
   const { config, data, reporter, signal } = context;
   const { teacher, generator } = foundation;
-  const { rounds, sampling } = config;
-  const { images } = recipes[method];
-  const training = rounds.training;
+  const { rounds } = config;
+  const recipe = recipes[method];
+  const { images, headOnly = false } = recipe;
+  const training = trainingOf(recipe, rounds.training);
   const total = rounds.count * training.steps;
   const selection: Selection | null = images?.selected ? rounds : null;
-  const guidance: Guidance = images?.guidance === 'config' ? sampling.guidance : { kind: 'none' };
+  const sampling = samplingOf(recipe, config.sampling);
 
-  using trainer = await Trainer.classifier(await edrm.clone(), teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
-  const student = new Classifier(edrm.engine, trainer.result(), edrm.spec, edrm.classes);
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight, headOnly });
+  const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
   // Rounds after the checkpoint, which only a damaged folder has, are made again.
@@ -50,9 +56,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling: { ...sampling, guidance }, selection }, {
+        const shares = await classShares(rounds.allocation, store, student, round);
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, shares, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
           ...(signal && { signal }),
-          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
+          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...gradientCosine(store.samples()) }),
         });
       }
     }
@@ -64,7 +71,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       from: begin,
       to: (round + 1) * training.steps,
       total,
-      batch: (step) => mixedBatch(context, stored, step, seed),
+      batch: (step) => mixedBatch(context, real, stored, step, seed),
+      ...(real.weighing && { weighing: real.weighing }),
       reporter,
       ...(signal && { signal }),
     });
@@ -76,14 +84,17 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/worstGroupAccuracy': metrics.worstGroupAccuracy,
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
+      ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
+      ...(await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) })),
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
-    seconds: stage.seconds,
+    seconds: real.seconds + stage.seconds,
     trainingSteps: total,
     generated: store ? store.samples().length : 0,
+    ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
   };
   await stage.finish(result);
   return result;
@@ -95,12 +106,16 @@ async function keptImages(store: SampleStore): Promise<Batch> {
   return { images: await store.readImages(kept.map((record) => record.key)), labels: Int32Array.from(kept, (record) => record.label) };
 }
 
-/** Real images in their order and, in the share that `replay` says, stored ones drawn at random. */
-async function mixedBatch({ config, data }: RunContext, stored: Batch | null, step: number, seed: number): Promise<Batch> {
-  const { replay, training } = config.rounds;
-  const storedCount = stored && stored.labels.length > 0 ? Math.round(training.batchSize * replay) : 0;
-  const indices = batchIndices(data.train.length, training.batchSize - storedCount, step, seed + 1);
-  const real = { images: await data.train.read(indices), labels: labelsOf(data.train, indices) };
+/** Of stored images in a batch, as soon as there are any. */
+function storedShare({ rounds: { replay, training } }: RunContext['config']): number {
+  return Math.round(training.batchSize * replay) / training.batchSize;
+}
+
+/** Real images of the row and, in the share that `replay` says, stored ones drawn at random. */
+async function mixedBatch({ config, data }: RunContext, source: RealImages, stored: Batch | null, step: number, seed: number): Promise<Batch> {
+  const { training } = config.rounds;
+  const storedCount = stored && stored.labels.length > 0 ? Math.round(training.batchSize * storedShare(config)) : 0;
+  const real = await source.batch(training.batchSize - storedCount, step);
   if (!stored || storedCount === 0) return real;
 
   const bytes = data.train.imageSize ** 2 * 3;
@@ -109,7 +124,7 @@ async function mixedBatch({ config, data }: RunContext, stored: Batch | null, st
   images.set(real.images);
   labels.set(real.labels);
   const random = stream(seed, 'replay', step);
-  for (let slot = indices.length; slot < training.batchSize; slot++) {
+  for (let slot = real.labels.length; slot < training.batchSize; slot++) {
     const pick = random.integer(stored.labels.length);
     images.set(stored.images.subarray(pick * bytes, (pick + 1) * bytes), slot * bytes);
     labels[slot] = stored.labels[pick];

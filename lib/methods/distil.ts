@@ -16,14 +16,16 @@ export interface StudentResult {
   seconds: number;
   trainingSteps: number;
   generated: number;
+  /** Training images that come more often than others, of a row that looks for such. */
+  upWeighted?: number;
 }
 
-/** Trains the student of one seed; the finished weights are `student.safetensors` in the stage's folder. */
-export async function distil(context: RunContext, teacher: Classifier, seed: number): Promise<{ student: Classifier; result: StudentResult }> {
+/** Trains the student of one seed, without a teacher from the labels; the finished weights are `student.safetensors` in the stage's folder. */
+export async function distil(context: RunContext, teacher: Classifier | null, seed: number, name = `seed-${seed}/edrm`): Promise<{ student: Classifier; result: StudentResult }> {
   const { config, engine, data, reporter, signal } = context;
   const { architecture, mean, std, temperature, labelWeight, training } = config.student;
   const { classes, imageSize } = data.train;
-  const stage = openStage(context, `seed-${seed}/edrm`);
+  const stage = openStage(context, name);
   const file = join(stage.folder, 'student.safetensors');
 
   let result = stage.finished<StudentResult>();

@@ -12,9 +12,11 @@ import type { Reporter } from '../report/reporter.js';
 import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
+import { evenShares } from './allocation.js';
 import { fingerprint } from './fingerprint.js';
 import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
+import { startsFromImages } from './start-images.js';
 
 export interface GenerateRequest {
   /** Safetensors or TorchScript file of the student. */
@@ -43,8 +45,10 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   if (!Number.isInteger(count) || count < 1) throw new SparringError('usage', `--count: expected a whole number of at least 1, found ${count}.`);
   const folder = config.output ?? join('runs', `${config.name}-images`);
   const engine = await Engine.open(config);
+  const fromImages = startsFromImages(sampling.start);
   // A generator of ours knows its classes; a published one draws those of the data.
-  const generator = weights ? await Generator.load(engine, weights) : await openGenerator(engine, config, (await openData(config.data)).train);
+  const train = fromImages || !weights ? (await openData(config.data)).train : null;
+  const generator = train ? await openGenerator(engine, config, train) : await Generator.load(engine, weights!);
   const inputs = { classes: generator.classes, imageSize: generator.spec.imageSize };
   const teacher = await loadClassifier(engine, teacherConfig, teacherConfig.weights, inputs);
   const student = await loadClassifier(engine, config.student, request.student, inputs);
@@ -58,12 +62,13 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     teacher: await fingerprint(engine, teacherConfig.weights),
     generator: weights ? await fingerprint(engine, weights) : await publishedGenerator(engine, { ...pretrained!, sampler: sampling.sampler }),
     student: await fingerprint(engine, request.student),
+    ...(fromImages && { data: config.data }),
   };
   const [known] = store.samples();
   if (known && known.settings !== generatorSettingsId({ ...wanted, ...provenance })) {
     throw new SparringError('usage', `${folder}: the images there were made with other weights, settings or another seed (generators/${known.settings}.json).`, 'Choose another folder with --output.');
   }
-  await generateRound(generator, { teacher, student }, store, { seed: config.seed, round: 0, count, sampling: wanted, selection, provenance }, {
+  await generateRound(generator, { teacher, student }, store, { seed: config.seed, round: 0, count, shares: evenShares(generator.classes.length), sampling: wanted, train: fromImages ? train : null, selection, provenance }, {
     ...(signal && { signal }),
     ...(onProgress && { onProgress: (done, total) => onProgress('images', done, total) }),
   }).catch((error) => {

@@ -1,19 +1,33 @@
 /** One round of generation: images of every class, judged by both networks, selected, stored. */
-import type { Config } from '../config/schema.js';
 import { stream } from '../data/random.js';
-import type { Guidance } from '../native/contract.js';
+import type { Dataset } from '../data/types.js';
+import type { GenerateOptions } from '../native/contract.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
+import { allocate } from './allocation.js';
+import type { RowSampling } from './recipes.js';
+import { drawSources } from './start-images.js';
+
+interface Opponents {
+  teacher: Classifier;
+  student: Classifier;
+}
 
 export interface RoundRequest {
   seed: number;
   round: number;
   count: number;
-  sampling: Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
+  /** Of the classes in the images; they sum to 1. */
+  shares: readonly number[];
+  sampling: RowSampling;
+  /** Whose images are started from; null where `sampling` starts from noise. */
+  train: Dataset | null;
   /** Images to keep; null keeps all. */
   selection: Selection | null;
+  /** Images of the round, from the first on, that are drawn without guidance as well where there is some; default 0. */
+  compared?: number;
   /** What else the store shall say of how they were made. */
   provenance?: Record<string, unknown>;
 }
@@ -25,9 +39,7 @@ export interface Selection {
   studentWrong: boolean;
 }
 
-export interface Judged {
-  label: number;
-  seed: number;
+export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'unguided' | 'gradientCosine'> {
   pixels: Uint8Array;
   /** [K] */
   teacherProbabilities: ArrayLike<number>;
@@ -36,30 +48,36 @@ export interface Judged {
 
 /**
  * Generates what the store lacks of a round and appends it, batch by batch: a round that was interrupted goes on
- * where it stopped. Classes take turns; noise seeds depend on seed, round and position alone.
+ * where it stopped. Classes take turns by their shares; noise seeds and start images depend on seed, round and position alone.
  */
 export async function generateRound(
   generator: Generator,
-  opponents: { teacher: Classifier; student: Classifier },
+  opponents: Opponents,
   store: SampleStore,
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, sampling, selection, provenance } = request;
-  const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
+  const { round, count, shares, sampling, train, selection, compared = 0, provenance } = request;
+  const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
+  const classes = allocate(count, shares);
   const seeds = noiseSeeds(request);
+  const sources = train && drawSources(train, classes, request);
   const stored = store.samples().filter((record) => record.round === round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
     const end = Math.min(begin + sampling.batchSize, count);
-    const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end) };
+    const images = train && (await train.read(sources!.slice(begin, end)));
+    const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images };
     const { signal, onProgress } = options;
-    const generated = await generator.generate(opponents, { ...sampling, ...batch }, signal ? { signal } : {});
-    const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
+    const generated = await generator.generate(opponents, { ...sampling, ...batch, compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
+    const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, { ...sampling, ...batch }, compared - begin, signal ? { signal } : {});
     const samples = batch.classes.map((label, i) =>
       judge(
         {
           label,
           seed: batch.seeds[i],
+          source: sources?.[begin + i],
+          unguided: unguided[i],
+          gradientCosine: generated.gradientCosines?.[i],
           pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
           teacherProbabilities: generated.teacherProbabilities!.subarray(i * k, (i + 1) * k),
           studentProbabilities: generated.studentProbabilities!.subarray(i * k, (i + 1) * k),
@@ -72,6 +90,17 @@ export async function generateRound(
   }
 }
 
+/** What both say of the first `count` images of a batch when nothing guides them. */
+async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision' | 'compareGradients'>, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
+  if (count <= 0) return [];
+  const classes = Array.from(batch.classes).slice(0, count);
+  const images = batch.images && batch.images.subarray(0, (batch.images.length / batch.classes.length) * classes.length);
+  const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const, compareGradients: false };
+  const { teacherProbabilities, studentProbabilities } = await generator.generate(opponents, first, options);
+  const k = generator.classes.length;
+  return classes.map((label, i) => ({ teacherProbability: teacherProbabilities![i * k + label], studentProbability: studentProbabilities![i * k + label] }));
+}
+
 /** As generateRound, with the images of another store that the current student has yet to judge. */
 export async function reuseRound(pool: SampleStore, student: Classifier, store: SampleStore, round: number, selection: Selection | null): Promise<void> {
   if (store.samples().some((record) => record.round === round)) return; // stored in one piece
@@ -79,31 +108,36 @@ export async function reuseRound(pool: SampleStore, student: Classifier, store: 
   const images = await pool.readImages(records.map((record) => record.key));
   const probabilities = await student.probabilities(images);
   const k = student.classes.length, bytes = store.imageSize ** 2 * 3;
-  const samples = records.map(({ label, seed, teacherProbabilities }, i) =>
-    judge({ label, seed, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
+  const samples = records.map(({ label, seed, source, teacherProbabilities }, i) =>
+    judge({ label, seed, source, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
   );
   await store.append(round, samples, records.length > 0 ? await pool.generatorSettings(records[0].settings) : {});
 }
 
 /** Decides whether an image is for training, and says why. */
 export function judge(image: Judged, selection: Selection | null): Sample {
-  const { label, seed, pixels } = image;
+  const { label, seed, source, unguided, gradientCosine, pixels } = image;
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
-  const gives = (probabilities: ArrayLike<number>): boolean => Array.from(probabilities).every((p) => p <= probabilities[label]);
+  const studentWrong = !gives(image.studentProbabilities, label);
   const reason =
     selection === null ? 'no selection'
-    : !gives(teacherProbabilities) ? 'teacher disagrees'
+    : !gives(teacherProbabilities, label) ? 'teacher disagrees'
     : teacher < selection.teacherProbability ? 'teacher unsure'
-    : selection.studentWrong && gives(image.studentProbabilities) ? 'student right'
+    : selection.studentWrong && !studentWrong ? 'student right'
     : 'selected';
   return {
-    pixels, label, seed, teacherProbabilities, studentProbability,
+    pixels, label, seed, source, unguided, gradientCosine, teacherProbabilities, studentProbability, studentWrong,
     disagreement: teacher - studentProbability,
     kept: reason === 'no selection' || reason === 'selected',
     reason,
   };
+}
+
+/** Whether these probabilities have no class above the given one. */
+export function gives(probabilities: ArrayLike<number>, label: number): boolean {
+  return Array.from(probabilities).every((probability) => probability <= probabilities[label]);
 }
 
 function noiseSeeds({ seed, round, count }: RoundRequest): number[] {

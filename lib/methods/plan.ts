@@ -6,6 +6,8 @@ import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
+import { checkStartImages } from './start-images.js';
+import { undefinedRows } from './undefined-rows.js';
 
 /** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
 export async function planOf(config: Config): Promise<string[]> {
@@ -15,6 +17,7 @@ export async function planOf(config: Config): Promise<string[]> {
   const size = { numClasses: classes.length, imageSize };
   const count = async (model: Classifier | Generator): Promise<string> => (await engine.run((core) => core.parameterCount(model.handle))).toLocaleString('en');
   checkSplits(config, data);
+  checkStartImages(config, data.train);
   const teacher = await openTeacher(engine, config, data.train);
   const generator = await openGenerator(engine, config, data.train);
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
@@ -27,11 +30,11 @@ export async function planOf(config: Config): Promise<string[]> {
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
     ...describeData('test', data.test),
-    ...(data.warnings ?? []).map((warning) => `warning: ${warning}`),
+    ...[...(data.warnings ?? []), ...undefinedRows(config.methods, data)].map((warning) => `warning: ${warning}`),
     `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
     `generator  ${await count(generator)} parameters, ${generatorSource}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
-    `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance)`,
+    `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
   ];
 }

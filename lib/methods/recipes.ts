@@ -1,4 +1,6 @@
 /** What each row that continues the EDRM student does otherwise than the others; a new baseline begins here. */
+import type { Config } from '../config/schema.js';
+import type { Guidance, ObjectiveOptions, SamplingStart } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
 
 /** A row that continues the EDRM student. */
@@ -9,14 +11,58 @@ export interface Recipe {
   images: {
     /** What guides the generator; `config` = as `sampling.guidance` says. */
     guidance: 'none' | 'config';
+    /** The part of the objective that guides, in place of the configured one. */
+    terms?: ObjectiveOptions['terms'];
+    /** Where sampling starts, in place of `sampling.start`. */
+    start?: SamplingStart;
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
+  /** Views otherwise than `rounds.training` says. */
+  views?: Partial<Pick<RoundTraining, 'mixing'> & Pick<RoundTraining['augment'], 'policy'>>;
+  /** From the labels alone: without the teacher, and from a student that never had one. */
+  labelsOnly?: true;
+  /** Which real images, and how often, otherwise than all of the training data in turn; see real-images.ts. */
+  real?: 'errors-repeated' | 'clusters-balanced' | 'groups-balanced' | 'validation-balanced';
+  /** Whether all below the head stays as it is. */
+  headOnly?: true;
 }
+
+type RoundTraining = Config['rounds']['training'];
 
 export const recipes: Record<ContinuedMethod, Recipe> = {
   'edrm-longer': { images: null },
+  erm: { images: null, labelsOnly: true },
+  mixup: { images: null, views: { mixing: { cutMix: 0, mixUp: 1 } } },
+  cutmix: { images: null, views: { mixing: { cutMix: 1, mixUp: 0 } } },
+  randaugment: { images: null, views: { policy: 'randaugment' } },
+  augmix: { images: null, views: { policy: 'augmix' } },
+  pixmix: { images: null, views: { policy: 'pixmix' } },
+  jtt: { images: null, real: 'errors-repeated' },
+  tab: { images: null, real: 'clusters-balanced' },
+  groupdro: { images: null, real: 'groups-balanced' },
+  dfr: { images: null, real: 'validation-balanced', headOnly: true },
   unguided: { images: { guidance: 'none', selected: false } },
   'unguided-selected': { images: { guidance: 'none', selected: true } },
+  // Real Guidance (He et al., arXiv 2210.07574), whose authors filter only images that come from noise. 0.5: DA-Fusion's default for it.
+  sdedit: { images: { guidance: 'none', start: { kind: 'image', strength: 0.5 }, selected: false } },
+  'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
+  'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },
 };
+
+/** How a row trains in its rounds. */
+export function trainingOf({ views }: Recipe, training: RoundTraining): RoundTraining {
+  const { mixing = training.mixing, policy = training.augment.policy } = views ?? {};
+  return { ...training, mixing, augment: { ...training.augment, policy } };
+}
+
+/** The resolved `sampling` with what guides it, if anything. */
+export type RowSampling = Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
+
+/** How the images of a row are sampled, by the configured `sampling`. */
+export function samplingOf({ images }: Recipe, configured: Config['sampling']): RowSampling {
+  const { objective } = configured.guidance;
+  const guidance: Guidance = images?.guidance === 'config' ? { ...configured.guidance, objective: { ...objective, terms: images.terms ?? objective.terms } } : { kind: 'none' };
+  return { ...configured, guidance, start: images?.start ?? configured.start };
+}

@@ -63,6 +63,9 @@ export interface MixingOptions {
   mixUp: number;
 }
 
+/** Published augmentation of the views that a classifier is trained on. */
+export type ViewPolicy = 'none' | 'randaugment' | 'augmix' | 'pixmix';
+
 export interface TrainerOptions {
   optimizer: OptimizerOptions;
   clipNorm: number;
@@ -77,16 +80,37 @@ export interface StepResult {
   gradientNorm: number;
   /** Of a classifier: predictions that equal the given labels, before the update. */
   correct?: number;
+  /** Of each image before it is weighted, [B], where they were asked for. */
+  losses?: Float32Array;
+}
+
+export interface StepOptions {
+  learningRate: number;
+  step: number;
+  /** Of each image, [B], 0 or more; default 1. The loss is sum of weight times loss, divided by B. Of classifiers. */
+  weights?: Float32Array;
+  /** Whether the result has the losses of the single images; default false. Of classifiers. */
+  losses?: boolean;
 }
 
 export interface ObjectiveOptions {
   form: 'difference' | 'power_max' | 'power_min' | 'log';
   gamma: number;
+  /** With one of them the other network has no say. */
+  terms: 'both' | 'teacher' | 'student';
+}
+
+/** How the gradient gets from the classifiers to the noisy image. */
+export interface GradientPath {
+  /** `unet`: through the network; `x0`: at the predicted image, without the network's Jacobian (MPGD). */
+  gradient: 'unet' | 'x0';
+  /** Predicted latents are averaged over squares of this side before they are decoded for the classifiers; 1 = full size. */
+  latentPool: number;
 }
 
 export type Guidance =
   | { kind: 'none' }
-  | {
+  | (GradientPath & {
       kind: 'step';
       objective: ObjectiveOptions;
       scale: number;
@@ -94,8 +118,14 @@ export type Guidance =
       from: number;
       until: number;
       schedule: 'constant' | 'linear';
-    }
+    })
   | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
+
+/**
+ * Where a run starts: noise, an image with noise added (SDEdit), or the noise that DDIM inversion finds for an image. From
+ * images a share of the steps is taken, 0 < strength <= 1.
+ */
+export type SamplingStart = { kind: 'noise' } | { kind: 'image' | 'inversion'; strength: number };
 
 export interface SamplingOptions {
   steps: number;
@@ -105,14 +135,19 @@ export interface SamplingOptions {
   /** Classifier-free guidance; 1 = off. */
   guidanceScale: number;
   precision: Precision;
+  start: SamplingStart;
 }
 
 export interface GenerateOptions extends SamplingOptions {
   classes: ArrayLike<number>;
   /** Seed of the initial noise of each image; with it an image is the same in any batch. */
   seeds: ArrayLike<number>;
+  /** What each sample starts from, [N, size, size, 3]; null where `start` is noise. */
+  images: Uint8Array | null;
   batchSize: number;
   guidance: Guidance;
+  /** Whether the gradients of the first batch are compared with the exact ones, where they are others. */
+  compareGradients: boolean;
 }
 
 export interface Opponents {
@@ -126,6 +161,8 @@ export interface Generated {
   /** [N, K] of the 8-bit image; null without a teacher. */
   teacherProbabilities: Float32Array | null;
   studentProbabilities: Float32Array | null;
+  /** Of each image of the first batch the cosine of its gradient with the exact one, mean over the guided steps; null where nothing was compared. */
+  gradientCosines: Float32Array | null;
 }
 
 export interface WeightsInfo {
@@ -228,15 +265,15 @@ export interface NativeCore {
   createClassifierTrainer(
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
-    /** `headOnly`: a linear probe; default false. */
-    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean },
+    /** `headOnly`: a linear probe; default false. `policy`: default none. */
+    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean; policy?: ViewPolicy },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(
     trainer: TrainerHandle<ModelHandle>,
     images: Uint8Array,
     labels: Int32Array,
-    options: { learningRate: number; step: number },
+    options: StepOptions,
     control?: JobControl,
   ): Promise<StepResult>;
   /** The averaged model, or the trained one when there is no average. */
@@ -275,12 +312,12 @@ export interface NativeCore {
   guidanceGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: { x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
+    options: GradientPath & { x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
   ): Fields<'gradient' | 'score' | 'x0'>;
   chainGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; objective: ObjectiveOptions; segmentSteps: number },
+    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
   ): Fields<'gradient' | 'score' | 'images'>;
   noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
   /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
@@ -316,5 +353,39 @@ export interface NativeCore {
   ): Fields<'values'>;
   augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
   mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
+  /** One operation on 8-bit images; [B, size, size, 3] in 0..255. `fill` comes in from outside of the image. */
+  pictureOp(images: Uint8Array, options: PictureStep & { fill: number; size: number }): Fields<'pixels'>;
+  /** [views, B, 3, size, size] in 0..1. */
+  policyViews(images: Uint8Array, options: { policy: ViewPolicy; size: number; seed: number; step: number }): Fields<'pixels'>;
+  /** What is drawn for a view: its number is the position in the batch, with AugMix twice that and 0 or 1 for the version. */
+  policyPlan(options: { policy: 'randaugment'; size: number; view: number; seed: number; step: number }): PictureStep[];
+  policyPlan(options: { policy: 'augmix'; size: number; view: number; seed: number; step: number }): AugMixPlan;
+  /** `spare`: how far a view can be shifted within a fractal. */
+  policyPlan(options: { policy: 'pixmix'; size: number; view: number; seed: number; step: number; spare: number }): PixMixPlan;
+  /** What PixMix mixes in; [count, side, side, 3] in 0..255. */
+  fractals(options: { first: number; count: number; side: number }): Fields<'pixels'>;
+  /** Of logits [views, B, K]. */
+  consistencyGradient(options: { logits: Float32Array; views: number; classes: number }): Fields<'loss' | 'gradient'>;
   initialNoise(options: { seeds: ArrayLike<number>; size: number }): Fields<'noise'>;
+}
+
+export interface PictureStep {
+  op: string;
+  value: number;
+}
+
+export interface AugMixPlan {
+  share: number;
+  weights: number[];
+  chains: PictureStep[][];
+}
+
+export interface PixMixPlan {
+  start: PictureStep | null;
+  /** Mixed with the changed view, or with the fractal. */
+  rounds: { change: PictureStep | null; product: boolean; own: number; other: number }[];
+  picture: number;
+  top: number;
+  left: number;
+  mirrored: boolean;
 }

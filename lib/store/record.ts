@@ -10,12 +10,20 @@ export const provenanceSchema = z.object({
   class: z.string(),
   /** Seed of the image's noise. */
   seed: z.int().min(0),
+  /** Record of the training split that it started from; absent for one from noise. */
+  source: z.int().min(0).optional(),
   /** Round of generation, from 0. */
   round: z.int().min(0),
   /** The teacher's soft labels, one probability per class. */
   teacherProbabilities: z.array(probability),
   /** The student's probability of the label when the image was made. */
   studentProbability: probability,
+  /** Whether the student then gave another class. */
+  studentWrong: z.boolean(),
+  /** What both said of the image that came from the same noise without guidance, where that was drawn too. */
+  unguided: z.object({ teacherProbability: probability, studentProbability: probability }).optional(),
+  /** Cosine of the gradient that guided it with the exact one, mean over the guided steps, where they were compared. */
+  gradientCosine: z.number().min(-1.001).max(1.001).optional(),
   /** Teacher minus student probability of the label, -1..1. */
   disagreement: z.number(),
   /** Id of the generator settings: `generators/<id>.json`. */

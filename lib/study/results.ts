@@ -60,7 +60,7 @@ export function studyRows({ cells, reference }: Pick<Study, 'cells' | 'reference
 }
 
 function studyRow(place: Place, rows: readonly Row[]): StudyRow {
-  const undefinedReason = rows.map((row) => (row as { undefined?: string }).undefined).find((reason) => reason !== undefined);
+  const undefinedReason = rows.map((row) => row.undefined).find((reason) => reason !== undefined);
   return {
     ...place,
     ...(undefinedReason !== undefined && { undefined: undefinedReason }),

@@ -34,6 +34,14 @@ class DdimInversionSampler : public Sampler {
 
 }  // namespace
 
+SamplerOptions inversion_of(SamplerOptions options) {
+  if (options.kind != SamplerKind::ddim || options.eta != 0) {
+    throw Error("config", "DDIM inversion: expected the sampler ddim with eta 0, found another.", "It finds the noise from which that one gives the image.");
+  }
+  options.kind = SamplerKind::ddim_inversion;
+  return options;
+}
+
 std::unique_ptr<Sampler> ddim_inversion_sampler(const NoiseSchedule& schedule, const SamplerOptions& options) {
   return std::make_unique<DdimInversionSampler>(schedule, options);
 }

@@ -74,6 +74,12 @@ at::Tensor Denoiser::to_images(const at::Tensor& x0, at::ScalarType dtype) {
   return resize(drawn, options_.image_size).clamp(-1, 1);
 }
 
+at::Tensor Denoiser::from_images(const at::Tensor& images, at::ScalarType dtype) {
+  torch::NoGradGuard no_grad;
+  const auto drawn = resize(images, options_.draw_size).clamp(-1, 1);
+  return autoencoder_ ? autoencoder_->encode(drawn, dtype) : drawn;
+}
+
 std::vector<int64_t> Denoiser::sample_shape() const {
   const auto side = autoencoder_ ? options_.draw_size / autoencoder_->downsampling() : options_.draw_size;
   return {options_.unet.channels(), side, side};

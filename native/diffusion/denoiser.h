@@ -48,6 +48,8 @@ class Denoiser {
   at::Tensor clip(const at::Tensor& x0) const { return options_.clip > 0 ? x0.clamp(-options_.clip, options_.clip) : x0; }
   // x0: [B, C, h, w] -> images [B, 3, image_size, image_size] in -1..1, clamped; gradients reach x0.
   at::Tensor to_images(const at::Tensor& x0, at::ScalarType dtype);
+  // The other way, without gradients: what the U-Net works on for given images; of an autoencoder with a posterior its mode.
+  at::Tensor from_images(const at::Tensor& images, at::ScalarType dtype);
   // [C, h, w]
   std::vector<int64_t> sample_shape() const;
 

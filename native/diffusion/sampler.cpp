@@ -35,13 +35,14 @@ Sampler::Sampler(std::vector<SamplingStep> steps, double strength, bool towards_
   }
 }
 
-at::Tensor Sampler::start(const at::Tensor& noise, const at::Tensor& image) const {
-  if (!image.defined()) {
+at::Tensor Sampler::start(const at::Tensor& noise) const {
+  if (as_given_) return noise;
+  if (!images_.defined()) {
     if (partial_) throw Error("usage", "Sampler: with a strength below 1 the run starts from an image.");
     return start_scale_ * noise;
   }
   const auto alpha_bar = steps_.front().alpha_bar;
-  return std::sqrt(alpha_bar) * image + std::sqrt(1 - alpha_bar) * noise;
+  return std::sqrt(alpha_bar) * images_ + std::sqrt(1 - alpha_bar) * noise;
 }
 
 std::vector<SamplingStep> consecutive_steps(const NoiseSchedule& schedule, const std::vector<double>& timesteps) {

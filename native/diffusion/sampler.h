@@ -46,9 +46,12 @@ class Sampler {
 
   // The run, in order.
   const std::vector<SamplingStep>& steps() const { return steps_; }
-  // Where a run starts: noise alone (without an `image`), or the image with as much noise as the first step expects.
-  // noise, image: [B, C, H, W]
-  at::Tensor start(const at::Tensor& noise, const at::Tensor& image = {}) const;
+  // Image to image: the run starts from these, [B, C, H, W].
+  void start_from(at::Tensor images) { images_ = std::move(images); }
+  // The run starts with what start() is given, at the noise level of its first step.
+  void start_as_given() { as_given_ = true; }
+  // Where a run starts: noise alone, or the images with as much noise as the first step expects. noise: [B, C, H, W]
+  at::Tensor start(const at::Tensor& noise) const;
   // x after step i. Steps are taken in order, by one sampler for each batch: it may remember earlier predictions.
   virtual at::Tensor step(const at::Tensor& x, const Prediction& prediction, size_t i) = 0;
   // Whether a step depends on more than its own prediction.
@@ -62,12 +65,17 @@ class Sampler {
   std::vector<SamplingStep> steps_;
 
  private:
+  at::Tensor images_;
+  bool as_given_ = false;
   double start_scale_;
   bool partial_ = false;  // steps at the side of the noise are left out
 };
 
 // `noise` serves ddim with eta above 0 and ddpm. Throws Error "usage" for options that give no run.
 std::unique_ptr<Sampler> make_sampler(const NoiseSchedule& schedule, const SamplerOptions& options, NoiseSource noise = {});
+
+// The run of DDIM backwards: it ends where that of `options` begins. Throws Error "config" unless that is DDIM with eta 0.
+SamplerOptions inversion_of(SamplerOptions options);
 
 // Steps from each timestep to the one after it, and from the last to an image without noise.
 std::vector<SamplingStep> consecutive_steps(const NoiseSchedule& schedule, const std::vector<double>& timesteps);

@@ -63,7 +63,7 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
     const auto output = run_steps(denoiser, sampler, input, begin, std::min(begin + segment, steps), classes, sampling, job);
     if (i + 1 == segment_inputs.size()) {
       const auto images = denoiser.to_images(output, sampling.dtype);
-      const auto logits = judge(opponents, images, sampling.dtype);
+      const auto logits = judge(opponents, objective, images, sampling.dtype);
       const auto score = objective(logits.teacher, logits.student, classes);
       result.images = images.detach();
       result.score = score.detach();
@@ -92,7 +92,7 @@ at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const 
       torch::NoGradGuard no_grad;
       const auto x0 = run_steps(denoiser, sampler, z, 0, sampler.steps().size(), classes, sampling, job);
       step.images = denoiser.to_images(x0, sampling.dtype);
-      const auto logits = judge(opponents, step.images, sampling.dtype);
+      const auto logits = judge(opponents, options.objective, step.images, sampling.dtype);
       step.score = options.objective(logits.teacher, logits.student, classes);
     } else {
       step = chain_gradient(denoiser, opponents, options.objective, sampler, z, classes, sampling, segment, job);

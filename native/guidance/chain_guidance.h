@@ -1,5 +1,5 @@
-// Guidance through the whole chain: the initial noise is optimised through the differentiable sampling chain
-// (the procedure closest to ConfiG that is public is DiG-IN, arXiv 2311.17833).
+// Guidance through the whole chain: the initial noise, of a run from an image the noise that is added to it or
+// was found for it, is optimised through the differentiable sampling chain (the procedure closest to ConfiG that is public is DiG-IN, arXiv 2311.17833).
 //
 //   maximise over z:  J(z) = objective(teacher(x0(z)), student(x0(z)), y),   x0(z) = chain from z
 //
@@ -21,10 +21,13 @@ struct ChainGuidanceOptions {
   int64_t memory_bytes = int64_t{4} << 30;
 };
 
+enum class SamplingStart { noise, image, inversion };  // see image_start.h
+
 struct SamplingOptions {
   SamplerOptions sampler;
   double guidance_scale = 1;  // of classifier-free guidance; 1 = off
   at::ScalarType dtype = at::kFloat;
+  SamplingStart start = SamplingStart::noise;  // from images it is sampler.strength that says how far from them
 };
 
 // Images of the chain and dJ/dz: z [B, C, h, w] -> images in -1..1 [B, 3, H, W], score [B], gradient [B, C, h, w]. The

@@ -2,11 +2,12 @@
 // to x_t through the U-Net, changes the predicted noise before the sampler's step.
 //
 //   J(x_t)    = objective(teacher(x0(x_t)), student(x0(x_t)), y),   x0 as an image in -1..1
-//   epsilon'  = epsilon - scale * w(t) * (1 - max(0, t_y - f_y)) * g / rms(g),      g = dJ/dx_t, rms per image
+//   epsilon'  = epsilon - scale * w(t) * (1 - r) * g / rms(g),      g = dJ/dx_t, rms per image,
+//                                                                   r = max(0, t_y - f_y); t_y or 1 - f_y for one term alone
 //
 // The score is -epsilon / sigma, so a step along +g is a subtraction from epsilon. Normalising per image makes
-// `scale` independent of how saturated the two classifiers are. The factor of t_y - f_y ends the push where the two
-// already disagree: a gradient that is nearly zero, brought to full length, would only distort the image.
+// `scale` independent of how saturated the two classifiers are. The factor 1 - r ends the push where the
+// goal is reached: a gradient that is nearly zero, brought to full length, would only distort the image.
 #pragma once
 
 #include "diffusion/denoiser.h"
@@ -17,8 +18,19 @@ namespace sparring {
 
 enum class GuidanceSchedule { constant, linear };  // w(t): 1, or falling linearly from 1 at `from` to 0 at `until`
 
+// How the gradient gets from the classifiers to the noisy image. The default is exact; what is left out otherwise saves time.
+struct GradientPath {
+  // false: dJ/dx0 in place of dJ/dx_t. It leaves out the Jacobian of the U-Net, and so its backward pass (MPGD, arXiv 2311.16424).
+  bool through_unet = true;
+  // Predicted latents are averaged over squares of this side before they are decoded for the classifiers.
+  int64_t latent_pool = 1;
+
+  bool is_exact() const { return through_unet && latent_pool == 1; }
+};
+
 struct StepGuidanceOptions {
   Objective objective;
+  GradientPath path;
   double scale = 0.4;
   // Guided while until <= t <= from, in fractions of the training timesteps (1 = pure noise).
   double from = 1.0;
@@ -33,27 +45,28 @@ struct Opponents {
 };
 
 struct OpponentLogits {
-  at::Tensor teacher, student;  // [B, K]
+  at::Tensor teacher, student;  // [B, K]; undefined for one that the objective does not ask
 };
 
-// What both say of images in -1..1, [B, 3, H, W].
-OpponentLogits judge(const Opponents& opponents, const at::Tensor& images, at::ScalarType dtype);
+// What those that the objective asks say of images in -1..1, [B, 3, H, W].
+OpponentLogits judge(const Opponents& opponents, const Objective& objective, const at::Tensor& images, at::ScalarType dtype);
 
 struct GuidedPrediction {
   Prediction prediction;  // of the unguided model, detached
-  at::Tensor gradient;    // dJ/dx_t, [B, C, h, w]
+  at::Tensor gradient;    // dJ/dx_t, or what `path` puts in its place; [B, C, h, w]
   at::Tensor score;       // J, [B]
-  at::Tensor disagreement;  // t_y - f_y, [B]
+  at::Tensor reached;     // r, [B]
 };
 
-// Prediction and gradient with one U-Net forward and one backward to its input.
-GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+// Prediction and gradient with one U-Net forward and, on the exact path, one backward to its input.
+GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, const GradientPath& path,
                                    const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype);
 
-// What a sampler goes on with at `step`: guided where `guidance` says so, with x0 clipped. Detached.
+// What a sampler goes on with at `step`: guided where `guidance` says so, with x0 clipped. Detached. Where it is guided,
+// `cosines` gets the cosine of each image's gradient with the exact one, [B], which costs the exact one as well.
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
                              const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
-                             double guidance_scale, at::ScalarType dtype);
+                             double guidance_scale, at::ScalarType dtype, std::vector<at::Tensor>* cosines = nullptr);
 
 }  // namespace sparring

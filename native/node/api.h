@@ -38,6 +38,7 @@ void register_generation(Api& api);    // guided and unguided sampling
 void register_autoencoders(Api& api);  // encode, decode, quantise
 void register_examination(Api& api);   // what networks and weights files are like
 void register_inspection(Api& api);    // gradients and intermediate values, for tests and benchmarks
+void register_view_inspection(Api& api);       // the same of augmentations
 void register_diffusion_inspection(Api& api);  // the same of samplers and of text-conditional U-Nets
 
 }  // namespace sparring::node

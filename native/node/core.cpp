@@ -95,6 +95,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_autoencoders(api);
     register_examination(api);
     register_inspection(api);
+    register_view_inspection(api);
     register_diffusion_inspection(api);
     prepare_exit(env);
   } catch (const Napi::Error& error) {

@@ -16,6 +16,11 @@ Objective objective_options(const Napi::Object& options) {
   else if (form == "power_min") result.form = ObjectiveForm::power_min;
   else if (form == "log") result.form = ObjectiveForm::log;
   else throw Error("usage", "Unknown objective form '" + form + "'; expected difference, power_max, power_min or log.");
+  const auto terms = text(options, "terms");
+  if (terms == "both") result.terms = ObjectiveTerms::both;
+  else if (terms == "teacher") result.terms = ObjectiveTerms::teacher;
+  else if (terms == "student") result.terms = ObjectiveTerms::student;
+  else throw Error("usage", "Unknown terms of the objective '" + terms + "'; expected both, teacher or student.");
   return result;
 }
 
@@ -27,7 +32,36 @@ SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& de
   sampler.spacing = denoiser.options().spacing;
   sampler.variance = denoiser.options().variance;
   if (sampler.steps < 1 || sampler.steps > 1000) throw Error("usage", "steps: expected 1 to 1000, found " + std::to_string(sampler.steps) + ".");
-  return {sampler, number(options, "guidanceScale"), precision(options)};
+  const auto start = object(options, "start");
+  const auto kind = text(start, "kind");
+  auto from = SamplingStart::noise;
+  if (kind == "image") from = SamplingStart::image;
+  else if (kind == "inversion") from = SamplingStart::inversion;
+  else if (kind != "noise") throw Error("usage", "Unknown start '" + kind + "'; expected noise, image or inversion.");
+  if (from != SamplingStart::noise) sampler.strength = number(start, "strength");
+  return {sampler, number(options, "guidanceScale"), precision(options), from};
+}
+
+at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count) {
+  const Napi::Value given = options.Get("images");
+  if (sampling.start == SamplingStart::noise) {
+    if (given.IsNull()) return {};
+    throw Error("usage", "images: expected null where sampling starts from noise, found images.");
+  }
+  if (given.IsNull()) throw Error("usage", "images: expected one to start from for each sample, found none.");
+  auto result = images(given, denoiser.options().image_size);
+  if (result.size(0) != count) {
+    throw Error("usage", "images: expected one to start from for each of " + std::to_string(count) + " samples, found " + std::to_string(result.size(0)) + ".");
+  }
+  return result;
+}
+
+GradientPath gradient_path(const Napi::Object& options) {
+  const auto gradient = text(options, "gradient");
+  if (gradient != "unet" && gradient != "x0") throw Error("usage", "Unknown gradient '" + gradient + "'; expected unet or x0.");
+  GradientPath path{gradient == "unet", integer(options, "latentPool")};
+  if (path.latent_pool < 1) throw Error("usage", "latentPool: expected at least 1, found " + std::to_string(path.latent_pool) + ".");
+  return path;
 }
 
 Opponents opponents(const Napi::Value& value) {
@@ -77,11 +111,14 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
       throw Error("usage", "generate: class " + std::to_string(label) + " is outside the generator's 0.." + std::to_string(denoiser.options().num_classes - 1) + ".");
     }
   }
+  result.compare_gradients = boolean(options, "compareGradients");
+  result.start_images = start_images(options, result.sampling, denoiser, static_cast<int64_t>(result.seeds.size()));
   const auto guidance = object(options, "guidance");
   const auto kind = text(guidance, "kind");
   if (kind == "step") {
     StepGuidanceOptions step;
     step.objective = objective_options(object(guidance, "objective"));
+    step.path = gradient_path(guidance);
     step.scale = number(guidance, "scale");
     step.from = number(guidance, "from");
     step.until = number(guidance, "until");
@@ -103,17 +140,18 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
 }  // namespace
 
 void register_generation(Api& api) {
-  // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision}): throws what generation would throw for them
+  // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision, start}): throws what generation would throw for them
   api.add_async("checkSampling", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     return [denoiser, sampling = sampling_options(info[1].As<Napi::Object>(), *denoiser)](const JobContext&) -> Finish {
       denoiser->check_guidance_scale(sampling.guidance_scale);
       make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({0}, denoiser->sample_shape(), denoiser->device()));
+      if (sampling.start == SamplingStart::inversion) make_sampler(denoiser->schedule(), inversion_of(sampling.sampler));
       return [](Napi::Env env) { return env.Undefined(); };
     };
   });
 
-  // generate(denoiser, {teacher?, student?}, options, control) -> {images, teacherProbabilities, studentProbabilities}
+  // generate(denoiser, {teacher?, student?}, options, control) -> {images, teacherProbabilities, studentProbabilities, gradientCosines}
   api.add_async("generate", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = generate_options(info[2].As<Napi::Object>(), *denoiser);
@@ -126,6 +164,7 @@ void register_generation(Api& api) {
         result.Set("images", to_uint8_array(env, generated->images));
         result.Set("teacherProbabilities", to_float32_array(env, generated->teacher_probabilities));
         result.Set("studentProbabilities", to_float32_array(env, generated->student_probabilities));
+        result.Set("gradientCosines", to_float32_array(env, generated->gradient_cosines));
         return result;
       };
     };

@@ -7,9 +7,12 @@
 
 namespace sparring::node {
 
-Objective objective_options(const Napi::Object& options);     // {form, gamma}
-// {steps, sampler, eta, guidanceScale, precision}; spacing and variance are those of the generator
+Objective objective_options(const Napi::Object& options);     // {form, gamma, terms}
+// {steps, sampler, eta, guidanceScale, precision, start}; spacing and variance are those of the generator
 SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& denoiser);
+// {images}: one for each of `count` samples, [count, H, W, 3] uint8, where sampling starts from images; else undefined
+at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count);
+GradientPath gradient_path(const Napi::Object& options);        // {gradient, latentPool}
 Opponents opponents(const Napi::Value& value);                // {teacher?, student?}
 Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser);  // {teacher, student} that fit the generator
 

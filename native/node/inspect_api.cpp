@@ -4,6 +4,7 @@
 
 #include "distill/mixing.h"
 #include "distill/optimizer.h"
+#include "guidance/image_start.h"
 #include "node/augment_options.h"
 #include "node/fields.h"
 #include "node/generation_options.h"
@@ -35,7 +36,11 @@ void register_inspection(Api& api) {
             objective = objective_options(object(options, "objective"))](const JobContext&) -> Finish {
       const auto t = teacher.clone().requires_grad_(true), s = student.clone().requires_grad_(true);
       const auto score = objective(t, s, classes);
-      const auto gradients = torch::autograd::grad({score.sum()}, {t, s});
+      // Zeros for the logits of a term that is left out.
+      auto gradients = torch::autograd::grad({score.sum()}, {t, s}, {}, std::nullopt, /*create_graph=*/false, /*allow_unused=*/true);
+      for (auto& gradient : gradients) {
+        if (!gradient.defined()) gradient = at::zeros_like(t);
+      }
       return finish_fields({{"score", score.detach()}, {"teacherGradient", gradients[0]}, {"studentGradient", gradients[1]}});
     };
   });
@@ -80,34 +85,37 @@ void register_inspection(Api& api) {
     };
   });
 
-  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, guidanceScale, precision, repeat}) ->
+  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, gradient, latentPool, guidanceScale, precision, repeat}) ->
   // {gradient, score, x0}. Computed `repeat` times, so that a benchmark pays for the boundary once.
   api.add_async("guidanceGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
     const auto timestep = integer(options, "timestep");
     if (timestep < 0 || timestep >= denoiser->schedule().num_train_timesteps()) throw Error("usage", "timestep: out of range.");
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")), path = gradient_path(options),
             scale = number(options, "guidanceScale"), dtype = precision(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
       const SamplingStep step{static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep), 1.0};
       GuidedPrediction result;
       for (int64_t i = 0; i < repeat; ++i) {
         job.check();
-        result = guidance_gradient(*denoiser, pair, objective, batch.x, step, batch.classes, scale, dtype);
+        result = guidance_gradient(*denoiser, pair, objective, path, batch.x, step, batch.classes, scale, dtype);
       }
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"x0", result.prediction.x0}});
     };
   });
 
-  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, segmentSteps}) -> {gradient, score, images};
-  // the noise within the steps of a stochastic sampler is that of seed 0 for every image
+  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, start, images, segmentSteps}) ->
+  // {gradient, score, images}; the noise within the steps of a stochastic sampler is that of seed 0 for every image
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")),
-            sampling = sampling_options(options, *denoiser), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
+    const auto sampling = sampling_options(options, *denoiser);
+    const auto batch = noisy_batch(options, *denoiser);
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch, objective = objective_options(object(options, "objective")), sampling,
+            images = start_images(options, sampling, *denoiser, batch.x.size(0)), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
-      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, batch.x, batch.classes, sampling, segment, job);
+      const auto z = begin_run(*denoiser, *sampler, batch.x, images, batch.classes, sampling, job);
+      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, z, batch.classes, sampling, segment, job);
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
     };
   });

@@ -48,7 +48,8 @@ void register_diffusion_inspection(Api& api) {
       if (outputs.size(0) != static_cast<int64_t>(sampler->steps().size())) {
         throw Error("usage", "outputs: expected those of " + std::to_string(sampler->steps().size()) + " steps, found " + std::to_string(outputs.size(0)) + ".");
       }
-      std::vector<at::Tensor> trajectory{sampler->start(noise, image)};
+      if (image.defined()) sampler->start_from(image);
+      std::vector<at::Tensor> trajectory{sampler->start(noise)};
       std::vector<double> timesteps, alpha_bars;
       for (size_t i = 0; i < sampler->steps().size(); ++i) {
         const auto& step = sampler->steps()[i];

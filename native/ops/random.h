@@ -19,6 +19,8 @@ enum class Stream : uint64_t {
   sampling_noise = 6,
   posterior = 7,
   mixing = 8,
+  view_policy = 16,
+  fractal = 17,
 };
 
 // SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection with full avalanche.

@@ -87,7 +87,10 @@ test('the run folder has config, metrics, results, weights, stores and grids', a
   for (const method of ['edrm-longer', 'unguided', 'unguided-selected', 'config']) {
     const own = lines.filter(({ stage }) => stage === `seed-${seed}/${method}`);
     assert.equal(own.filter((row) => 'train/loss' in row).map(({ step }) => step), [4, 8], method);
-    assert.equal(own.filter((row) => 'test/worstGroupAccuracy' in row).map(({ round }) => round), [1, 2], method);
+    const rounds = own.filter((row) => 'test/worstGroupAccuracy' in row);
+    assert.equal(rounds.map(({ round }) => round), [1, 2], method);
+    assert.equal(rounds.map((row) => 'generated/kept' in row), Array(2).fill(method !== 'edrm-longer'), method);
+    assert.equal(rounds.map((row) => 'guidance/teacherBefore' in row), Array(2).fill(method === 'config'), method);
   }
   const [header, ...cells] = text(reference, 'metrics.csv').trimEnd().split('\n');
   assert.match(header!, /^stage,step,train\/loss,/);
@@ -105,7 +108,7 @@ test('the run folder has config, metrics, results, weights, stores and grids', a
 
 test('report.html stands alone: table, curves, grids, command, nothing from elsewhere', () => {
   const html = text(reference, 'report.html');
-  for (const part of ['sparring: miniature', 'Distillation (EDRM)', '+ ConfiG images', '<svg', 'data:image/png;base64,', 'sparring distill --config']) assert.ok(html.includes(part), part);
+  for (const part of ['sparring: miniature', '<h2>Generation</h2>', 'Distillation (EDRM)', '+ ConfiG images', '<svg', 'data:image/png;base64,', 'sparring distill --config']) assert.ok(html.includes(part), part);
   assert.not.match(html, /(src|href)="(?!data:|#)/);
 });
 

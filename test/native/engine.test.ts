@@ -47,7 +47,7 @@ test('a running job stops promptly', async () => {
 test('a chain optimisation stops promptly', async () => {
   using teacher = await tinyClassifier(engine, 1);
   const pair = { teacher: teacher.handle, student: teacher.handle };
-  const guidance = { kind: 'chain', objective: { form: 'difference', gamma: 1 }, iterations: 100_000, learningRate: 0.1, memoryBytes: 2 ** 32 } as const;
+  const guidance = { kind: 'chain', objective: { form: 'difference', gamma: 1, terms: 'both' }, iterations: 100_000, learningRate: 0.1, memoryBytes: 2 ** 32 } as const;
   const signal = AbortSignal.timeout(200);
   const before = performance.now();
   await failure(() => engine.run((core, control) => core.generate(generator.handle, pair, generateOptions({ guidance }), control), { signal }), 'aborted');
@@ -172,7 +172,7 @@ test('an error is a SparringError with the stack of its caller and without that 
   // What LibTorch itself refuses: there is no class 7.
   const logits = Float32Array.of(0, 1);
   const refused = await failure(
-    () => engine.run((core) => core.objectiveGradient({ teacherLogits: logits, studentLogits: logits, classes: [7], objective: { form: 'difference', gamma: 1 } })),
+    () => engine.run((core) => core.objectiveGradient({ teacherLogits: logits, studentLogits: logits, classes: [7], objective: { form: 'difference', gamma: 1, terms: 'both' } })),
     'torch',
   );
   assert.not.match(refused.message, /frame #|\.cpp|\.so/);

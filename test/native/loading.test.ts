@@ -44,7 +44,7 @@ test('a new head is drawn from its seed', async () => {
   assert.not.equal(heads[0], heads[2]);
 });
 
-/** Bytes of memory, mapped files included, by which a fresh process grows at most when it builds or loads the network. */
+/** Bytes of memory, mapped files included, by which a fresh process on the CPU grows at most when it builds or loads the network. */
 function growth(task: 'build' | 'load', path: string): number {
   const script = `
     import { readFileSync, writeFileSync } from 'node:fs';
@@ -57,7 +57,7 @@ function growth(task: 'build' | 'load', path: string): number {
     const model = ${task === 'load' ? `await Classifier.load(engine, ${JSON.stringify(path)})` : `await Classifier.create(engine, ${JSON.stringify(spec)}, ${JSON.stringify(classes)}, null)`};
     console.log(status('VmHWM') - before);
     model[Symbol.dispose]();`;
-  return Number(execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { encoding: 'utf8' }));
+  return Number(execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { encoding: 'utf8', env: { ...process.env, SPARRING_TEST_DEVICE: 'cpu' } }));
 }
 
 test('loading takes little more memory than the file is long, building without weights next to none', async () => {

@@ -1,4 +1,4 @@
-/** The confidence objective: its four forms against the formulas in double precision. */
+/** The confidence objective: its four forms, whole and each term alone, against the formulas in double precision. */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -12,23 +12,27 @@ const classes = [0, 1, 2, 3, 2, 1];
 const teacherLogits = normals(1, batch * k).map((value) => 2 * value);
 const studentLogits = normals(2, batch * k).map((value) => 2 * value);
 
-const formulas: Record<ObjectiveOptions['form'], (teacher: number, student: number, gamma: number) => number> = {
-  difference: (t, f) => t - f,
-  power_max: (t, f, gamma) => t ** gamma + (1 - f) ** gamma,
-  power_min: (t, f, gamma) => -((1 - t) ** gamma + f ** gamma),
-  log: (t, f) => Math.log(t) - Math.log(f),
+type Term = (probability: number, gamma: number) => number;
+const formulas: Record<ObjectiveOptions['form'], { teacher: Term; student: Term }> = {
+  difference: { teacher: (t) => t, student: (f) => -f },
+  power_max: { teacher: (t, gamma) => t ** gamma, student: (f, gamma) => (1 - f) ** gamma },
+  power_min: { teacher: (t, gamma) => -((1 - t) ** gamma), student: (f, gamma) => -(f ** gamma) },
+  log: { teacher: (t) => Math.log(t), student: (f) => -Math.log(f) },
 };
-const cases: ObjectiveOptions[] = [
+const forms: Pick<ObjectiveOptions, 'form' | 'gamma'>[] = [
   { form: 'difference', gamma: 1 },
   { form: 'log', gamma: 1 },
-  ...[0.5, 1, 2, 3].flatMap((gamma): ObjectiveOptions[] => [{ form: 'power_max', gamma }, { form: 'power_min', gamma }]),
+  ...[0.5, 1, 2, 3].flatMap((gamma) => [{ form: 'power_max' as const, gamma }, { form: 'power_min' as const, gamma }]),
 ];
+const cases = forms.flatMap((form) => (['both', 'teacher', 'student'] as const).map((terms): ObjectiveOptions => ({ ...form, terms })));
 
 /** Scores, [batch]. */
-function expectedScores(teacher: ArrayLike<number>, student: ArrayLike<number>, { form, gamma }: ObjectiveOptions): number[] {
+function expectedScores(teacher: ArrayLike<number>, student: ArrayLike<number>, { form, gamma, terms }: ObjectiveOptions): number[] {
   const probability = (logits: ArrayLike<number>, row: number) =>
     Math.exp(logSoftmax(Array.from(logits).slice(row * k, (row + 1) * k))[classes[row]]);
-  return classes.map((_, row) => formulas[form](probability(teacher, row), probability(student, row), gamma));
+  const ofTeacher = (row: number) => (terms === 'student' ? 0 : formulas[form].teacher(probability(teacher, row), gamma));
+  const ofStudent = (row: number) => (terms === 'teacher' ? 0 : formulas[form].student(probability(student, row), gamma));
+  return classes.map((_, row) => ofTeacher(row) + ofStudent(row));
 }
 
 /** Central differences of the sum of the scores with respect to each logit. */
@@ -46,16 +50,20 @@ function finiteDifferences(logits: Float32Array, score: (logits: Float64Array) =
 }
 
 for (const objective of cases) {
-  const name = objective.form.startsWith('power') ? `${objective.form} with gamma ${objective.gamma}` : objective.form;
+  const form = objective.form.startsWith('power') ? `${objective.form} with gamma ${objective.gamma}` : objective.form;
+  const name = objective.terms === 'both' ? form : `${form}, ${objective.terms} alone`;
 
   test(`${name}: scores and gradients`, async () => {
     const found = await core.objectiveGradient({ teacherLogits, studentLogits, classes, objective });
     const scores = expectedScores(teacherLogits, studentLogits, objective);
     assert.ok(relativeError(found.score, scores) < 1e-5, `score: ${relativeError(found.score, scores)}`);
-    const teacherGradient = finiteDifferences(teacherLogits, (logits) => expectedScores(logits, studentLogits, objective));
-    const studentGradient = finiteDifferences(studentLogits, (logits) => expectedScores(teacherLogits, logits, objective));
-    assert.ok(relativeError(found.teacherGradient, teacherGradient) < 1e-5, `teacher: ${relativeError(found.teacherGradient, teacherGradient)}`);
-    assert.ok(relativeError(found.studentGradient, studentGradient) < 1e-5, `student: ${relativeError(found.studentGradient, studentGradient)}`);
+    const check = (network: 'teacher' | 'student', gradient: Float32Array, expected: Float64Array): void => {
+      const leftOut = objective.terms !== 'both' && objective.terms !== network;
+      if (leftOut) assert.ok(gradient.every((value) => value === 0), `${network} has no say`);
+      else assert.ok(relativeError(gradient, expected) < 1e-5, `${network}: ${relativeError(gradient, expected)}`);
+    };
+    check('teacher', found.teacherGradient, finiteDifferences(teacherLogits, (logits) => expectedScores(logits, studentLogits, objective)));
+    check('student', found.studentGradient, finiteDifferences(studentLogits, (logits) => expectedScores(teacherLogits, logits, objective)));
   });
 
   test(`${name}: saturated probabilities stay finite`, async () => {
@@ -71,7 +79,7 @@ for (const objective of cases) {
 }
 
 test('power forms with gamma 1 are the difference up to a constant', async () => {
-  const at = (form: ObjectiveOptions['form']) => core.objectiveGradient({ teacherLogits, studentLogits, classes, objective: { form, gamma: 1 } });
+  const at = (form: ObjectiveOptions['form']) => core.objectiveGradient({ teacherLogits, studentLogits, classes, objective: { form, gamma: 1, terms: 'both' } });
   const difference = await at('difference');
   for (const [form, constant] of [['power_max', 1], ['power_min', -1]] as const) {
     const power = await at(form);

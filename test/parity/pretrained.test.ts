@@ -10,7 +10,7 @@ import type { SamplingOptions } from '../../lib/native/contract.js';
 import { dot, norm, normals, relativeError } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
 import { goldenPath, readGolden } from '../support/safetensors.js';
-import { classifierSpec, failure, generateOptions, openEngine, temporaryFolder, tinyClassifier, trainerOptions } from '../support/tiny.js';
+import { classifierSpec, failure, fromNoise, generateOptions, openEngine, temporaryFolder, tinyClassifier, trainerOptions } from '../support/tiny.js';
 
 interface PipelineCase {
   prompt: string;
@@ -26,8 +26,8 @@ const { config, tensors } = readGolden<PipelineCase>('pipeline_case');
 const { classes } = config;
 const folder = pipelineFolder();
 const options = (sampler: SamplingOptions['sampler'] = 'ddim'): PretrainedOptions => ({ path: folder, prompt: config.prompt, negativePrompt: config.negative_prompt, names: {}, sampler });
-const sampling = (sampler: SamplingOptions['sampler'] = 'ddim') => ({ sampler, steps: config.steps, eta: 0, guidanceScale: config.guidance_scale, precision: 'fp32' as const });
-const difference = { form: 'difference', gamma: 1 } as const;
+const sampling = (sampler: SamplingOptions['sampler'] = 'ddim') => ({ sampler, steps: config.steps, eta: 0, guidanceScale: config.guidance_scale, precision: 'fp32' as const, ...fromNoise });
+const difference = { form: 'difference', gamma: 1, terms: 'both' } as const;
 const judges = async (imageSize: number) => {
   const [teacher, student] = [await tinyClassifier(engine, 2, { ...classifierSpec, imageSize }), await tinyClassifier(engine, 3, { ...classifierSpec, imageSize })];
   return { teacher: teacher.handle, student: student.handle };
@@ -63,7 +63,7 @@ test('the gradient reaches the latents through classifiers, resizing, decoder an
   const imageSize = 20;
   using generator = await pretrainedGenerator(engine, options(), { classes, imageSize });
   const opponents = await judges(imageSize);
-  const run = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...sampling(), guidanceScale: 1.5, x, classes: [0, 1, 0], objective: { form: 'log', gamma: 1 }, segmentSteps });
+  const run = (x: Float32Array, segmentSteps: number) => core.chainGradient(generator.handle, opponents, { ...sampling(), guidanceScale: 1.5, x, classes: [0, 1, 0], objective: { form: 'log', gamma: 1, terms: 'both' }, segmentSteps });
   const { gradient, images } = await run(latents, 4);
   assert.is(images.length, 3 * 3 * imageSize ** 2);
   assert.ok(norm(gradient) > 0);
@@ -81,7 +81,7 @@ for (const sampler of ['ddim', 'ddpm', 'dpm-solver++-2m', 'euler'] as const) {
   test(`guided generation with ${sampler} does not depend on the batch`, async () => {
     using generator = await pretrainedGenerator(engine, options(sampler), { classes, imageSize: 20 });
     const [teacher, student] = [await tinyClassifier(engine, 2, { imageSize: 20 }), await tinyClassifier(engine, 3, { imageSize: 20 })];
-    const guidance = { kind: 'step', objective: difference, scale: 0.3, from: 1, until: 0.2, schedule: 'constant' } as const;
+    const guidance = { kind: 'step', objective: difference, scale: 0.3, from: 1, until: 0.2, schedule: 'constant', gradient: 'unet', latentPool: 1 } as const;
     const draw = (batchSize: number, more: object = {}) =>
       generator.generate({ teacher, student }, { ...generateOptions({ sampler, guidanceScale: 2, guidance, batchSize, ...more }) });
     const whole = await draw(8);
@@ -109,7 +109,7 @@ test('a DDPM of images, without classes and text: config files side by side', as
   assert.is(images.length, 8 * 16 * 16 * 3);
   assert.is(generator.spec.clip, 1);
   const error = await failure(() => generator.generate({}, generateOptions({ guidanceScale: 2 })), 'config');
-  const sampling = { steps: 5, sampler: 'ddpm', eta: 0, guidanceScale: 2, precision: 'fp32' } as const;
+  const sampling = { steps: 5, sampler: 'ddpm', eta: 0, guidanceScale: 2, precision: 'fp32', ...fromNoise } as const;
   assert.is((await failure(() => engine.run((core) => core.checkSampling(generator.handle, sampling)), 'config')).message, error.message);
   assert.match(error.message, /classifier-free guidance needs a null class or a text/);
 });

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { pixelGenerator } from '../../lib/config/generators.js';
 import { stream } from '../../lib/data/random.js';
 import { SparringError, type ErrorCode } from '../../lib/errors.js';
-import type { ClassifierSpec, DenoiserSpec, GenerateOptions, TrainerOptions } from '../../lib/native/contract.js';
+import type { ClassifierSpec, DenoiserSpec, GenerateOptions, GradientPath, TrainerOptions } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import type { Batch } from '../../lib/training/trainer.js';
@@ -19,9 +19,12 @@ export const classes = ['dark', 'bright'];
 /** Where the tests of the core run; those that are about the CPU name it themselves. */
 export const device = process.env.SPARRING_TEST_DEVICE ?? 'cpu';
 
+/** The exact gradient of step guidance. */
+export const exact: GradientPath = { gradient: 'unet', latentPool: 1 };
+
 /** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
-export function openEngine({ threads = 1 } = {}): Promise<Engine> {
-  return Engine.open({ device, threads, precision: 'fp32' });
+export function openEngine({ threads = 1, on = device } = {}): Promise<Engine> {
+  return Engine.open({ device: on, threads, precision: 'fp32' });
 }
 
 export const classifierSpec: ClassifierSpec = {
@@ -42,6 +45,9 @@ export function tinyGenerator(engine: Engine, seed: number): Promise<Generator> 
   return Generator.create(engine, denoiserSpec, classes, seed);
 }
 
+/** Of sampling options: a whole run. */
+export const fromNoise = { start: { kind: 'noise' }, images: null } as const;
+
 export function generateOptions(options: Partial<GenerateOptions> = {}): GenerateOptions {
   return {
     classes: [0, 1, 0, 1, 0, 1, 0, 1],
@@ -51,8 +57,10 @@ export function generateOptions(options: Partial<GenerateOptions> = {}): Generat
     eta: 0,
     guidanceScale: 1,
     precision: 'fp32',
+    ...fromNoise,
     batchSize: 8,
     guidance: { kind: 'none' },
+    compareGradients: false,
     ...options,
   };
 }
@@ -84,6 +92,20 @@ export function batch(seed: number, count = 16): Batch {
 export function randomImages(seed: number, count: number): Uint8Array {
   const random = stream(seed, 'images');
   return Uint8Array.from({ length: count * pixels }, () => random.integer(256));
+}
+
+/** One image of -1..1, [3, side, side], in 8 bits, [side, side, 3]. */
+export function toPixels(image: Float32Array): Uint8Array {
+  const plane = image.length / 3;
+  return Uint8Array.from(image, (_, at) => Math.min(255, Math.max(0, Math.round((image[(at % 3) * plane + Math.floor(at / 3)] + 1) * 127.5))));
+}
+
+/** At most one 8-bit level apart, and that in few pixels only: what fp32 rounding may do. */
+export function assertSameImages(found: Uint8Array, expected: Uint8Array, message: string): void {
+  assert.is(found.length, expected.length);
+  const differing = found.filter((value, i) => value !== expected[i]).length / found.length;
+  const most = found.reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
+  assert.ok(most <= 1 && differing < 0.005, `${message}: up to ${most} levels, ${differing} of the pixels differ`);
 }
 
 /** A folder that the process removes when it ends. */

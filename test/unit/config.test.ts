@@ -9,6 +9,7 @@ import { applyOverrides, readConfigFile, resolveConfig } from '../../lib/config/
 import { configSchema } from '../../lib/config/schema.js';
 import { nearest } from '../../lib/config/suggest.js';
 import { SparringError, type ErrorCode } from '../../lib/errors.js';
+import { recipes, trainingOf } from '../../lib/methods/recipes.js';
 // @ts-expect-error a plain script without types
 import { configDocs } from '../../scripts/config-docs.mjs';
 
@@ -44,10 +45,23 @@ test('an empty config is the default run', () => {
   assert.is(config.data.kind, 'birds');
   assert.equal(config.methods, ['edrm-longer', 'unguided', 'unguided-selected', 'config']);
   assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [3, 300, 640]);
-  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2 }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' };
+  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant', gradient: 'unet', latentPool: 1 };
   assert.equal(config.sampling.guidance, guidance);
+  assert.equal(config.sampling.start, { kind: 'noise' });
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
   assert.is(config.student.training.augment.flip, true);
+});
+
+test('a preset is written out, and what is given beside it stays', () => {
+  const guidance = (sampling: object) => resolveConfig({ sampling }).sampling;
+  assert.equal(guidance({ preset: 'exact' }), guidance({}));
+  const turbo = guidance({ preset: 'turbo', guidance: { scale: 0.3, until: 0.2 } });
+  assert.equal(turbo.guidance, { ...guidance({}).guidance, gradient: 'x0', latentPool: 2, until: 0.2, scale: 0.3 });
+  assert.is(turbo.steps, 20);
+  assert.is(guidance({ preset: 'turbo', steps: 7 }).steps, 7);
+  assert.is((guidance({ preset: 'fast' }).guidance as { until: number }).until, 0.5);
+  assert.match(complaint({ sampling: { preset: 'turob' } }), /sampling\.preset: expected one of exact, fast, turbo, found "turob"/);
+  assert.match(complaint({ sampling: { preset: 'fast', guidance: { kind: 'chain' } } }), /sampling\.preset: expected guidance of kind step, found "chain"/);
 });
 
 test('a resolved config resolves to itself', () => {
@@ -84,11 +98,14 @@ test('a wrong value: path, expected and found', () => {
     [{ rounds: { teacherProbability: 1.5 } }, 'rounds.teacherProbability: expected number to be <=1, found 1.5.'],
     [{ student: { training: { learningRate: 0 } } }, 'student.training.learningRate: expected number to be >0, found 0.'],
     [{ sampling: { guidance: { kind: 'step', objective: { form: 'x' } } } }, 'sampling.guidance.objective.form: expected one of difference, power_max, power_min, log, found "x".'],
+    [{ sampling: { guidance: { kind: 'step', objective: { terms: 'none' } } } }, 'sampling.guidance.objective.terms: expected one of both, teacher, student, found "none".'],
+    [{ sampling: { start: { kind: 'image', strength: 0 } } }, 'sampling.start.strength: expected number to be >0, found 0.'],
+    [{ sampling: { start: { kind: 'images' } } }, 'sampling.start.kind: expected one of noise, image, inversion, found "images".'],
     [{ data: { kind: 'bird' } }, 'data.kind: expected one of birds, spuco-mnist, folder, celeba, waterbirds, spuco-birds, spuco-dogs, spuco-animals, manifest, webdataset, imagenet, found "bird".'],
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, unguided, unguided-selected, config, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, teacher-only, student-only, config, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
@@ -120,6 +137,11 @@ test('what no single field can know is checked too', () => {
     [{ teacher: { weights: 'a', zeroShot: { clip: 'b' } } }, /teacher: expected zeroShot, weights or start, found two of them/],
     [{ generator: { weights: 'a', start: 'b' } }, /generator: expected weights or start, found both/],
     [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
+    [{ sampling: { start: { kind: 'image', strength: 0.05 }, guidance: { kind: 'step', until: 0 } } }, /sampling\.start\.strength: a strength of 0\.05 takes none of 10 steps/],
+    [{ sampling: { start: { kind: 'inversion' }, sampler: 'euler' } }, /sampling\.start: expected sampling\.sampler ddim with eta 0 for inversion, found euler\./],
+    [{ sampling: { start: { kind: 'inversion' }, eta: 0.5 } }, /for inversion, found ddim with eta 0\.5/],
+    [{ methods: ['config', 'sdedit'], sampling: { steps: 1 } }, /methods: sdedit: a strength of 0\.5 takes none of 1 steps/],
+    [{ sampling: { start: { kind: 'image', strength: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, where runs from images begin, found 0\.4/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
   for (const [tree, expected] of cases) assert.match(complaint(tree), expected);
@@ -131,6 +153,20 @@ test('views are mixed in classifiers alone, and no image twice', () => {
     assert.match(failure(() => resolveConfig(config)).message, /training\.mixing: expected cutMix and mixUp to sum to at most 1/);
   }
   assert.is(failure(() => resolveConfig({ generator: { training: { mixing: both } } })).message, "config: unknown key 'generator.training.mixing'.");
+});
+
+test('a policy changes the views of classifiers alone, and by default none does', () => {
+  const { teacher, student, rounds } = resolveConfig({});
+  assert.equal([teacher, student, rounds].map(({ training }) => training.augment.policy), ['none', 'none', 'none']);
+  assert.match(complaint({ student: { training: { augment: { policy: 'cutout' } } } }), /augment\.policy: expected one of none, randaugment, augmix, pixmix, found "cutout"/);
+  assert.is(failure(() => resolveConfig({ generator: { training: { augment: { policy: 'augmix' } } } })).message, "config: unknown key 'generator.training.augment.policy'.");
+});
+
+test('a row has its own views, what else trains it stays', () => {
+  const { training } = resolveConfig({ rounds: { training: { mixing: { cutMix: 0.5 }, augment: { policy: 'augmix', hue: 0.2 } } } }).rounds;
+  assert.equal(trainingOf(recipes['edrm-longer'], training), training);
+  assert.equal(trainingOf(recipes.mixup, training), { ...training, mixing: { cutMix: 0, mixUp: 1 } });
+  assert.equal(trainingOf(recipes.pixmix, training), { ...training, augment: { ...training.augment, policy: 'pixmix' } });
 });
 
 test('a level without attention may have any channels', () => {

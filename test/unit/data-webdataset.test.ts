@@ -62,7 +62,7 @@ test('labels may be names, under another key', async () => {
 test('the shards of a sample store are such shards', async () => {
   const folder = join(scratch.root, 'store');
   const store = await openStore(folder, { writer: 'w', imageSize: 8, classes: ['cat', 'dog'] });
-  const sample = (label: number, value: number) => ({ pixels: new Uint8Array(192).fill(value), label, seed: 1, teacherProbabilities: [0.5, 0.5], studentProbability: 0.1, disagreement: 0.2, kept: true, reason: 'selected' as const });
+  const sample = (label: number, value: number) => ({ pixels: new Uint8Array(192).fill(value), label, seed: 1, teacherProbabilities: [0.5, 0.5], studentProbability: 0.1, studentWrong: true, disagreement: 0.2, kept: true, reason: 'selected' as const });
   await store.append(0, [sample(1, 33), sample(0, 66)]);
   const { train } = await openData(resolveConfig({ data: { kind: 'webdataset', root: join(folder, 'shards'), train: 'w-*.tar', test: 'w-*.tar', classes: ['cat', 'dog'], imageSize: 8 } }).data);
   assert.equal([...train.labels], [1, 0]);

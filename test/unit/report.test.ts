@@ -23,6 +23,19 @@ test('rows as a text table', () => {
   assert.match(lines[2]!, /^Distillation \(EDRM\)  0\.010 \(0\.000-0\.020\)  0\.510 \(0\.500-0\.520\)  0\.000 \(0\.000-0\.000\)          0  1,200     31\.3$/);
 });
 
+test('an undefined row says why, an up-weighting one how many, in the table and in the report', () => {
+  const none = summarise<number | null>([null, null]);
+  const more: Row[] = [
+    { ...rows[0]!, method: 'jtt', upWeighted: summarise([0, 1234]) },
+    { method: 'groupdro', undefined: 'needs <all>', worstGroupAccuracy: none, meanGroupAccuracy: none, trainWeightedAccuracy: none, classes: [], gapClosed: none, generated: 0, trainingSteps: 0, seconds: 0 },
+  ];
+  const lines = textTable([...rows, ...more]).split('\n');
+  assert.match(lines[5]!, /^GroupDRO \(oracle\) +undefined +n\/a +n\/a/);
+  assert.equal(lines.slice(6), ['', 'JTT: training images up-weighted: 0; 1,234.', 'GroupDRO (oracle) is undefined on these data: it needs <all>.']);
+  const html = renderReport({ title: 't', rows: more, evaluations: [], charts: [], log: [], grids: [], config: {}, environment: {} });
+  for (const part of ['<td colspan="7">undefined</td>', 'it needs &lt;all&gt;.', 'up-weighted: 0; 1,234.']) assert.ok(html.includes(part), part);
+});
+
 test('a summary has the mean, or null where a value is missing', () => {
   assert.equal(summarise([1, 2]), { mean: 1.5, values: [1, 2] });
   assert.equal(summarise<number | null>([1, null]), { mean: null, values: [1, null] });
@@ -89,6 +102,12 @@ function report(hostile: string): Report {
     rows,
     evaluations: [{ method: 'config', seed: 0, metrics: groupMetrics(tested, [0, 1, 1]) }],
     charts: [{ title: hostile, xLabel: hostile, series: [{ name: hostile, points: [[0, 1], [1, 2]] }] }],
+    log: [
+      { stage: hostile, step: 20, 'train/loss': 1 },
+      { stage: hostile, step: 20, round: 1, 'generated/teacherProbability': 0.9, 'generated/studentProbability': 0.4, 'generated/teacherWrong': 0.1, 'generated/studentWrong': 0.6, 'generated/kept': 0.8,
+        'guidance/teacherBefore': 0.85, 'guidance/teacherAfter': 0.91, 'guidance/studentBefore': 0.7, 'guidance/studentAfter': 0.39 },
+      { stage: 'seed-0/unguided', step: 20, round: 1, 'generated/teacherProbability': 0.85, 'generated/studentProbability': 0.7, 'generated/teacherWrong': 0, 'generated/studentWrong': 0.25, 'generated/kept': 1 },
+    ],
     grids: [{ title: hostile, note: hostile, png: new Uint8Array([1, 2, 3]) }],
     config: { data: { root: hostile } },
     environment: { [hostile]: hostile },
@@ -108,6 +127,9 @@ test('the report is one offline file with table, intervals, curves, grids, confi
     assert.match(html, /landbird\/water/);
     assert.match(html, /<h2>Classes<\/h2>.*<td>landbird<\/td><td class="number">0\.500<small>2 images/s);
     assert.match(html, /left out: waterbird\/land/);
+    const numbers = (...cells: string[]) => cells.map((cell) => `<td class="number">${cell}</td>`).join('');
+    assert.ok(html.includes(`<td>waterbird</td>${numbers('1', '0.900', '0.400', '0.100', '0.600', '0.800', '0.850 → 0.910', '0.700 → 0.390')}`), 'a guided round');
+    assert.ok(html.includes(`<td>seed-0/unguided</td>${numbers('1', '0.850', '0.700', '0.000', '0.250', '1.000', '', '')}`), 'an unguided one');
     assert.match(html, /data:image\/png;base64,AQID"/);
     assert.match(html, /root: waterbird/);
     assert.match(html, /prefers-color-scheme: dark/);
@@ -126,7 +148,7 @@ test('whatever a name contains, it stays text', () => {
 });
 
 test('an empty report is still one', () => {
-  const html = renderReport({ title: 'Empty', rows: [], evaluations: [], charts: [], grids: [], config: {}, environment: {} });
+  const html = renderReport({ title: 'Empty', rows: [], evaluations: [], charts: [], log: [], grids: [], config: {}, environment: {} });
   assert.match(html, /<h1>Empty<\/h1>/);
   assert.not.match(html, /undefined|NaN/);
 });

@@ -24,6 +24,7 @@ function sample(seed: number, more: Partial<Sample> = {}): Sample {
     seed,
     teacherProbabilities: [0.1 + 1 / 3, 1 - (0.1 + 1 / 3)],
     studentProbability: 0.25,
+    studentWrong: true,
     disagreement: -0.125,
     kept: true,
     reason: 'teacher sure, student wrong',
@@ -131,7 +132,7 @@ test('a kill at any moment loses no finished batch and leaves no broken one', as
     const start = store.samples().length / 8;
     for (let round = start; ; round++) {
       await store.append(round, Array.from({ length: 8 }, (_, i) => ({ pixels: new Uint8Array(48).fill(round % 256), label: i % 2, seed: i,
-        teacherProbabilities: [0.5, 0.5], studentProbability: 0, disagreement: 0, kept: true, reason: '' })));
+        teacherProbabilities: [0.5, 0.5], studentProbability: 0, studentWrong: true, disagreement: 0, kept: true, reason: '' })));
       console.log(round);
     }`;
   let done = 0;

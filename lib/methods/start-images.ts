@@ -1,0 +1,34 @@
+/** Which training images samples start from. Classes alone decide, never groups. */
+import type { Config } from '../config/schema.js';
+import { stream } from '../data/random.js';
+import type { Dataset } from '../data/types.js';
+import { SparringError } from '../errors.js';
+import type { SamplingStart } from '../native/contract.js';
+import { recipes } from './recipes.js';
+
+export function startsFromImages({ kind }: SamplingStart): boolean {
+  return kind !== 'noise';
+}
+
+/** Throws SparringError 'data' when a row starts from training images and a class has none. */
+export function checkStartImages({ methods, sampling }: Config, train: Dataset): void {
+  const starts = [sampling.start, ...methods.map((method) => recipes[method].images?.start)];
+  if (starts.some((start) => start && startsFromImages(start))) recordsOfClasses(train);
+}
+
+/** The record of `train` that each sample starts from: one of its class, drawn from seed, round and position alone. */
+export function drawSources(train: Dataset, labels: readonly number[], { seed, round }: { seed: number; round: number }): number[] {
+  const records = recordsOfClasses(train);
+  const random = stream(seed, 'start images', round);
+  return labels.map((label) => records[label][random.integer(records[label].length)]);
+}
+
+function recordsOfClasses(train: Dataset): number[][] {
+  const records: number[][] = train.classes.map(() => []);
+  train.labels.forEach((label, record) => records[label].push(record));
+  const empty = train.classes.filter((_, label) => records[label].length === 0);
+  if (empty.length > 0) {
+    throw new SparringError('data', `${train.name}: expected training images of every class for samples to start from, found none of ${empty.join(', ')}.`, 'Let sampling start from noise, or add images.');
+  }
+  return records;
+}
