@@ -10,9 +10,7 @@ export interface Bar {
 }
 
 const [width, barHeight, gap] = [520, 18, 8];
-const margin = { left: 190, right: 56, top: 6, bottom: 26 };
-/** Colours in the style sheet: `.c0` to `.c7`. */
-const colours = 8;
+const margin = { left: 210, right: 56, top: 6, bottom: 26 };
 
 /** Bars from 0 to 1 with their intervals, as inline SVG; what of an interval lies outside is cut off. */
 export function barChart(title: string, bars: readonly Bar[]): string {
@@ -27,7 +25,7 @@ export function barChart(title: string, bars: readonly Bar[]): string {
     if (value === null) return `${label}<text x="${margin.left + 6}" y="${middle}">${escapeHtml(note ?? 'n/a')}</text>`;
     const bar = `<rect x="${x(0)}" y="${top}" width="${(Number(x(value)) - Number(x(0))).toFixed(1)}" height="${barHeight}"/>`;
     const whisker = interval ? `<path d="M${x(interval[0])} ${middle}H${x(interval[1])}M${x(interval[0])} ${top + 4}v${barHeight - 8}M${x(interval[1])} ${top + 4}v${barHeight - 8}"/>` : '';
-    return `${label}<g class="bar c${number % colours}">${bar}${whisker}</g><text x="${width - margin.right + 10}" y="${middle}">${value.toFixed(3)}</text>`;
+    return `${label}<g class="bar c0">${bar}${whisker}</g><text x="${width - margin.right + 10}" y="${middle}">${value.toFixed(3)}</text>`;
   });
   return `<figure class="chart"><figcaption>${escapeHtml(title)}</figcaption><svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(title)}">${grid.join('')}${drawn.join('')}</svg></figure>`;
 }

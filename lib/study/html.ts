@@ -8,7 +8,7 @@ import { escapeHtml } from '../report/escape.js';
 import { namesAndValues, page, picture, section, type Picture } from '../report/page.js';
 import { methodTitles } from '../report/rows.js';
 import type { StudyRow, StudyRows } from './results.js';
-import { byPlace, differenceColumns, notes, rowColumns } from './table.js';
+import { byPlace, differenceColumns, notes, rowColumns, undefinedNotes } from './table.js';
 
 export interface StudyReport extends StudyRows {
   title: string;
@@ -27,6 +27,7 @@ export function renderStudy({ title, command, rows, differences, curves, samples
     return section(place, [
       beside([bars('Worst-group accuracy', 'worstGroupAccuracy', own), bars('Mean-group accuracy', 'meanGroupAccuracy', own)]),
       table(rowColumns, own),
+      ...undefinedNotes(own).map((note) => `<p class="note">${escapeHtml(note)}</p>`),
       pairs.has(place) ? `<h3>Differences, paired by seed</h3>${table(differenceColumns, pairs.get(place)!)}` : '',
       beside((curves.get(place) ?? []).map(lineChart)),
       beside(grids.map((grid) => picture(grid, 'beside'))),

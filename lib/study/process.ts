@@ -25,8 +25,10 @@ export function runInProcess(job: WorkerJob, { signal, onProgress, onWarning }: 
   return new Promise<Rates | undefined>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signalName) => {
+      // Ctrl-C ends one that does not listen yet.
+      if (signal?.aborted) return reject(new SparringError('aborted', 'The operation was cancelled.'));
       const cause = signalName ? `signal ${signalName}` : `exit code ${code}`;
-      reject(new SparringError('internal', `the process ended with ${cause}${errors && `:\n${errors.trim()}`}`, signalName === 'SIGKILL' ? 'The machine may be short of memory: fewer processes, smaller batches.' : undefined));
+      return reject(new SparringError('internal', `the process ended with ${cause}${errors && `:\n${errors.trim()}`}`, signalName === 'SIGKILL' ? 'The machine may be short of memory: fewer processes, smaller batches.' : undefined));
     });
     child.on('message', (message: FromWorker) => {
       if (message.kind === 'progress') onProgress?.(message.stage, message.done, message.total, message.fields);

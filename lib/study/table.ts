@@ -13,7 +13,7 @@ interface Column<Line> {
 
 export const rowColumns: Column<StudyRow>[] = [
   { title: 'Method', numeric: false, cell: ({ method }) => methodTitles[method] },
-  { title: 'WGA', numeric: true, cell: (row) => (row.undefined === undefined ? meanText(row.worstGroupAccuracy) : `undefined: ${row.undefined}`) },
+  { title: 'WGA', numeric: true, cell: (row) => (row.undefined === undefined ? meanText(row.worstGroupAccuracy) : 'undefined') },
   { title: 'MGA', numeric: true, cell: (row) => meanText(row.meanGroupAccuracy) },
   { title: 'Train-weighted', numeric: true, cell: (row) => meanText(row.trainWeightedAccuracy) },
   { title: 'Gap closed', numeric: true, cell: (row) => meanText(row.gapClosed) },
@@ -33,6 +33,11 @@ export const notes = {
   rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. Images: generated, before selection. Images and steps of one seed; seconds of one seed on average.',
   differences: 'Differences of the same seeds, their mean and 95 % interval (Student\'s t).',
 };
+
+/** Why rows have no numbers. */
+export function undefinedNotes(rows: readonly StudyRow[]): string[] {
+  return rows.flatMap((row) => (row.undefined === undefined ? [] : [`${methodTitles[row.method]} is undefined on these data: it ${row.undefined}.`]));
+}
 
 /** `0.910 [0.850, 0.970]`, without an interval where there is none; `sign` is put before what is not negative. */
 export function meanText({ mean, interval }: Mean, sign = ''): string {
@@ -62,7 +67,7 @@ export function studyMarkdown(title: string, { rows, differences }: StudyRows, f
 /** The tables of each place below its heading. */
 export function studyTables({ rows, differences }: StudyRows, heading: (place: string) => string): string[] {
   const pairs = byPlace(differences);
-  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(rowColumns, own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
+  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(rowColumns, own), ...undefinedNotes(own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
 }
 
 function markdownTable<Line>(columns: readonly Column<Line>[], lines: readonly Line[]): string {
