@@ -190,6 +190,14 @@ export const configSchema = z.strictObject({
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),
     })
     .prefault({}),
+  daFusion: z
+    .strictObject({
+      steps: count.default(2000).describe('of training of the class embeddings'),
+      batchSize: count.default(8).describe('images per step'),
+      learningRate: z.number().positive().default(4e-3).describe('constant, of AdamW'),
+    })
+    .prefault({})
+    .describe('of the row da-fusion, see docs/method.md'),
   sampling: z
     .strictObject({
       steps: count.max(1000).default(10).describe('of the sampler'),

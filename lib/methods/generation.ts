@@ -1,12 +1,13 @@
 /** One round of generation: images of every class, judged by both networks, selected, stored. */
 import { stream } from '../data/random.js';
 import type { Dataset } from '../data/types.js';
-import type { GenerateOptions } from '../native/contract.js';
+import type { GenerateOptions, SamplingStart } from '../native/contract.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
 import type { RowSampling } from './recipes.js';
+import { drawnStrength, drawStarts, generateFrom } from './row-starts.js';
 import { drawSources } from './start-images.js';
 
 interface Opponents {
@@ -36,7 +37,7 @@ export interface Selection {
   studentWrong: boolean;
 }
 
-export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'unguided'> {
+export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'strength' | 'unguided'> {
   pixels: Uint8Array;
   /** [K] */
   teacherProbabilities: ArrayLike<number>;
@@ -59,20 +60,22 @@ export async function generateRound(
   const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
   const seeds = noiseSeeds(request);
   const sources = train && drawSources(train, classes, request);
+  const starts = drawStarts(sampling.start, count, request);
   const stored = store.samples().filter((record) => record.round === round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
     const end = Math.min(begin + sampling.batchSize, count);
     const images = train && (await train.read(sources!.slice(begin, end)));
-    const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images };
+    const batch = { ...sampling, classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images, starts: starts.slice(begin, end) };
     const { signal, onProgress } = options;
-    const generated = await generator.generate(opponents, { ...sampling, ...batch }, signal ? { signal } : {});
-    const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, { ...sampling, ...batch }, compared - begin, signal ? { signal } : {});
+    const generated = await generateFrom(batch.starts, generator, opponents, batch, signal ? { signal } : {});
+    const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, batch, compared - begin, signal ? { signal } : {});
     const samples = batch.classes.map((label, i) =>
       judge(
         {
           label,
           seed: batch.seeds[i],
           source: sources?.[begin + i],
+          strength: drawnStrength(sampling.start, batch.starts[i]),
           unguided: unguided[i],
           pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
           teacherProbabilities: generated.teacherProbabilities!.subarray(i * k, (i + 1) * k),
@@ -87,12 +90,12 @@ export async function generateRound(
 }
 
 /** What both say of the first `count` images of a batch when nothing guides them. */
-async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision'>, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
+async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision' | 'start'> & { starts: SamplingStart[] }, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
   if (count <= 0) return [];
   const classes = Array.from(batch.classes).slice(0, count);
   const images = batch.images && batch.images.subarray(0, (batch.images.length / batch.classes.length) * classes.length);
   const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const };
-  const { teacherProbabilities, studentProbabilities } = await generator.generate(opponents, first, options);
+  const { teacherProbabilities, studentProbabilities } = await generateFrom(batch.starts.slice(0, count), generator, opponents, first, options);
   const k = generator.classes.length;
   return classes.map((label, i) => ({ teacherProbability: teacherProbabilities![i * k + label], studentProbability: studentProbabilities![i * k + label] }));
 }
@@ -112,7 +115,7 @@ export async function reuseRound(pool: SampleStore, student: Classifier, store: 
 
 /** Decides whether an image is for training, and says why. */
 export function judge(image: Judged, selection: Selection | null): Sample {
-  const { label, seed, source, unguided, pixels } = image;
+  const { label, seed, source, strength, unguided, pixels } = image;
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
@@ -124,7 +127,7 @@ export function judge(image: Judged, selection: Selection | null): Sample {
     : selection.studentWrong && !studentWrong ? 'student right'
     : 'selected';
   return {
-    pixels, label, seed, source, unguided, teacherProbabilities, studentProbability, studentWrong,
+    pixels, label, seed, source, strength, unguided, teacherProbabilities, studentProbability, studentWrong,
     disagreement: teacher - studentProbability,
     kept: reason === 'no selection' || reason === 'selected',
     reason,

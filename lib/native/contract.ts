@@ -205,6 +205,13 @@ export interface NativeCore {
   setTexts(model: DenoiserHandle, encoder: TextEncoderHandle, tokens: Int32Array, options: { skip: number }): Promise<void>;
   /** Keeps the weights in this precision alone, for a generator that will be neither trained nor saved. */
   freezeDenoiser(model: DenoiserHandle, options: { precision: Precision }): Promise<void>;
+  /**
+   * A generator that shares the weights of `source`, which must not be trained further, and has conditions of its own: what it
+   * is told of each class and, last, of the null class, class embeddings or texts. It is neither trained nor saved as a whole.
+   */
+  ownConditions(source: DenoiserHandle): Promise<DenoiserHandle>;
+  saveConditions(model: DenoiserHandle, path: string): Promise<void>;
+  loadConditions(model: DenoiserHandle, path: string): Promise<void>;
   createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
   /** `path` may be a safetensors file, the `*.safetensors.index.json` of shards, or a folder with one of them. */
@@ -246,6 +253,8 @@ export interface NativeCore {
     options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean; policy?: ViewPolicy },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
+  /** Textual inversion of a generator with conditions of its own, which begins at those of the null class; `emaDecay` is 0. */
+  createConditionTrainer(denoiser: DenoiserHandle, options: TrainerOptions): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(
     trainer: TrainerHandle<ModelHandle>,
     images: Uint8Array,

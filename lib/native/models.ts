@@ -123,6 +123,19 @@ export class Generator implements Disposable {
     await this.engine.run((core) => core.saveWeights(this.handle, path, { ...modelMetadata('generator', this), ...notes }, storage));
   }
 
+  /** One with the same weights, which must not be trained further, and conditions of its own: what it is told of the classes. */
+  async withOwnConditions(): Promise<Generator> {
+    return new Generator(this.engine, await this.engine.run((core) => core.ownConditions(this.handle)), this.spec, this.classes);
+  }
+
+  saveConditions(path: string): Promise<void> {
+    return this.engine.run((core) => core.saveConditions(this.handle, path));
+  }
+
+  loadConditions(path: string): Promise<void> {
+    return this.engine.run((core) => core.loadConditions(this.handle, path));
+  }
+
   /** Draws `options.classes.length` images; guided ones need both opponents. */
   generate(
     opponents: { teacher?: Classifier; student?: Classifier },

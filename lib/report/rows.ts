@@ -2,7 +2,7 @@
 
 export const methods = [
   'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'unguided', 'unguided-selected', 'sdedit',
-  'teacher-only', 'student-only', 'config',
+  'da-fusion', 'teacher-only', 'student-only', 'config',
 ] as const;
 export type Method = (typeof methods)[number];
 
@@ -44,6 +44,7 @@ export const methodTitles: Record<Method, string> = {
   unguided: '+ unguided images',
   'unguided-selected': '+ unguided, selected',
   sdedit: '+ image to image (SDEdit)',
+  'da-fusion': '+ learned class embeddings (DA-Fusion)',
   'teacher-only': '+ guided by the teacher alone',
   'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',
