@@ -55,7 +55,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        using own = await ownGenerator(context, images!.conditions, generator);
+        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
         await generateRound(own ?? generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages, provenance: provenanceOf(context, images!.conditions) }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),

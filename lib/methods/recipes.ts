@@ -16,8 +16,8 @@ export interface Recipe {
     terms?: ObjectiveOptions['terms'];
     /** Where sampling starts, in place of `sampling.start`. */
     start?: RowStart;
-    /** What the generator is told of the classes otherwise: learned from the training images. */
-    conditions?: 'learned';
+    /** What the generator is told of the classes otherwise: learned from the training images, or moved against the student in each round. */
+    conditions?: 'learned' | 'opposed';
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
@@ -43,6 +43,8 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   sdedit: { images: { guidance: 'none', start: { kind: 'image', strength: 0.5 }, selected: false } },
   // DA-Fusion (Trabucco et al., arXiv 2302.07944), which keeps all images, and its strengths.
   'da-fusion': { images: { guidance: 'none', conditions: 'learned', start: { kind: 'image', strengths: [0.25, 0.5, 0.75, 1] }, selected: false } },
+  // Adversarial Prompts (Yeo et al., arXiv 2403.15309), without their guidance; they do not filter either.
+  gap: { images: { guidance: 'none', conditions: 'opposed', start: { kind: 'noise' }, selected: false } },
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },

@@ -129,6 +129,18 @@ export interface GenerateOptions extends SamplingOptions {
   guidance: Guidance;
 }
 
+/** The chain starts from noise, with a sampler that does not remember. */
+export interface OpposeOptions extends SamplingOptions {
+  /** Of the noise, as many for each class in turn; each iteration draws from each anew. */
+  seeds: ArrayLike<number>;
+  iterations: number;
+  learningRate: number;
+  /** Images at once, but all of a class; does not change what is found. */
+  batchSize: number;
+  /** Of activations; above it the chain is computed again in segments. */
+  memoryBytes: number;
+}
+
 export interface Opponents {
   teacher?: ClassifierHandle;
   student?: ClassifierHandle;
@@ -212,6 +224,11 @@ export interface NativeCore {
   ownConditions(source: DenoiserHandle): Promise<DenoiserHandle>;
   saveConditions(model: DenoiserHandle, path: string): Promise<void>;
   loadConditions(model: DenoiserHandle, path: string): Promise<void>;
+  /**
+   * Moves the conditions of each class so that the classifier fails on its images, by Adam on its cross-entropy through the
+   * chain.
+   */
+  opposeClassifier(model: DenoiserHandle, classifier: ClassifierHandle, options: OpposeOptions, control?: JobControl): Promise<void>;
   createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
   /** `path` may be a safetensors file, the `*.safetensors.index.json` of shards, or a folder with one of them. */
@@ -304,7 +321,7 @@ export interface NativeCore {
     model: DenoiserHandle,
     opponents: Opponents,
     options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
-  ): Fields<'gradient' | 'score' | 'images'>;
+  ): Promise<{ gradient: Float32Array; score: Float32Array; images: Float32Array; conditionGradient: Float32Array | null }>;
   noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
   /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
   samplerTrajectory(options: {

@@ -2,7 +2,8 @@ import { autoencoderKeyNames } from '../config/autoencoder-keys.js';
 import { SparringError } from '../errors.js';
 import { softmax } from '../metrics/softmax.js';
 import type {
-  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, StorageType,
+  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, OpposeOptions,
+  StorageType,
 } from './contract.js';
 import type { Cancellable, Engine } from './engine.js';
 
@@ -134,6 +135,11 @@ export class Generator implements Disposable {
 
   loadConditions(path: string): Promise<void> {
     return this.engine.run((core) => core.loadConditions(this.handle, path));
+  }
+
+  /** Moves its own conditions so that the student fails on its images. */
+  oppose(student: Classifier, options: Omit<OpposeOptions, 'precision'>, cancellable: Cancellable = {}): Promise<void> {
+    return this.engine.run((core, control) => core.opposeClassifier(this.handle, student.handle, { ...options, precision: this.engine.precision }, control), cancellable);
   }
 
   /** Draws `options.classes.length` images; guided ones need both opponents. */

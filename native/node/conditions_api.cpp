@@ -3,9 +3,10 @@
 
 #include <torch/torch.h>
 
-#include "diffusion/denoiser.h"
+#include "guidance/adversarial_conditions.h"
 #include "io/safetensors.h"
 #include "node/api.h"
+#include "node/generation_options.h"
 #include "node/values.h"
 
 namespace sparring::node {
@@ -48,6 +49,26 @@ void register_conditions(Api& api) {
     if (!denoiser->has_own_conditions()) throw Error("usage", "loadConditions: expected a generator with conditions of its own, found another.");
     return [denoiser, path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {
       denoiser->set_conditions(read_conditions(path, denoiser->conditions().sizes()));
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+
+  // opposeClassifier(denoiser, classifier, {steps, sampler, eta, guidanceScale, precision, start, seeds, iterations, learningRate,
+  // batchSize, memoryBytes}, control): changes the conditions of one that ownConditions() gave
+  api.add_async("opposeClassifier", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto classifier = unwrap<Classifier>(info[1], "classifier");
+    const auto given = info[2].As<Napi::Object>();
+    if (!denoiser->has_own_conditions()) throw Error("usage", "opposeClassifier: expected a generator with conditions of its own, found another.");
+    require_same_inputs(*denoiser, {nullptr, classifier});
+    AdversarialOptions options{sampling_options(given, *denoiser), integers(given, "seeds"), integer(given, "iterations"), number(given, "learningRate"),
+                               integer(given, "batchSize"), integer(given, "memoryBytes")};
+    if (options.sampling.start != SamplingStart::noise) throw Error("usage", "opposeClassifier: expected a start from noise, found another.");
+    if (options.seeds.empty() || options.seeds.size() % static_cast<size_t>(denoiser->options().num_classes) != 0) {
+      throw Error("usage", c10::str("opposeClassifier: expected as many seeds for each of ", denoiser->options().num_classes, " classes, found ", options.seeds.size(), "."));
+    }
+    return [denoiser, classifier, options](const JobContext& job) -> Finish {
+      oppose(*denoiser, classifier, options, job);
       return [](Napi::Env env) { return env.Undefined(); };
     };
   });

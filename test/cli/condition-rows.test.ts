@@ -17,9 +17,9 @@ import { mean } from '../support/numeric.js';
 const folder = mkdtempSync(join(tmpdir(), 'sparring-conditions-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const methods = ['unguided', 'sdedit', 'da-fusion'];
+const methods = ['unguided', 'sdedit', 'da-fusion', 'gap'];
 const configFile = join(folder, 'miniature.yaml');
-writeFileSync(configFile, `${miniature}daFusion: { steps: 45, batchSize: 4 }\n`);
+writeFileSync(configFile, `${miniature}daFusion: { steps: 45, batchSize: 4 }\ngap: { iterations: 3, imagesPerClass: 2, steps: 2 }\n`);
 const run = join(folder, 'run');
 
 const args = (output: string, ...more: string[]) => ['distill', '--config', configFile, '--output', output, '--json', '--quiet', '--set', `methods=[${methods}]`, '--set', 'sampling.steps=4', ...more];
@@ -66,7 +66,20 @@ test('the images of da-fusion come from training images of the class, at strengt
   assert.ok((await storeOf('sdedit')).samples().every(({ strength }) => strength === undefined));
 });
 
-for (const stage of ['da-fusion', `seed-${seed}/da-fusion`]) {
+test('the images of gap come from the noise of the unguided ones, and from embeddings of its own', async () => {
+  const [own, unguided] = [await storeOf('gap'), await storeOf('unguided')];
+  assert.equal(own.samples().map(({ seed, label }) => [seed, label]), unguided.samples().map(({ seed, label }) => [seed, label]));
+  const [images, others] = [await imagesOf('gap'), await imagesOf('unguided')];
+  const bytes = images.length / 16;
+  for (let i = 0; i < 16; i++) assert.not(images.subarray(i * bytes, (i + 1) * bytes).equals(others.subarray(i * bytes, (i + 1) * bytes)), `image ${i}`);
+  for (const { settings, source } of own.samples()) {
+    const { guidance, start, conditions } = (await own.generatorSettings(settings)) as any;
+    assert.equal([guidance, start, source], [{ kind: 'none' }, { kind: 'noise' }, undefined]);
+    assert.equal(conditions, { kind: 'opposed', iterations: 3, imagesPerClass: 2, steps: 2, learningRate: 0.04 });
+  }
+});
+
+for (const stage of ['da-fusion', `seed-${seed}/da-fusion`, `seed-${seed}/gap`]) {
   test(`killed in ${stage}, a resumed run ends as if nothing had happened`, async () => {
     const killed = join(folder, `killed-${stage.replace('/', '-')}`);
     const { child, ended } = startCli(args(killed));
@@ -78,13 +91,15 @@ for (const stage of ['da-fusion', `seed-${seed}/da-fusion`]) {
     assert.is(resumed.status, 0, resumed.stderr);
     const conditions = (of: string) => readFileSync(join(of, 'da-fusion/conditions.safetensors'), 'base64');
     assert.is(conditions(killed), conditions(run));
-    assert.ok((await imagesOf('da-fusion', killed)).equals(await imagesOf('da-fusion')));
-    const student = (of: string) => readFileSync(join(of, `seed-${seed}/da-fusion/student.safetensors`), 'base64');
-    assert.is(student(killed), student(run));
+    for (const method of ['da-fusion', 'gap']) {
+      assert.ok((await imagesOf(method, killed)).equals(await imagesOf(method)), method);
+      const student = (of: string) => readFileSync(join(of, `seed-${seed}`, method, 'student.safetensors'), 'base64');
+      assert.is(student(killed), student(run));
+    }
   });
 }
 
-test('the other rows are those of a run without it', async () => {
+test('the other rows are those of a run without these', async () => {
   const without = join(folder, 'without');
   const ended = cli(args(without, '--set', 'methods=[sdedit]'));
   assert.is(ended.status, 0, ended.stderr);

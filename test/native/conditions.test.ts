@@ -1,10 +1,11 @@
-/** What a generator is told of the classes: learned from images, moved against a classifier; gradients against finite differences. */
+/** What a generator is told of the classes: class embeddings or texts, and learning them from images. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { pretrainedGenerator } from '../../lib/diffusion/pretrained.js';
+import { checkConditions } from '../../lib/methods/conditions.js';
 import type { DenoiserHandle, TrainerHandle, TrainerOptions } from '../../lib/native/contract.js';
 import { Generator } from '../../lib/native/models.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
@@ -156,6 +157,20 @@ test('saved learning goes on as if never stopped, and is the same again', async 
   assert.equal(ends[2], ends[0]);
 });
 
+test('learning in bf16 keeps the embeddings in fp32: small steps count', async () => {
+  const { images, labels } = batch(0);
+  const found = [];
+  for (const precision of ['fp32', 'bf16'] as const) {
+    using own = await generator.withOwnConditions();
+    const trainer = await conditionTrainer(own, { precision });
+    const { loss } = await core.trainStep(trainer, images, labels, { learningRate: 1e-5, step: 0 });
+    const rowsOf = rows(await conditionsOf(own), width);
+    found.push({ loss, moved: norm(rowsOf[0].map((value, i) => value - rowsOf[2][i])) });
+  }
+  assert.ok(Math.abs(found[1].loss / found[0].loss - 1) < 0.02);
+  assert.ok(Math.abs(found[1].moved / found[0].moved - 1) < 0.05, JSON.stringify(found));
+});
+
 test('a step that fails changes nothing', async () => {
   using own = await generator.withOwnConditions();
   const trainer = await conditionTrainer(own);
@@ -201,6 +216,10 @@ test('conditions of another generator, or none, are one error', async () => {
   await failure(() => engine.run((core) => core.createDenoiserTrainer(own.handle, { ...trainerOptions(), labelDropout: 0 })), 'usage');
   using unconditional = await Generator.create(engine, { ...denoiserSpec, unet: { ...denoiserSpec.unet, classEmbeddings: 0 } }, classes, 1);
   assert.match((await failure(() => unconditional.withOwnConditions(), 'config')).message, 'draws without a condition');
+  for (const row of ['da-fusion', 'gap'] as const) {
+    assert.match((await failure(async () => checkConditions(['unguided', row], unconditional), 'config')).message, `methods: ${row}: expected a generator with class embeddings or a text`);
+  }
+  checkConditions(['unguided', 'sdedit'], unconditional);
 });
 
 test.run();
