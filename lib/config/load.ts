@@ -158,9 +158,9 @@ function checkStarts({ methods, sampling }: Config, fail: (message: string, hint
   }
   const rows = methods.map((method) => ({ where: `methods: ${method}`, start: recipes[method].images?.start }));
   for (const { where, start: given } of [{ where: 'sampling.start.strength', start }, ...rows]) {
-    if (given && given.kind !== 'noise' && Math.floor(steps * given.strength) < 1) {
-      fail(`${where}: a strength of ${given.strength} takes none of ${steps} steps.`, 'Raise sampling.steps.');
-    }
+    if (!given || given.kind === 'noise') continue;
+    const least = 'strengths' in given ? Math.min(...given.strengths) : given.strength;
+    if (Math.floor(steps * least) < 1) fail(`${where}: a strength of ${least} takes none of ${steps} steps.`, 'Raise sampling.steps.');
   }
 }
 

@@ -193,6 +193,23 @@ export const configSchema = z.strictObject({
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),
     })
     .prefault({}),
+  daFusion: z
+    .strictObject({
+      steps: count.default(2000).describe('of training of the class embeddings'),
+      batchSize: count.default(8).describe('images per step'),
+      learningRate: z.number().positive().default(4e-3).describe('constant, of AdamW'),
+    })
+    .prefault({})
+    .describe('of the row da-fusion, see docs/method.md'),
+  gap: z
+    .strictObject({
+      iterations: count.default(50).describe('Adam steps on the class embeddings, in each round'),
+      imagesPerClass: count.default(4).describe('images in each of them'),
+      steps: count.max(1000).default(5).describe('of the sampler (ddim) through which the student sees them'),
+      learningRate: z.number().positive().default(0.04).describe('of Adam'),
+    })
+    .prefault({})
+    .describe('of the row gap, likewise'),
   sampling: z
     .strictObject({
       steps: count.max(1000).default(10).describe('of the sampler'),

@@ -17,13 +17,16 @@ import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
+import { learnConditions } from './learned-conditions.js';
 import { omegaDiagnostics } from './omega.js';
 import { realImages, type RealImages } from './real-images.js';
 import { recipes, samplingOf, trainingOf, type ContinuedMethod } from './recipes.js';
+import { ownGenerator, provenanceOf } from './row-generator.js';
 import { startsFromImages } from './start-images.js';
 
 /** Runs one method of one seed from the EDRM student on, or from another one. */
 export async function continueStudent(context: RunContext, foundation: Foundation, start: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
+  const learned = recipes[method].images?.conditions === 'learned' ? await learnConditions(context, foundation.generator) : null;
   const name = `seed-${seed}/${method}`;
   const finished = openStage(context, name).finished<StudentResult>();
   if (finished) return finished;
@@ -56,8 +59,11 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        const shares = await classShares(rounds.allocation, store, student, round);
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, shares, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
+        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
+        await generateRound(own ?? generator, { teacher, student }, store, {
+          seed, round, count: rounds.imagesPerRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
+          train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages, provenance: provenanceOf(context, images!.conditions),
+        }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...(round === 0 && gradientCosine(store.samples())) }),
         });
@@ -91,7 +97,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   await student.save(join(stage.folder, 'student.safetensors'));
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
-    seconds: real.seconds + stage.seconds,
+    seconds: real.seconds + stage.seconds + (learned?.seconds ?? 0),
     trainingSteps: total,
     generated: store ? store.samples().length : 0,
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),

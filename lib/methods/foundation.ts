@@ -21,6 +21,7 @@ import { isArchive } from '../native/torchscript.js';
 import { trainLoop } from '../training/loop.js';
 import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
+import { checkConditions } from './conditions.js';
 import { labelsOf, openStage, type RunContext } from './context.js';
 
 /** Files that a trained foundation consists of, in its folder. */
@@ -88,7 +89,7 @@ export async function openTeacher(engine: Engine, { teacher, seed }: Config, inp
 }
 
 /** Likewise the generator, for which `sampling` must be possible. */
-export async function openGenerator(engine: Engine, { generator: given, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
+export async function openGenerator(engine: Engine, { generator: given, methods, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
   const { weights, start, pretrained } = given;
   const file = weights ?? start;
   const { classes, imageSize } = inputs;
@@ -96,6 +97,7 @@ export async function openGenerator(engine: Engine, { generator: given, sampling
     : pretrained ? await pretrainedGenerator(engine, { ...pretrained, sampler: sampling.sampler }, inputs)
     : await Generator.create(engine, pixelGenerator(given, classes.length, imageSize), classes, seed);
   await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, precision: engine.precision }));
+  checkConditions(methods, generator);
   return generator;
 }
 
@@ -140,7 +142,7 @@ async function completeGenerator(context: RunContext, initial: Generator | null)
 }
 
 /** Trains to the end of its schedule, from the last checkpoint if there is one. */
-async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, stage: Stage, dataset: Dataset, training: TrainingConfig): Promise<void> {
+export async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHandle>, stage: Stage, dataset: Dataset, training: TrainingConfig): Promise<void> {
   const { config, reporter, signal } = context;
   await trainLoop({
     trainer,

@@ -1,7 +1,7 @@
 /** One round of generation: images of every class, judged by both networks, selected, stored. */
 import { stream } from '../data/random.js';
 import type { Dataset } from '../data/types.js';
-import type { GenerateOptions } from '../native/contract.js';
+import type { GenerateOptions, SamplingStart } from '../native/contract.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import { softmax } from '../metrics/softmax.js';
@@ -10,6 +10,7 @@ import type { SampleStore } from '../store/store.js';
 import { allocate } from './allocation.js';
 import { storedLogits } from './evaluate.js';
 import type { RowSampling } from './recipes.js';
+import { drawnStrength, drawStarts, generateFrom } from './row-starts.js';
 import { drawSources } from './start-images.js';
 
 interface Opponents {
@@ -41,7 +42,7 @@ export interface Selection {
   studentWrong: boolean;
 }
 
-export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'unguided' | 'gradientCosine'> {
+export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'strength' | 'unguided' | 'gradientCosine'> {
   pixels: Uint8Array;
   /** [K] */
   teacherProbabilities: ArrayLike<number>;
@@ -64,20 +65,22 @@ export async function generateRound(
   const classes = allocate(count, shares);
   const seeds = noiseSeeds(request);
   const sources = train && drawSources(train, classes, request);
+  const starts = drawStarts(sampling.start, count, request);
   const stored = store.samples().filter((record) => record.round === round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
     const end = Math.min(begin + sampling.batchSize, count);
     const images = train && (await train.read(sources!.slice(begin, end)));
-    const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images };
+    const batch = { ...sampling, classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images, starts: starts.slice(begin, end) };
     const { signal, onProgress } = options;
-    const generated = await generator.generate(opponents, { ...sampling, ...batch, compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
-    const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, { ...sampling, ...batch }, compared - begin, signal ? { signal } : {});
+    const generated = await generateFrom(batch.starts, generator, opponents, { ...batch, compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
+    const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, batch, compared - begin, signal ? { signal } : {});
     const samples = batch.classes.map((label, i) =>
       judge(
         {
           label,
           seed: batch.seeds[i],
           source: sources?.[begin + i],
+          strength: drawnStrength(sampling.start, batch.starts[i]),
           unguided: unguided[i],
           gradientCosine: numberOrNothing(generated.gradientCosines?.[i]),
           pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
@@ -98,12 +101,12 @@ function numberOrNothing(value: number | undefined): number | undefined {
 }
 
 /** What both say of the first `count` images of a batch when nothing guides them. */
-async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision' | 'compareGradients'>, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
+async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision' | 'start' | 'compareGradients'> & { starts: SamplingStart[] }, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
   if (count <= 0) return [];
   const classes = Array.from(batch.classes).slice(0, count);
   const images = batch.images && batch.images.subarray(0, (batch.images.length / batch.classes.length) * classes.length);
   const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const, compareGradients: false };
-  const { teacherProbabilities, studentProbabilities } = await generator.generate(opponents, first, options);
+  const { teacherProbabilities, studentProbabilities } = await generateFrom(batch.starts.slice(0, count), generator, opponents, first, options);
   const k = generator.classes.length;
   return classes.map((label, i) => ({ teacherProbability: teacherProbabilities![i * k + label], studentProbability: studentProbabilities![i * k + label] }));
 }
@@ -124,7 +127,7 @@ export async function reuseRound(pool: SampleStore, student: Classifier, store: 
 
 /** Decides whether an image is for training, and says why. */
 export function judge(image: Judged, selection: Selection | null): Sample {
-  const { label, seed, source, unguided, gradientCosine, pixels } = image;
+  const { label, seed, source, strength, unguided, gradientCosine, pixels } = image;
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
@@ -136,7 +139,7 @@ export function judge(image: Judged, selection: Selection | null): Sample {
     : selection.studentWrong && !studentWrong ? 'student right'
     : 'selected';
   return {
-    pixels, label, seed, source, unguided, gradientCosine, teacherProbabilities, studentProbability, studentWrong,
+    pixels, label, seed, source, strength, unguided, gradientCosine, teacherProbabilities, studentProbability, studentWrong,
     disagreement: teacher - studentProbability,
     kept: reason === 'no selection' || reason === 'selected',
     reason,

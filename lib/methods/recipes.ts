@@ -1,7 +1,8 @@
 /** What each row that continues the EDRM student does otherwise than the others; a new baseline begins here. */
 import type { Config } from '../config/schema.js';
-import type { Guidance, ObjectiveOptions, SamplingStart } from '../native/contract.js';
+import type { Guidance, ObjectiveOptions } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
+import type { RowStart } from './row-starts.js';
 
 /** A row that continues the EDRM student. */
 export type ContinuedMethod = Exclude<Method, 'teacher' | 'edrm'>;
@@ -14,7 +15,9 @@ export interface Recipe {
     /** The part of the objective that guides, in place of the configured one. */
     terms?: ObjectiveOptions['terms'];
     /** Where sampling starts, in place of `sampling.start`. */
-    start?: SamplingStart;
+    start?: RowStart;
+    /** What the generator is told of the classes otherwise: learned from the training images, or moved against the student in each round. */
+    conditions?: 'learned' | 'opposed';
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
@@ -46,6 +49,10 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   'unguided-selected': { images: { guidance: 'none', selected: true } },
   // Real Guidance (He et al., arXiv 2210.07574), whose authors filter only images that come from noise. 0.5: DA-Fusion's default for it.
   sdedit: { images: { guidance: 'none', start: { kind: 'image', strength: 0.5 }, selected: false } },
+  // DA-Fusion (Trabucco et al., arXiv 2302.07944), which keeps all images, and its strengths.
+  'da-fusion': { images: { guidance: 'none', conditions: 'learned', start: { kind: 'image', strengths: [0.25, 0.5, 0.75, 1] }, selected: false } },
+  // Adversarial Prompts (Yeo et al., arXiv 2403.15309), without their guidance; they do not filter either.
+  gap: { images: { guidance: 'none', conditions: 'opposed', start: { kind: 'noise' }, selected: false } },
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },
@@ -58,7 +65,7 @@ export function trainingOf({ views }: Recipe, training: RoundTraining): RoundTra
 }
 
 /** The resolved `sampling` with what guides it, if anything. */
-export type RowSampling = Omit<Config['sampling'], 'guidance'> & { guidance: Guidance };
+export type RowSampling = Omit<Config['sampling'], 'guidance' | 'start'> & { guidance: Guidance; start: RowStart };
 
 /** How the images of a row are sampled, by the configured `sampling`. */
 export function samplingOf({ images }: Recipe, configured: Config['sampling']): RowSampling {

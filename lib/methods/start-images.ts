@@ -3,10 +3,10 @@ import type { Config } from '../config/schema.js';
 import { stream } from '../data/random.js';
 import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
-import type { SamplingStart } from '../native/contract.js';
 import { recipes } from './recipes.js';
+import type { RowStart } from './row-starts.js';
 
-export function startsFromImages({ kind }: SamplingStart): boolean {
+export function startsFromImages({ kind }: RowStart): boolean {
   return kind !== 'noise';
 }
 

@@ -150,6 +150,18 @@ export interface GenerateOptions extends SamplingOptions {
   compareGradients: boolean;
 }
 
+/** The chain starts from noise, with a sampler that does not remember. */
+export interface OpposeOptions extends SamplingOptions {
+  /** Of the noise, as many for each class in turn; each iteration draws from each anew. */
+  seeds: ArrayLike<number>;
+  iterations: number;
+  learningRate: number;
+  /** Images at once, but all of a class; does not change what is found. */
+  batchSize: number;
+  /** Of activations; above it the chain is computed again in segments. */
+  memoryBytes: number;
+}
+
 export interface Opponents {
   teacher?: ClassifierHandle;
   student?: ClassifierHandle;
@@ -228,6 +240,18 @@ export interface NativeCore {
   setTexts(model: DenoiserHandle, encoder: TextEncoderHandle, tokens: Int32Array, options: { skip: number }): Promise<void>;
   /** Keeps the weights in this precision alone, for a generator that will be neither trained nor saved. */
   freezeDenoiser(model: DenoiserHandle, options: { precision: Precision }): Promise<void>;
+  /**
+   * A generator that shares the weights of `source`, which must not be trained further, and has conditions of its own: what it
+   * is told of each class and, last, of the null class, class embeddings or texts. It is neither trained nor saved as a whole.
+   */
+  ownConditions(source: DenoiserHandle): Promise<DenoiserHandle>;
+  saveConditions(model: DenoiserHandle, path: string): Promise<void>;
+  loadConditions(model: DenoiserHandle, path: string): Promise<void>;
+  /**
+   * Moves the conditions of each class so that the classifier fails on its images, by Adam on its cross-entropy through the
+   * chain.
+   */
+  opposeClassifier(model: DenoiserHandle, classifier: ClassifierHandle, options: OpposeOptions, control?: JobControl): Promise<void>;
   createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;
   cloneClassifier(source: ClassifierHandle): Promise<ClassifierHandle>;
   /** `path` may be a safetensors file, the `*.safetensors.index.json` of shards, or a folder with one of them. */
@@ -269,6 +293,8 @@ export interface NativeCore {
     options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean; policy?: ViewPolicy },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
+  /** Textual inversion of a generator with conditions of its own, which begins at those of the null class; `emaDecay` is 0. */
+  createConditionTrainer(denoiser: DenoiserHandle, options: TrainerOptions): Promise<TrainerHandle<DenoiserHandle>>;
   trainStep(
     trainer: TrainerHandle<ModelHandle>,
     images: Uint8Array,
@@ -318,7 +344,7 @@ export interface NativeCore {
     model: DenoiserHandle,
     opponents: Opponents,
     options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
-  ): Fields<'gradient' | 'score' | 'images'>;
+  ): Promise<{ gradient: Float32Array; score: Float32Array; images: Float32Array; conditionGradient: Float32Array | null }>;
   noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
   /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
   samplerTrajectory(options: {

@@ -2,7 +2,8 @@ import { autoencoderKeyNames } from '../config/autoencoder-keys.js';
 import { SparringError } from '../errors.js';
 import { softmax } from '../metrics/softmax.js';
 import type {
-  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, StorageType,
+  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, OpposeOptions,
+  StorageType,
 } from './contract.js';
 import type { Cancellable, Engine } from './engine.js';
 
@@ -121,6 +122,24 @@ export class Generator implements Disposable {
     const { channels, textChannels } = this.spec.unet;
     if (channels !== 3 || textChannels > 0) throw new SparringError('usage', 'Saving a generator: expected one of images without a text, found another.', 'Published generators are used as they are.');
     await this.engine.run((core) => core.saveWeights(this.handle, path, { ...modelMetadata('generator', this), ...notes }, storage));
+  }
+
+  /** One with the same weights, which must not be trained further, and conditions of its own: what it is told of the classes. */
+  async withOwnConditions(): Promise<Generator> {
+    return new Generator(this.engine, await this.engine.run((core) => core.ownConditions(this.handle)), this.spec, this.classes);
+  }
+
+  saveConditions(path: string): Promise<void> {
+    return this.engine.run((core) => core.saveConditions(this.handle, path));
+  }
+
+  loadConditions(path: string): Promise<void> {
+    return this.engine.run((core) => core.loadConditions(this.handle, path));
+  }
+
+  /** Moves its own conditions so that the student fails on its images. */
+  oppose(student: Classifier, options: Omit<OpposeOptions, 'precision'>, cancellable: Cancellable = {}): Promise<void> {
+    return this.engine.run((core, control) => core.opposeClassifier(this.handle, student.handle, { ...options, precision: this.engine.precision }, control), cancellable);
   }
 
   /** Draws `options.classes.length` images; guided ones need both opponents. */

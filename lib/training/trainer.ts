@@ -46,6 +46,12 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     return new Trainer(engine, await engine.run((core) => core.createDenoiserTrainer(generator.handle, options)));
   }
 
+  /** Textual inversion: of a generator with conditions of its own these alone. */
+  static async conditions(generator: Generator, training: TrainingConfig, { seed }: { seed: number }): Promise<Trainer<DenoiserHandle>> {
+    const { engine } = generator;
+    return new Trainer(engine, await engine.run((core) => core.createConditionTrainer(generator.handle, trainerOptions(training, engine, seed))));
+  }
+
   step({ images, labels }: Batch, learningRate: number, step: number, { signal, ...perImage }: Cancellable & Pick<StepOptions, 'weights' | 'losses'> = {}): Promise<StepResult> {
     return this.engine.run((core, control) => core.trainStep(this.handle, images, labels, { learningRate, step, ...perImage }, control), { ...(signal && { signal }) });
   }

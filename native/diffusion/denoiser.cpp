@@ -36,14 +36,18 @@ Denoiser::Denoiser(DenoiserOptions options, at::Device device, std::optional<uin
 }
 
 at::Tensor Denoiser::forward(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes) {
-  return net_(x_t.contiguous(at::MemoryFormat::ChannelsLast), timesteps.to(at::kFloat), classes, text_of(classes, at::kFloat)).to(at::kFloat);
+  return net_(x_t.contiguous(at::MemoryFormat::ChannelsLast), timesteps.to(at::kFloat), classes, text_of(classes, at::kFloat), class_table()).to(at::kFloat);
+}
+
+at::Tensor Denoiser::forward_frozen(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes, at::ScalarType dtype) {
+  if (!frozen_ || (frozen_dtype_ != dtype && !is_frozen())) make_frozen(copy_network(), dtype);
+  const auto x = x_t.to(frozen_dtype_).contiguous(at::MemoryFormat::ChannelsLast);
+  return frozen_(x, timesteps.to(at::kFloat), classes, text_of(classes, frozen_dtype_), class_table()).to(at::kFloat);
 }
 
 Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
                              at::ScalarType dtype) {
-  if (!frozen_ || (frozen_dtype_ != dtype && !is_frozen())) make_frozen(copy_network(), dtype);
-  dtype = frozen_dtype_;
-  auto x = x_t.to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  auto x = x_t;
   auto labels = classes;
   const bool classifier_free = guidance_scale != 1.0;
   if (classifier_free) {
@@ -51,8 +55,7 @@ Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alph
     x = at::cat({x, x}, 0);
     labels = at::cat({classes, at::full_like(classes, null_class())}, 0);
   }
-  auto t = at::full({x.size(0)}, timestep, x.options().dtype(at::kFloat));
-  auto output = frozen_(x, t, labels, text_of(labels, dtype)).to(at::kFloat);
+  auto output = forward_frozen(x, at::full({x.size(0)}, timestep, x.options().dtype(at::kFloat)), labels, dtype);
   if (classifier_free) {
     const auto halves = output.chunk(2, 0);
     output = halves[1] + guidance_scale * (halves[0] - halves[1]);
@@ -93,14 +96,33 @@ void Denoiser::set_text(const at::Tensor& text) {
   require(has_text(), "expected a U-Net that takes a text, found one that takes none.");
   require(text.dim() == 3 && text.size(0) == options_.num_classes + 1 && text.size(2) == options_.unet.text_channels(),
           c10::str("expected texts of ", options_.unet.text_channels(), " channels for ", options_.num_classes, " classes and the null class, found ", text.sizes(), "."));
-  text_ = text.to(device_, at::kFloat);
+  conditions_ = text.to(device_, at::kFloat);
+}
+
+at::Tensor Denoiser::conditions() const {
+  if (conditions_.defined()) return conditions_;
+  require(!has_text(), "the U-Net takes a text, and the texts of the classes have not been set.");
+  require(options_.unet.num_class_embeds() > 0, "expected one with class embeddings or a text, found one that draws without a condition.");
+  return net_->class_embedding->weight.detach().to(at::kFloat);
+}
+
+std::shared_ptr<Denoiser> Denoiser::with_own_conditions() const {
+  auto copy = std::shared_ptr<Denoiser>(new Denoiser(*this));
+  copy->conditions_ = conditions().detach().clone();
+  copy->own_conditions_ = true;
+  return copy;
+}
+
+void Denoiser::set_conditions(const at::Tensor& conditions) {
+  TORCH_CHECK(own_conditions_, "set_conditions: for a denoiser with_own_conditions alone");
+  require(conditions.sizes() == conditions_.sizes(), c10::str("expected conditions of shape ", conditions_.sizes(), ", found ", conditions.sizes(), "."));
+  conditions_ = conditions.to(device_, at::kFloat);
 }
 
 // [B] -> [B, tokens, text_channels]
 at::Tensor Denoiser::text_of(const at::Tensor& classes, at::ScalarType dtype) const {
   if (!has_text()) return {};
-  require(text_.defined(), "the U-Net takes a text, and the texts of the classes have not been set.");
-  return text_.index_select(0, classes).to(dtype);
+  return conditions().index_select(0, classes).to(dtype);
 }
 
 UNet Denoiser::copy_network() const {

@@ -39,7 +39,10 @@ class Denoiser {
   // [B, C, h, w] fp32. The trained module; gradients reach its weights.
   at::Tensor forward(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes);
 
-  // Prediction of the frozen copy at one timestep for the whole batch; gradients reach x_t only.
+  // The same of the frozen copy; gradients reach x_t and conditions() that ask for them.
+  at::Tensor forward_frozen(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes, at::ScalarType dtype);
+
+  // Prediction of the frozen copy at one timestep for the whole batch; gradients as of forward_frozen.
   // guidance_scale 1 is the conditional model alone; above it, classifier-free guidance
   // (Ho & Salimans 2022, arXiv 2207.12598) with both halves in one batch.
   Prediction predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
@@ -58,6 +61,16 @@ class Denoiser {
 
   // What a text U-Net is told of each class and, last, of the null class: [num_classes + 1, tokens, text_channels].
   void set_text(const at::Tensor& text);
+
+  // What the U-Net is told of each class and, last, of the null class where there is one: class embeddings [rows, E] or
+  // texts [rows, tokens, text_channels], fp32. Throws Error "config" for one that is told nothing.
+  at::Tensor conditions() const;
+  // A copy that shares the weights, which must not be trained further, and has conditions that can be changed. It is neither
+  // trained nor saved as a whole.
+  std::shared_ptr<Denoiser> with_own_conditions() const;
+  // Of such a copy, in the shape that they have.
+  void set_conditions(const at::Tensor& conditions);
+  bool has_own_conditions() const { return own_conditions_; }
 
   // To be called after every change of the weights.
   void touch() { frozen_ = nullptr; }
@@ -80,12 +93,14 @@ class Denoiser {
   UNet copy_network() const;
   void make_frozen(UNet network, at::ScalarType dtype);
   at::Tensor text_of(const at::Tensor& classes, at::ScalarType dtype) const;
+  at::Tensor class_table() const { return has_text() ? at::Tensor() : conditions_; }
 
   DenoiserOptions options_;
   at::Device device_;
   NoiseSchedule schedule_;
   std::shared_ptr<Autoencoder> autoencoder_;
-  at::Tensor text_;
+  at::Tensor conditions_;  // the texts; or class embeddings in place of the network's, undefined otherwise
+  bool own_conditions_ = false;
   UNet net_{nullptr}, frozen_{nullptr};
   at::ScalarType frozen_dtype_ = at::kFloat;
 };

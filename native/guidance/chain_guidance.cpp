@@ -25,15 +25,14 @@ at::Tensor run_steps(Denoiser& denoiser, Sampler& sampler, at::Tensor x, size_t 
   return x;
 }
 
-// How many steps fit in memory at once; all of them when no checkpoint is needed.
-int64_t steps_per_segment(Denoiser& denoiser, const ChainGuidanceOptions& options, const Sampler& sampler, int64_t batch, const SamplingOptions& sampling) {
+}  // namespace
+
+int64_t steps_per_segment(Denoiser& denoiser, int64_t memory_bytes, const Sampler& sampler, int64_t batch, const SamplingOptions& sampling) {
   const auto halves = sampling.guidance_scale == 1 ? 1 : 2;  // both halves of classifier-free guidance
   const auto per_step = batch * halves *
       denoiser.module().activation_bytes(denoiser.sample_shape().back(), static_cast<int64_t>(c10::elementSize(sampling.dtype)));
-  return std::clamp<int64_t>(options.memory_bytes / std::max<int64_t>(per_step, 1), 1, static_cast<int64_t>(sampler.steps().size()));
+  return std::clamp<int64_t>(memory_bytes / std::max<int64_t>(per_step, 1), 1, static_cast<int64_t>(sampler.steps().size()));
 }
-
-}  // namespace
 
 ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, Sampler& sampler,
                              const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
@@ -53,12 +52,17 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
     }
   }
 
-  // Backward: the last segment carries the objective, each earlier one the gradient of its output.
+  // Backward: the last segment carries the objective, each earlier one the gradient of its output. Conditions have a part
+  // in every segment.
   torch::AutoGradMode grad(true);
   ChainGradient result;
+  const auto conditions = denoiser.has_own_conditions() ? denoiser.conditions() : at::Tensor();
+  const bool of_conditions = conditions.defined() && conditions.requires_grad();
   for (auto i = segment_inputs.size(); i-- > 0;) {
     job.check();
     const auto input = segment_inputs[i].detach().requires_grad_(true);
+    torch::autograd::variable_list variables{input}, gradients;
+    if (of_conditions) variables.push_back(conditions);
     const auto begin = i * segment;
     const auto output = run_steps(denoiser, sampler, input, begin, std::min(begin + segment, steps), classes, sampling, job);
     if (i + 1 == segment_inputs.size()) {
@@ -67,10 +71,12 @@ ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, con
       const auto score = objective(logits.teacher, logits.student, classes);
       result.images = images.detach();
       result.score = score.detach();
-      result.gradient = torch::autograd::grad({score.sum()}, {input})[0];
+      gradients = torch::autograd::grad({score.sum()}, variables);
     } else {
-      result.gradient = torch::autograd::grad({output}, {input}, {result.gradient})[0];
+      gradients = torch::autograd::grad({output}, variables, {result.gradient});
     }
+    result.gradient = gradients[0];
+    if (of_conditions) result.conditions = result.conditions.defined() ? result.conditions + gradients[1] : gradients[1];
   }
   return result;
 }
@@ -79,7 +85,7 @@ at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const 
                           const at::Tensor& start, const at::Tensor& classes, const SamplingOptions& sampling,
                           const JobContext& job) {
   constexpr double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  const auto segment = steps_per_segment(denoiser, options, sampler, start.size(0), sampling);
+  const auto segment = steps_per_segment(denoiser, options.memory_bytes, sampler, start.size(0), sampling);
   const auto initial_norm = norms(start);
   auto z = start.clone();
   auto first = at::zeros_like(z), second = at::zeros_like(z);  // Adam's moments

@@ -30,14 +30,18 @@ struct SamplingOptions {
   SamplingStart start = SamplingStart::noise;  // from images it is sampler.strength that says how far from them
 };
 
-// Images of the chain and dJ/dz: z [B, C, h, w] -> images in -1..1 [B, 3, H, W], score [B], gradient [B, C, h, w]. The
-// sampler must not remember earlier steps, which are run again.
+// Images of the chain and dJ/dz: z [B, C, h, w] -> images in -1..1 [B, 3, H, W], score [B], gradient [B, C, h, w], and that of
+// the summed score with respect to the denoiser's conditions() where those ask for it. The sampler must not remember
+// earlier steps, which are run again.
 struct ChainGradient {
-  at::Tensor images, score, gradient;
+  at::Tensor images, score, gradient, conditions;
 };
 ChainGradient chain_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, Sampler& sampler,
                              const at::Tensor& z, const at::Tensor& classes, const SamplingOptions& sampling,
                              int64_t segment_steps, const JobContext& job);
+
+// How many steps of the chain fit in `memory_bytes` at once; all of them when no checkpoint is needed.
+int64_t steps_per_segment(Denoiser& denoiser, int64_t memory_bytes, const Sampler& sampler, int64_t batch, const SamplingOptions& sampling);
 
 // Images in -1..1 [B, 3, H, W] from the best noise found, starting at z.
 at::Tensor optimise_chain(Denoiser& denoiser, const Opponents& opponents, const ChainGuidanceOptions& options, Sampler& sampler,

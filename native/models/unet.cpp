@@ -99,10 +99,12 @@ UNetImpl::UNetImpl(const UNetOptions& options) : options(options) {
   conv_out = register_module("conv_out", conv3x3(channels[0], options.channels()));
 }
 
-at::Tensor UNetImpl::forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes, const at::Tensor& text) {
+at::Tensor UNetImpl::forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes, const at::Tensor& text,
+                             const at::Tensor& class_table) {
   auto embedding = timestep_embedding(timesteps, options).to(linear_1->weight.scalar_type());
   embedding = linear_2(at::silu(linear_1(embedding)));  // [B, 4 * block_channels[0]]
-  if (class_embedding) embedding = embedding + class_embedding(classes);
+  if (class_table.defined()) embedding = embedding + class_table.index_select(0, classes).to(embedding.scalar_type());
+  else if (class_embedding) embedding = embedding + class_embedding(classes);
   embedding = at::silu(embedding);  // every residual block starts from the activated embedding
 
   auto h = conv_in(x);

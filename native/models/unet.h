@@ -49,8 +49,9 @@ TORCH_MODULE(UNetLevel);
 struct UNetImpl : torch::nn::Module {
   explicit UNetImpl(const UNetOptions& options = {});
   // x: [B, channels, H, W], timesteps: [B] (fp32), classes: [B] (int64) and text: [B, tokens, text_channels] where the
-  // network has them -> prediction [B, channels, H, W]
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes, const at::Tensor& text = {});
+  // network has them -> prediction [B, channels, H, W]. class_table: [num_class_embeds, E] in place of the class embedding's.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes, const at::Tensor& text = {},
+                     const at::Tensor& class_table = {});
 
   // Merges each nearest-neighbour upsampling with the convolution after it (exact; see ops/upsample_conv.h).
   // For a network whose weights will not change again.

@@ -35,6 +35,7 @@ void register_models(Api& api);        // create, load, save, predict
 void register_clip(Api& api);          // text towers and zero-shot heads
 void register_training(Api& api);      // trainers and their steps
 void register_generation(Api& api);    // guided and unguided sampling
+void register_conditions(Api& api);    // what generators are told of the classes
 void register_autoencoders(Api& api);  // encode, decode, quantise
 void register_examination(Api& api);   // what networks and weights files are like
 void register_inspection(Api& api);    // gradients and intermediate values, for tests and benchmarks

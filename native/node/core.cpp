@@ -92,6 +92,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_clip(api);
     register_training(api);
     register_generation(api);
+    register_conditions(api);
     register_autoencoders(api);
     register_examination(api);
     register_inspection(api);

@@ -14,6 +14,7 @@ SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& de
 at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count);
 GradientPath gradient_path(const Napi::Object& options, const Denoiser& denoiser);  // {gradient, latentPool}; nothing is pooled in pixels
 Opponents opponents(const Napi::Value& value);                // {teacher?, student?}
+void require_same_inputs(const Denoiser& denoiser, const Opponents& opponents);  // throws where they do not fit the generator
 Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser);  // {teacher, student} that fit the generator
 
 }  // namespace sparring::node

@@ -105,7 +105,8 @@ void register_inspection(Api& api) {
   });
 
   // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, start, images, segmentSteps}) ->
-  // {gradient, score, images}; the noise within the steps of a stochastic sampler is that of seed 0 for every image
+  // {gradient, score, images, conditionGradient}; the noise within the steps of a stochastic sampler is that of seed 0 for every
+  // image. The last is of the summed score, for a generator with conditions of its own, else null.
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
@@ -115,8 +116,10 @@ void register_inspection(Api& api) {
             images = start_images(options, sampling, *denoiser, batch.x.size(0)), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
       const auto z = begin_run(*denoiser, *sampler, batch.x, images, batch.classes, sampling, job);
+      if (denoiser->has_own_conditions()) denoiser->set_conditions(denoiser->conditions().clone().requires_grad_(true));
       const auto result = chain_gradient(*denoiser, pair, objective, *sampler, z, batch.classes, sampling, segment, job);
-      return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}});
+      if (denoiser->has_own_conditions()) denoiser->set_conditions(denoiser->conditions().detach());
+      return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}, {"conditionGradient", result.conditions}});
     };
   });
 

@@ -186,6 +186,7 @@ void register_models(Api& api) {
     const auto given = info[2].As<Napi::Object>();
     for (const auto& entry : given) metadata[entry.first.ToString().Utf8Value()] = static_cast<Napi::Value>(entry.second).ToString().Utf8Value();
     const auto model = any_model(info[0]);
+    if (model.denoiser && model.denoiser->has_own_conditions()) throw Error("usage", "Saving a generator: expected the one that its conditions were copied from.");
     if (model.denoiser && model.denoiser->is_frozen()) throw Error("usage", "Saving a generator: its weights are frozen in the precision of sampling.", "Published generators are used as they are.");
     return [model, path = info[1].ToString().Utf8Value(), metadata,
             dtype = storage_dtype(info[3].ToString().Utf8Value())](const JobContext&) -> Finish {

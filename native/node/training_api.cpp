@@ -1,6 +1,9 @@
+#include <variant>
+
 #include <torch/torch.h>
 
 #include "distill/classifier_trainer.h"
+#include "distill/condition_trainer.h"
 #include "distill/denoiser_trainer.h"
 #include "node/api.h"
 #include "node/augment_options.h"
@@ -30,16 +33,28 @@ TrainingOptions training_options(const Napi::Object& options) {
   return result;
 }
 
-// Either trainer, for the verbs that treat both alike.
+// A trainer of any kind, for the verbs that treat all alike.
 struct AnyTrainer {
-  std::shared_ptr<ClassifierTrainer> classifier;
-  std::shared_ptr<DenoiserTrainer> denoiser;
-  TrainingState& state() const { return classifier ? classifier->state() : denoiser->state(); }
-  void touch() const { classifier ? classifier->touch() : denoiser->touch(); }
-  int64_t image_size() const { return classifier ? classifier->result()->options().image_size : denoiser->result()->options().image_size; }
-  int64_t num_classes() const { return classifier ? classifier->result()->options().num_classes : denoiser->result()->options().num_classes; }
+  std::variant<std::shared_ptr<ClassifierTrainer>, std::shared_ptr<DenoiserTrainer>, std::shared_ptr<ConditionTrainer>> trainer;
+
+  TrainingState& state() const {
+    return std::visit([](const auto& own) -> TrainingState& { return own->state(); }, trainer);
+  }
+  void touch() const {
+    std::visit([](const auto& own) { own->touch(); }, trainer);
+  }
+  int64_t image_size() const {
+    return std::visit([](const auto& own) { return own->result()->options().image_size; }, trainer);
+  }
+  int64_t num_classes() const {
+    return std::visit([](const auto& own) { return own->result()->options().num_classes; }, trainer);
+  }
+  bool is_classifier() const { return std::holds_alternative<std::shared_ptr<ClassifierTrainer>>(trainer); }
+  // weights: of a classifier's images, else undefined
   StepResult step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step) const {
-    return classifier ? classifier->step(images, labels, weights, learning_rate, step) : denoiser->step(images, labels, learning_rate, step);
+    if (const auto* classifier = std::get_if<std::shared_ptr<ClassifierTrainer>>(&trainer)) return (*classifier)->step(images, labels, weights, learning_rate, step);
+    if (const auto* denoiser = std::get_if<std::shared_ptr<DenoiserTrainer>>(&trainer)) return (*denoiser)->step(images, labels, learning_rate, step);
+    return std::get<std::shared_ptr<ConditionTrainer>>(trainer)->step(images, labels, learning_rate, step);
   }
 };
 
@@ -53,8 +68,9 @@ at::Tensor step_weights(const Napi::Value& value, int64_t batch) {
 
 AnyTrainer any_trainer(const Napi::Value& value) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
-  if (dynamic_cast<Handle<DenoiserTrainer>*>(base)) return {nullptr, unwrap<DenoiserTrainer>(value, "trainer")};
-  return {unwrap<ClassifierTrainer>(value, "trainer"), nullptr};
+  if (dynamic_cast<Handle<DenoiserTrainer>*>(base)) return {unwrap<DenoiserTrainer>(value, "trainer")};
+  if (dynamic_cast<Handle<ConditionTrainer>*>(base)) return {unwrap<ConditionTrainer>(value, "trainer")};
+  return {unwrap<ClassifierTrainer>(value, "trainer")};
 }
 
 }  // namespace
@@ -92,6 +108,16 @@ void register_training(Api& api) {
     };
   });
 
+  // createConditionTrainer(denoiser, options): of one that ownConditions() gave
+  api.add_async("createConditionTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
+    const auto given = info[1].As<Napi::Object>();
+    ConditionTrainerOptions options{training_options(given), augment_options(object(given, "augment"))};
+    return [denoiser = unwrap<Denoiser>(info[0], "generator"), options](const JobContext&) -> Finish {
+      auto trainer = std::make_shared<ConditionTrainer>(denoiser, options);
+      return [trainer](Napi::Env env) { return wrap(env, trainer); };
+    };
+  });
+
   // trainStep(trainer, images, labels, {learningRate, step, weights?, losses?}, control) -> {loss, gradientNorm, correct?, losses?}
   api.add_async("trainStep", 4, [](const Napi::CallbackInfo& info) -> Work {
     const auto trainer = any_trainer(info[0]);
@@ -102,7 +128,7 @@ void register_training(Api& api) {
     const auto given_weights = options.Get("weights");
     const auto weights = given_weights.IsUndefined() ? at::Tensor() : step_weights(given_weights, batch.size(0));
     const auto losses = !options.Get("losses").IsUndefined() && boolean(options, "losses");
-    if (trainer.denoiser && (weights.defined() || losses)) throw Error("usage", "trainStep: weights and losses of single images are for classifiers.");
+    if (!trainer.is_classifier() && (weights.defined() || losses)) throw Error("usage", "trainStep: weights and losses of single images are for classifiers.");
     return [trainer, batch, targets, weights, losses, learning_rate = number(options, "learningRate"),
             step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
       const auto result = trainer.step(batch, targets, weights, learning_rate, step);
@@ -121,7 +147,7 @@ void register_training(Api& api) {
   // trainedModel(trainer) -> the averaged model, or the trained one without an average
   api.add_sync("trainedModel", [](const Napi::CallbackInfo& info) -> Napi::Value {
     const auto trainer = any_trainer(info[0]);
-    return trainer.classifier ? wrap(info.Env(), trainer.classifier->result()) : wrap(info.Env(), trainer.denoiser->result());
+    return std::visit([&](const auto& own) { return wrap(info.Env(), own->result()); }, trainer.trainer);
   });
 
   api.add_async("saveTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {

@@ -104,7 +104,7 @@ test('a wrong value: path, expected and found', () => {
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, teacher-only, student-only, config, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, gap, teacher-only, student-only, config, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
@@ -140,6 +140,7 @@ test('what no single field can know is checked too', () => {
     [{ sampling: { start: { kind: 'inversion' }, sampler: 'euler' } }, /sampling\.start: expected sampling\.sampler ddim with eta 0 for inversion, found euler\./],
     [{ sampling: { start: { kind: 'inversion' }, eta: 0.5 } }, /for inversion, found ddim with eta 0\.5/],
     [{ methods: ['config', 'sdedit'], sampling: { steps: 1 } }, /methods: sdedit: a strength of 0\.5 takes none of 1 steps/],
+    [{ methods: ['da-fusion'], sampling: { steps: 3 } }, /methods: da-fusion: a strength of 0\.25 takes none of 3 steps/],
     [{ sampling: { start: { kind: 'image', strength: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, where runs from images begin, found 0\.4/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];
