@@ -17,7 +17,8 @@ import { comparedImages, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
-import { recipes, samplingOf, trainingOf, type ContinuedMethod } from './recipes.js';
+import { classPrototypes } from './prototypes.js';
+import { recipes, samplingOf, takesPrototypes, trainingOf, type ContinuedMethod } from './recipes.js';
 import { startsFromImages } from './start-images.js';
 
 /** Runs one method of one seed from the EDRM student on, or from another one. */
@@ -45,6 +46,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   // Unguided images do not depend on the student: the second unguided row takes those of the first.
   const pool = method === 'unguided-selected' && config.methods.includes('unguided') ? await openStore(join(context.folder, `seed-${seed}/unguided/store`)) : null;
 
+  const prototypes = takesPrototypes(method) ? await classPrototypes(teacher, data.train, seed, signal ? { signal } : {}) : null;
+
   let metrics: GroupMetrics | undefined;
   for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
     const begin = Math.max(first, round * training.steps);
@@ -52,7 +55,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages }, {
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, ...prototypes, selection, compared: comparedImages }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
         });

@@ -1,7 +1,7 @@
 /** One round of generation: images of every class, judged by both networks, selected, stored. */
 import { stream } from '../data/random.js';
 import type { Dataset } from '../data/types.js';
-import type { GenerateOptions } from '../native/contract.js';
+import type { GenerateOptions, Prototypes } from '../native/contract.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import type { Sample } from '../store/record.js';
@@ -21,6 +21,8 @@ export interface RoundRequest {
   sampling: RowSampling;
   /** Whose images are started from; null where `sampling` starts from noise. */
   train: Dataset | null;
+  /** Where `sampling` is guided by them. */
+  prototypes?: Prototypes;
   /** Images to keep; null keeps all. */
   selection: Selection | null;
   /** Images of the round, from the first on, that are drawn without guidance as well where there is some; default 0. */
@@ -54,7 +56,7 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, sampling, train, selection, compared = 0, provenance } = request;
+  const { round, count, sampling, train, prototypes, selection, compared = 0, provenance } = request;
   const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
   const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
   const seeds = noiseSeeds(request);
@@ -65,7 +67,7 @@ export async function generateRound(
     const images = train && (await train.read(sources!.slice(begin, end)));
     const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images };
     const { signal, onProgress } = options;
-    const generated = await generator.generate(opponents, { ...sampling, ...batch }, signal ? { signal } : {});
+    const generated = await generator.generate(opponents, { ...sampling, ...batch, ...(prototypes && { prototypes }) }, signal ? { signal } : {});
     const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, { ...sampling, ...batch }, compared - begin, signal ? { signal } : {});
     const samples = batch.classes.map((label, i) =>
       judge(

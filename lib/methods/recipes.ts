@@ -1,6 +1,6 @@
 /** What each row that continues the EDRM student does otherwise than the others; a new baseline begins here. */
 import type { Config } from '../config/schema.js';
-import type { Guidance, ObjectiveOptions, SamplingStart } from '../native/contract.js';
+import type { Guidance, ObjectiveOptions, PrototypeGuidance, SamplingStart } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
 
 /** A row that continues the EDRM student. */
@@ -10,7 +10,7 @@ export interface Recipe {
   /** What is generated in each round beside the real images; null when nothing is. */
   images: {
     /** What guides the generator; `config` = as `sampling.guidance` says. */
-    guidance: 'none' | 'config';
+    guidance: 'none' | 'config' | PrototypeGuidance;
     /** The part of the objective that guides, in place of the configured one. */
     terms?: ObjectiveOptions['terms'];
     /** Where sampling starts, in place of `sampling.start`. */
@@ -38,6 +38,8 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   'unguided-selected': { images: { guidance: 'none', selected: true } },
   // Real Guidance (He et al., arXiv 2210.07574), whose authors filter only images that come from noise. 0.5: DA-Fusion's default for it.
   sdedit: { images: { guidance: 'none', start: { kind: 'image', strength: 0.5 }, selected: false } },
+  // DistDiff (Zhu et al., arXiv 2403.06741) with the settings of the authors' script: of 50 steps the last 25, moved before the last 20.
+  distdiff: { images: { guidance: { kind: 'prototypes', rate: 10, radius: 0.2, remaining: 0.4, span: 2 }, start: { kind: 'image', strength: 0.5 }, selected: false } },
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },
@@ -54,7 +56,17 @@ export type RowSampling = Omit<Config['sampling'], 'guidance'> & { guidance: Gui
 
 /** How the images of a row are sampled, by the configured `sampling`. */
 export function samplingOf({ images }: Recipe, configured: Config['sampling']): RowSampling {
-  const { objective } = configured.guidance;
-  const guidance: Guidance = images?.guidance === 'config' ? { ...configured.guidance, objective: { ...objective, terms: images.terms ?? objective.terms } } : { kind: 'none' };
-  return { ...configured, guidance, start: images?.start ?? configured.start };
+  return { ...configured, guidance: guidanceOf(images, configured.guidance), start: images?.start ?? configured.start };
+}
+
+function guidanceOf(images: Recipe['images'], configured: Config['sampling']['guidance']): Guidance {
+  if (images === null || images.guidance === 'none') return { kind: 'none' };
+  if (images.guidance !== 'config') return images.guidance;
+  return { ...configured, objective: { ...configured.objective, terms: images.terms ?? configured.objective.terms } };
+}
+
+/** Whether the row looks for prototypes in the features of the teacher. */
+export function takesPrototypes(method: ContinuedMethod): boolean {
+  const guidance = recipes[method].images?.guidance;
+  return typeof guidance === 'object' && guidance.kind === 'prototypes';
 }

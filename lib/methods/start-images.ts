@@ -23,7 +23,7 @@ export function drawSources(train: Dataset, labels: readonly number[], { seed, r
   return labels.map((label) => records[label][random.integer(records[label].length)]);
 }
 
-function recordsOfClasses(train: Dataset): number[][] {
+export function recordsOfClasses(train: Dataset): number[][] {
   const records: number[][] = train.classes.map(() => []);
   train.labels.forEach((label, record) => records[label].push(record));
   const empty = train.classes.filter((_, label) => records[label].length === 0);

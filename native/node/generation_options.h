@@ -12,7 +12,10 @@ Objective objective_options(const Napi::Object& options);     // {form, gamma, t
 SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& denoiser);
 // {images}: one for each of `count` samples, [count, H, W, 3] uint8, where sampling starts from images; else undefined
 at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count);
+// guidance {rate, radius, remaining, span} and prototypes {global, local}
+PrototypeGuidanceOptions prototype_guidance(const Napi::Object& options, const Denoiser& denoiser);
 Opponents opponents(const Napi::Value& value);                // {teacher?, student?}
 Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser);  // {teacher, student} that fit the generator
+Opponents with_teacher(const Napi::Value& value, const Denoiser& denoiser);    // {teacher, student?} that fit the generator
 
 }  // namespace sparring::node

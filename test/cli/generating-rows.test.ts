@@ -1,7 +1,8 @@
 /** The rows that generate otherwise than ConfiG, in miniature: what guides their images, and that the rest is equal. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
@@ -9,7 +10,7 @@ import { parse } from 'yaml';
 import { resolveConfig } from '../../lib/config/load.js';
 import { openData } from '../../lib/data/open.js';
 import { openStore } from '../../lib/store/store.js';
-import { cli, lastLine } from '../support/cli.js';
+import { cli, lastLine, startCli } from '../support/cli.js';
 import { image, text } from '../support/dataset-trees.js';
 import { miniature, seed } from '../support/miniature.js';
 
@@ -18,13 +19,12 @@ test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 const configFile = join(folder, 'miniature.yaml');
 writeFileSync(configFile, miniature);
-const methods = ['unguided', 'sdedit', 'teacher-only', 'student-only', 'config'];
+const methods = ['unguided', 'sdedit', 'distdiff', 'teacher-only', 'student-only', 'config'];
 const run = join(folder, 'run');
 const [teacher, generator] = ['teacher', 'generator'].map((name) => join(run, 'foundation', name, `${name}.safetensors`));
 
-function distill(output: string, ...more: string[]) {
-  return cli(['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more]);
-}
+const args = (output: string, ...more: string[]): string[] => ['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more];
+const distill = (output: string, ...more: string[]) => cli(args(output, ...more));
 
 const storeOf = (method: string) => openStore(join(run, `seed-${seed}`, method, 'store'));
 
@@ -34,7 +34,7 @@ test('every row has equally many steps and images', () => {
   const rows = lastLine(ended.stdout).rows.slice(2) as { method: string; generated: number; trainingSteps: number }[];
   assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), methods.map((method) => [method, 16, 8]));
   const html = readFileSync(join(run, 'report.html'), 'utf8');
-  for (const title of ['image to image (SDEdit)', 'guided by the teacher alone', 'guided by the student alone']) assert.ok(html.includes(title), title);
+  for (const title of ['image to image (SDEdit)', 'guided by prototypes (DistDiff)', 'guided by the teacher alone', 'guided by the student alone']) assert.ok(html.includes(title), title);
 });
 
 test('the first round of each row has the same noise, and images of its own', async () => {
@@ -90,6 +90,43 @@ test('the images of sdedit come from training images at half the strength, witho
   samples.forEach((_, i) => samples.forEach((other, j) => {
     if (other.source !== samples[i].source) assert.ok(distance(i, i) < distance(i, j), `${i}, ${j}`);
   }));
+});
+
+test('the images of distdiff come from training images, are moved towards prototypes, and are all kept', async () => {
+  const { train } = await openData(resolveConfig(parse(miniature)).data);
+  const samples = (await storeOf('distdiff')).samples();
+  for (const { settings, kept, source, label } of samples) {
+    const { guidance, start, localPrototypes, prototypes } = (await (await storeOf('distdiff')).generatorSettings(settings)) as any;
+    assert.equal(guidance, { kind: 'prototypes', rate: 10, radius: 0.2, remaining: 0.4, span: 2 });
+    assert.equal([start, localPrototypes, prototypes], [{ kind: 'image', strength: 0.5 }, 3, undefined]);
+    assert.ok(kept);
+    assert.is(train.labels[source!], label);
+  }
+  // Both start from the same training images.
+  const unguided = (await storeOf('sdedit')).samples();
+  samples.forEach(({ source, unguided: before, round, label }, i) => {
+    assert.is(source, unguided[i].source);
+    if (round === 0) assert.ok(Math.abs(before!.teacherProbability - unguided[i].teacherProbabilities[label]) < 1e-3);
+  });
+});
+
+test('killed after the images of either round, distdiff ends with the same images and weights when it is resumed', async () => {
+  const output = join(folder, 'killed');
+  cpSync(run, output, { recursive: true });
+  const files = (root: string) => ['store/index.jsonl', 'student.safetensors'].map((name) => join(root, `seed-${seed}/distdiff`, name));
+  rmSync(join(output, `seed-${seed}/distdiff`), { recursive: true });
+  const [index] = files(output);
+  const images = (): number => (existsSync(index!) ? readFileSync(index!, 'utf8').split('\n').length - 1 : 0);
+  for (const enough of [1, 9]) {
+    const { child, ended } = startCli(args(output, '--set', `methods=[${methods}]`, '--resume'));
+    while (child.exitCode === null && images() < enough) await sleep(2);
+    child.kill('SIGKILL');
+    const { signal, stderr } = await ended;
+    assert.is(signal, 'SIGKILL', stderr);
+  }
+  const ended = distill(output, '--set', `methods=[${methods}]`, '--resume');
+  assert.is(ended.status, 0, ended.stderr);
+  files(output).forEach((file, i) => assert.ok(readFileSync(file).equals(readFileSync(files(run)[i]!)), file));
 });
 
 test('with image starts every sample begins at a training image of its class, which the store names', async () => {
