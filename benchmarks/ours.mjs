@@ -70,7 +70,7 @@ async function time() {
 const operations = {
   async guidedStep() {
     const { denoiser, ...opponents } = await loadModels();
-    const options = { x: noise(), classes: labels(), timestep: trial.timestep, guidanceScale: 1, precision, objective };
+    const options = { x: noise(), classes: labels(), timestep: trial.timestep, guidanceScale: 1, precision, objective, gradient: 'unet', latentPool: 1 };
     return async (repeat) => (await core.guidanceGradient(denoiser, opponents, { ...options, repeat })).gradient;
   },
 

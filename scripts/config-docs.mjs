@@ -18,6 +18,8 @@ with every default filled in, is saved as \`config.yaml\` in the run folder.
   start at the working directory.
 - In place of an \`architecture\` section a name may stand, \`architecture: vit_small_patch16\`:
   ${names.map(code).join(', ')}.
+- \`sampling.preset: exact\`, \`fast\` or \`turbo\` stands for several settings of guidance per step; see
+  [method.md](method.md#less-than-the-exact-gradient).
 - Weights with the names of timm are read as timm reads them: position embeddings of a vision transformer that were made for
   images of another size, and attention biases of a TinyViT for other windows, are resampled (bicubic, with antialias).
 - Networks of other kinds are read as TorchScript; see [torchscript.md](torchscript.md).

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import { SparringError } from '../errors.js';
 import { recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
+import { withoutPreset } from './presets.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
 
@@ -78,7 +79,7 @@ export function resolveConfig(given: unknown, source = 'config'): Config {
   throw new SparringError('config', `${source}: ${problems[0].message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, problems[0].hint);
 }
 
-/** The config with `architecture: resnet18` and the like written out. */
+/** The config with `architecture: resnet18`, `preset: fast` and the like written out. */
 function withoutNames(tree: unknown, source: string): unknown {
   if (typeof tree !== 'object' || tree === null) return tree;
   const result: Tree = { ...tree };
@@ -86,6 +87,8 @@ function withoutNames(tree: unknown, source: string): unknown {
     const own = result[section] as Tree | null | undefined;
     if (typeof own?.architecture === 'string') result[section] = { ...own, architecture: architectureNamed(own.architecture, `${source}: ${section}.architecture`) };
   }
+  const sampling = result.sampling as Tree | null | undefined;
+  if (typeof sampling === 'object' && sampling?.preset !== undefined) result.sampling = withoutPreset(sampling, `${source}: sampling`);
   return result;
 }
 

@@ -93,6 +93,8 @@ const stepGuidance = z.strictObject({
   from: fraction.default(1).describe('guided while until <= t <= from; 1 = pure noise'),
   until: fraction.default(0.4).describe('see from; at most from'),
   schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
+  gradient: z.enum(['unet', 'x0']).default('unet').describe('unet: through the network to the noisy image; x0: at the predicted image, without the backward pass of the network'),
+  latentPool: z.int().min(1).max(8).default(1).describe('predicted latents are averaged over squares of this side before they are decoded for the classifiers; 1 = full size; nothing for a generator of pixels'),
 });
 const chainGuidance = z.strictObject({
   kind: z.literal('chain'),

@@ -13,7 +13,7 @@ import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
 import { labelsOf, openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
-import { comparedImages, roundDiagnostics } from './diagnostics.js';
+import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
@@ -57,7 +57,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       else {
         await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, ...prototypes, selection, compared: comparedImages }, {
           ...(signal && { signal }),
-          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round }),
+          onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...gradientCosine(store.samples()) }),
         });
       }
     }

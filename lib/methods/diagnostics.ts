@@ -5,6 +5,12 @@ import { gives } from './generation.js';
 /** Images of a guided round that are drawn without guidance as well, from the same noise. */
 export const comparedImages = 32;
 
+/** How near the gradient that guided is to the exact one, where they were compared: once in a run, where they are not the same. */
+export function gradientCosine(images: readonly Pick<SampleRecord, 'gradientCosine'>[]): Record<string, number> {
+  const cosines = images.flatMap((image) => image.gradientCosine ?? []);
+  return cosines.length > 0 ? { 'guidance/gradientCosine': cosines.reduce((sum, cosine) => sum + cosine, 0) / cosines.length } : {};
+}
+
 /** Metrics of one round; means and shares over its images. */
 export function roundDiagnostics(images: readonly SampleRecord[]): Record<string, number> {
   const mean = (values: readonly (number | boolean)[]): number => values.reduce<number>((sum, value) => sum + Number(value), 0) / values.length;
@@ -22,5 +28,6 @@ export function roundDiagnostics(images: readonly SampleRecord[]): Record<string
       'guidance/studentBefore': mean(compared.map(({ before }) => before.studentProbability)),
       'guidance/studentAfter': mean(compared.map(({ image }) => image.studentProbability)),
     }),
+    ...gradientCosine(images),
   };
 }

@@ -38,7 +38,7 @@ export interface Selection {
   studentWrong: boolean;
 }
 
-export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'unguided'> {
+export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'unguided' | 'gradientCosine'> {
   pixels: Uint8Array;
   /** [K] */
   teacherProbabilities: ArrayLike<number>;
@@ -67,7 +67,7 @@ export async function generateRound(
     const images = train && (await train.read(sources!.slice(begin, end)));
     const batch = { classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images };
     const { signal, onProgress } = options;
-    const generated = await generator.generate(opponents, { ...sampling, ...batch, ...(prototypes && { prototypes }) }, signal ? { signal } : {});
+    const generated = await generator.generate(opponents, { ...sampling, ...batch, ...(prototypes && { prototypes }), compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
     const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, { ...sampling, ...batch }, compared - begin, signal ? { signal } : {});
     const samples = batch.classes.map((label, i) =>
       judge(
@@ -76,6 +76,7 @@ export async function generateRound(
           seed: batch.seeds[i],
           source: sources?.[begin + i],
           unguided: unguided[i],
+          gradientCosine: generated.gradientCosines?.[i],
           pixels: generated.images.subarray(i * bytes, (i + 1) * bytes),
           teacherProbabilities: generated.teacherProbabilities!.subarray(i * k, (i + 1) * k),
           studentProbabilities: generated.studentProbabilities!.subarray(i * k, (i + 1) * k),
@@ -89,11 +90,11 @@ export async function generateRound(
 }
 
 /** What both say of the first `count` images of a batch when nothing guides them. */
-async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision'>, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
+async function drawUnguided(generator: Generator, opponents: Opponents, batch: Omit<GenerateOptions, 'precision' | 'compareGradients'>, count: number, options: Cancellable): Promise<NonNullable<Sample['unguided']>[]> {
   if (count <= 0) return [];
   const classes = Array.from(batch.classes).slice(0, count);
   const images = batch.images && batch.images.subarray(0, (batch.images.length / batch.classes.length) * classes.length);
-  const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const };
+  const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const, compareGradients: false };
   const { teacherProbabilities, studentProbabilities } = await generator.generate(opponents, first, options);
   const k = generator.classes.length;
   return classes.map((label, i) => ({ teacherProbability: teacherProbabilities![i * k + label], studentProbability: studentProbabilities![i * k + label] }));
@@ -114,7 +115,7 @@ export async function reuseRound(pool: SampleStore, student: Classifier, store: 
 
 /** Decides whether an image is for training, and says why. */
 export function judge(image: Judged, selection: Selection | null): Sample {
-  const { label, seed, source, unguided, pixels } = image;
+  const { label, seed, source, unguided, gradientCosine, pixels } = image;
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
@@ -126,7 +127,7 @@ export function judge(image: Judged, selection: Selection | null): Sample {
     : selection.studentWrong && !studentWrong ? 'student right'
     : 'selected';
   return {
-    pixels, label, seed, source, unguided, teacherProbabilities, studentProbability, studentWrong,
+    pixels, label, seed, source, unguided, gradientCosine, teacherProbabilities, studentProbability, studentWrong,
     disagreement: teacher - studentProbability,
     kept: reason === 'no selection' || reason === 'selected',
     reason,

@@ -89,9 +89,17 @@ export interface ObjectiveOptions {
   terms: 'both' | 'teacher' | 'student';
 }
 
+/** How the gradient gets from the classifiers to the noisy image. */
+export interface GradientPath {
+  /** `unet`: through the network; `x0`: at the predicted image, without the network's Jacobian (MPGD). */
+  gradient: 'unet' | 'x0';
+  /** Predicted latents are averaged over squares of this side before they are decoded for the classifiers; 1 = full size. */
+  latentPool: number;
+}
+
 export type Guidance =
   | { kind: 'none' }
-  | {
+  | (GradientPath & {
       kind: 'step';
       objective: ObjectiveOptions;
       scale: number;
@@ -99,7 +107,7 @@ export type Guidance =
       from: number;
       until: number;
       schedule: 'constant' | 'linear';
-    }
+    })
   | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number }
   | PrototypeGuidance;
 
@@ -153,6 +161,8 @@ export interface GenerateOptions extends SamplingOptions {
   guidance: Guidance;
   /** Of guidance by prototypes. */
   prototypes?: Prototypes;
+  /** Whether the gradients of the first batch are compared with the exact ones, where they are others. */
+  compareGradients: boolean;
 }
 
 export interface Opponents {
@@ -166,6 +176,8 @@ export interface Generated {
   /** [N, K] of the 8-bit image; null without a teacher. */
   teacherProbabilities: Float32Array | null;
   studentProbabilities: Float32Array | null;
+  /** Of each image of the first batch the cosine of its gradient with the exact one, mean over the guided steps; null where nothing was compared. */
+  gradientCosines: Float32Array | null;
 }
 
 export interface WeightsInfo {
@@ -318,7 +330,7 @@ export interface NativeCore {
   guidanceGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: { x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
+    options: GradientPath & { x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
   ): Fields<'gradient' | 'score' | 'x0'>;
   chainGradient(
     model: DenoiserHandle,

@@ -22,6 +22,8 @@ export const provenanceSchema = z.object({
   studentWrong: z.boolean(),
   /** What both said of the image that came from the same noise without guidance, where that was drawn too. */
   unguided: z.object({ teacherProbability: probability, studentProbability: probability }).optional(),
+  /** Cosine of the gradient that guided it with the exact one, mean over the guided steps, where they were compared. */
+  gradientCosine: z.number().min(-1.001).max(1.001).optional(),
   /** Teacher minus student probability of the label, -1..1. */
   disagreement: z.number(),
   /** Id of the generator settings: `generators/<id>.json`. */

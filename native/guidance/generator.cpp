@@ -14,7 +14,7 @@ at::Tensor probabilities(Classifier& classifier, const at::Tensor& images, at::S
 
 // One batch, in -1..1; start_images: [B, H, W, 3] uint8, or undefined.
 at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const std::vector<int64_t>& seeds,
-                  const at::Tensor& start_images, const at::Tensor& classes, const JobContext& job) {
+                  const at::Tensor& start_images, const at::Tensor& classes, std::vector<at::Tensor>* cosines, const JobContext& job) {
   const auto& sampling = options.sampling;
   const auto shape = denoiser.sample_shape();
   const auto noise = seeded_normal(seeds, shape, Stream::initial_noise).to(denoiser.device());
@@ -34,7 +34,7 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
       const auto gradient = prototype_gradient(denoiser, *opponents.teacher, *prototypes, x, perturbation, steps, i, classes, sampling.guidance_scale, sampling.dtype);
       x = moved(*prototypes, x, perturbation, gradient);
     }
-    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype);
+    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, cosines);
     x = sampler->step(x, prediction, i);
   }
   torch::NoGradGuard no_grad;
@@ -45,13 +45,15 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
 
 Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job) {
   const auto total = static_cast<int64_t>(options.classes.size());
-  std::vector<at::Tensor> images, teacher, student;
+  std::vector<at::Tensor> images, teacher, student, cosines;
+  const auto* step_guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
+  const bool compare = options.compare_gradients && step_guidance && !step_guidance->path.is_exact();
   for (int64_t begin = 0; begin < total; begin += options.batch_size) {
     const auto count = std::min(options.batch_size, total - begin);
     const std::vector<int64_t> seeds(options.seeds.begin() + begin, options.seeds.begin() + begin + count);
     const auto classes = at::tensor(at::ArrayRef<int64_t>(options.classes.data() + begin, count), at::kLong).to(denoiser.device());
     const auto start_images = options.start_images.defined() ? options.start_images.narrow(0, begin, count) : at::Tensor();
-    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, start_images, classes, job)));
+    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, start_images, classes, compare && begin == 0 ? &cosines : nullptr, job)));
 
     torch::NoGradGuard no_grad;
     const auto dtype = options.sampling.dtype;
@@ -59,7 +61,8 @@ Generated generate(Denoiser& denoiser, const Opponents& opponents, const Generat
     if (opponents.student) student.push_back(probabilities(*opponents.student, images.back(), dtype));
     job.progress(begin + count, total);
   }
-  return {at::cat(images), teacher.empty() ? at::Tensor() : at::cat(teacher), student.empty() ? at::Tensor() : at::cat(student)};
+  return {at::cat(images), teacher.empty() ? at::Tensor() : at::cat(teacher), student.empty() ? at::Tensor() : at::cat(student),
+          cosines.empty() ? at::Tensor() : at::stack(cosines).mean(0).cpu()};
 }
 
 }  // namespace sparring

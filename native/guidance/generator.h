@@ -17,12 +17,15 @@ struct GenerateOptions {
   SamplingOptions sampling;
   std::variant<std::monostate, StepGuidanceOptions, ChainGuidanceOptions, PrototypeGuidanceOptions> guidance;
   int64_t batch_size = 64;  // images at once; does not change the images
+  // The gradients that guide the first batch are compared with the exact ones, unless they are that.
+  bool compare_gradients = false;
 };
 
 struct Generated {
   at::Tensor images;                  // [N, H, W, 3] uint8
   at::Tensor teacher_probabilities;   // [N, K] fp32, of the stored 8-bit image; undefined without a teacher
   at::Tensor student_probabilities;   // [N, K] fp32, likewise
+  at::Tensor gradient_cosines;        // [images of the first batch] fp32, mean over the guided steps; undefined where nothing was compared
 };
 
 Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job);

@@ -18,8 +18,19 @@ namespace sparring {
 
 enum class GuidanceSchedule { constant, linear };  // w(t): 1, or falling linearly from 1 at `from` to 0 at `until`
 
+// How the gradient gets from the classifiers to the noisy image. The default is exact; what is left out otherwise saves time.
+struct GradientPath {
+  // false: dJ/dx0 in place of dJ/dx_t. It leaves out the Jacobian of the U-Net, and so its backward pass (MPGD, arXiv 2311.16424).
+  bool through_unet = true;
+  // Predicted latents are averaged over squares of this side before they are decoded for the classifiers.
+  int64_t latent_pool = 1;
+
+  bool is_exact() const { return through_unet && latent_pool == 1; }
+};
+
 struct StepGuidanceOptions {
   Objective objective;
+  GradientPath path;
   double scale = 0.4;
   // Guided while until <= t <= from, in fractions of the training timesteps (1 = pure noise).
   double from = 1.0;
@@ -42,19 +53,20 @@ OpponentLogits judge(const Opponents& opponents, const Objective& objective, con
 
 struct GuidedPrediction {
   Prediction prediction;  // of the unguided model, detached
-  at::Tensor gradient;    // dJ/dx_t, [B, C, h, w]
+  at::Tensor gradient;    // dJ/dx_t, or what `path` puts in its place; [B, C, h, w]
   at::Tensor score;       // J, [B]
   at::Tensor reached;     // r, [B]
 };
 
-// Prediction and gradient with one U-Net forward and one backward to its input.
-GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective,
+// Prediction and gradient with one U-Net forward and, on the exact path, one backward to its input.
+GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, const GradientPath& path,
                                    const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype);
 
-// What a sampler goes on with at `step`: guided where `guidance` says so, with x0 clipped. Detached.
+// What a sampler goes on with at `step`: guided where `guidance` says so, with x0 clipped. Detached. Where it is guided,
+// `cosines` gets the cosine of each image's gradient with the exact one, [B], which costs the exact one as well.
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
                              const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
-                             double guidance_scale, at::ScalarType dtype);
+                             double guidance_scale, at::ScalarType dtype, std::vector<at::Tensor>* cosines = nullptr);
 
 }  // namespace sparring

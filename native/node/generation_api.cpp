@@ -58,6 +58,14 @@ at::Tensor start_images(const Napi::Object& options, const SamplingOptions& samp
   return result;
 }
 
+GradientPath gradient_path(const Napi::Object& options) {
+  const auto gradient = text(options, "gradient");
+  if (gradient != "unet" && gradient != "x0") throw Error("usage", "Unknown gradient '" + gradient + "'; expected unet or x0.");
+  GradientPath path{gradient == "unet", integer(options, "latentPool")};
+  if (path.latent_pool < 1) throw Error("usage", "latentPool: expected at least 1, found " + std::to_string(path.latent_pool) + ".");
+  return path;
+}
+
 Opponents opponents(const Napi::Value& value) {
   const auto given = value.As<Napi::Object>();
   Opponents result;
@@ -133,12 +141,14 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
       throw Error("usage", "generate: class " + std::to_string(label) + " is outside the generator's 0.." + std::to_string(denoiser.options().num_classes - 1) + ".");
     }
   }
+  result.compare_gradients = boolean(options, "compareGradients");
   result.start_images = start_images(options, result.sampling, denoiser, static_cast<int64_t>(result.seeds.size()));
   const auto guidance = object(options, "guidance");
   const auto kind = text(guidance, "kind");
   if (kind == "step") {
     StepGuidanceOptions step;
     step.objective = objective_options(object(guidance, "objective"));
+    step.path = gradient_path(guidance);
     step.scale = number(guidance, "scale");
     step.from = number(guidance, "from");
     step.until = number(guidance, "until");
@@ -173,7 +183,7 @@ void register_generation(Api& api) {
     };
   });
 
-  // generate(denoiser, {teacher?, student?}, options, control) -> {images, teacherProbabilities, studentProbabilities}
+  // generate(denoiser, {teacher?, student?}, options, control) -> {images, teacherProbabilities, studentProbabilities, gradientCosines}
   api.add_async("generate", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = generate_options(info[2].As<Napi::Object>(), *denoiser);
@@ -188,6 +198,7 @@ void register_generation(Api& api) {
         result.Set("images", to_uint8_array(env, generated->images));
         result.Set("teacherProbabilities", to_float32_array(env, generated->teacher_probabilities));
         result.Set("studentProbabilities", to_float32_array(env, generated->student_probabilities));
+        result.Set("gradientCosines", to_float32_array(env, generated->gradient_cosines));
         return result;
       };
     };

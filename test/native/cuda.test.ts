@@ -13,7 +13,7 @@ import type { Precision } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
 import { Classifier } from '../../lib/native/models.js';
 import { normals, relativeError } from '../support/numeric.js';
-import { batch, classifierSpec, failure, fromNoise, fullAugmentation, generateOptions, pixels, randomImages, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
+import { batch, classifierSpec, exact, failure, fromNoise, fullAugmentation, generateOptions, pixels, randomImages, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
 
 /** Both engines; the libraries of CUDA must be opened first. */
 async function openBoth(): Promise<{ gpu: Engine; cpu: Engine } | undefined> {
@@ -67,7 +67,7 @@ if (engines) {
     const gradients = async (engine: Engine) => {
       const models = await create(engine, roles);
       const opponents = { teacher: models.teacher.handle, student: models.student.handle };
-      const shared = { x, classes: classIndices, guidanceScale: 2, precision: 'fp32' as const, objective: { form: 'difference' as const, gamma: 1, terms: 'both' as const } };
+      const shared = { ...exact, x, classes: classIndices, guidanceScale: 2, precision: 'fp32' as const, objective: { form: 'difference' as const, gamma: 1, terms: 'both' as const } };
       return [
         await engine.run((core) => core.guidanceGradient(models.denoiser.handle, opponents, { ...shared, timestep: 599, repeat: 1 })),
         await engine.run((core) => core.chainGradient(models.denoiser.handle, opponents, { ...shared, ...fromNoise, steps: 4, sampler: 'ddim', eta: 0, segmentSteps: 2 })),
@@ -84,7 +84,7 @@ if (engines) {
     test(`guided images, ${sampler}: those of the CPU, and bit for bit the same again`, async () => {
       const draw = async (engine: Engine) => {
         const { denoiser, teacher, student } = await create(engine, { denoiser: 4, teacher: 5, student: 6 });
-        const guidance = { kind: 'step', objective: { form: 'difference', gamma: 1, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' } as const;
+        const guidance = { kind: 'step', objective: { form: 'difference', gamma: 1, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant', ...exact } as const;
         return denoiser.generate({ teacher, student }, generateOptions({ sampler, guidance }));
       };
       const [expected, first, second] = [await draw(cpu), await draw(gpu), await draw(gpu)];

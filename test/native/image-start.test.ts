@@ -10,7 +10,7 @@ import type { Generated, GenerateOptions, Guidance, NoiseScheduleSpec } from '..
 import { Autoencoder, type Generator } from '../../lib/native/models.js';
 import { mean, rows } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
-import { assertSameImages, denoiserSpec, failure, generateOptions, openEngine, pixels, randomImages, size, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
+import { assertSameImages, denoiserSpec, exact, failure, generateOptions, openEngine, pixels, randomImages, size, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -18,7 +18,7 @@ const generator = await tinyGenerator(engine, 1);
 const teacher = await tinyClassifier(engine, 2), student = await tinyClassifier(engine, 3);
 const opponents = { teacher: teacher.handle, student: student.handle };
 const objective = { form: 'difference', gamma: 1, terms: 'both' } as const;
-const step: Guidance = { kind: 'step', objective, scale: 0.4, from: 1, until: 0, schedule: 'constant' };
+const step: Guidance = { kind: 'step', objective, scale: 0.4, from: 1, until: 0, schedule: 'constant', ...exact };
 const chain: Guidance = { kind: 'chain', objective, iterations: 2, learningRate: 0.05, memoryBytes: 2 ** 30 };
 
 const images = randomImages(6, 8);
@@ -43,7 +43,7 @@ async function ddim(run: { schedule: NoiseScheduleSpec; timesteps: number[]; las
 
 /** x0 that the generator predicts. */
 async function prediction(model: Generator, judges: typeof opponents, x: Float32Array, timestep: number, { classes, guidanceScale }: GenerateOptions): Promise<Float32Array> {
-  return (await core.guidanceGradient(model.handle, judges, { x, timestep, classes, guidanceScale, precision: 'fp32', objective, repeat: 1 })).x0;
+  return (await core.guidanceGradient(model.handle, judges, { x, timestep, classes, guidanceScale, precision: 'fp32', objective, ...exact, repeat: 1 })).x0;
 }
 
 /** uint8 [B, H, W, 3] -> -1..1 [B, 3, H, W] */

@@ -6,7 +6,7 @@ import { pretrainedGenerator } from '../../lib/diffusion/pretrained.js';
 import type { Generated, GenerateOptions, PrototypeGuidance, Prototypes } from '../../lib/native/contract.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
-import { assertSameImages, denoiserSpec, failure, fromNoise, generateOptions, openEngine, pixels, randomImages, size, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
+import { assertSameImages, denoiserSpec, exact, failure, fromNoise, generateOptions, openEngine, pixels, randomImages, size, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -71,7 +71,7 @@ test('the energy is the distance of the predicted images from both prototypes, t
   let now = x.map((value, i) => (1 + scale[Math.floor(i / plane)]) * value + bias[Math.floor(i / plane)]);
   const expected = [0, 0];
   for (const [timestep, next] of [[399, 299], [299, 199]]) {
-    const { x0: predicted } = await core.guidanceGradient(generator.handle, pair, { x: now, timestep, classes: [0, 1], guidanceScale: 1.5, precision: 'fp32', objective: { form: 'difference', gamma: 1, terms: 'both' }, repeat: 1 });
+    const { x0: predicted } = await core.guidanceGradient(generator.handle, pair, { x: now, timestep, classes: [0, 1], guidanceScale: 1.5, precision: 'fp32', objective: { form: 'difference', gamma: 1, terms: 'both' }, repeat: 1, ...exact });
     const [alpha, after] = [alphasCumprod[timestep], alphasCumprod[next]];
     const epsilon = now.map((value, i) => (value - Math.sqrt(alpha) * predicted[i]) / Math.sqrt(1 - alpha));
     const x0 = predicted.map((value) => Math.min(1, Math.max(-1, value)));
@@ -122,7 +122,7 @@ test('a run is moved once, where its share of the steps is left', async () => {
   const timesteps = [499, 399, 299, 199, 99];
   for (const [i, timestep] of timesteps.entries()) {
     if (timestep === 399) ({ x: now } = await core.prototypeGradient(generator.handle, opponents, { ...options(), ...drawn, x: now, guidance: guide(), prototypes }));
-    const { x0 } = await core.guidanceGradient(generator.handle, { ...opponents, student: teacher.handle }, { x: now, timestep, classes, guidanceScale: 1, precision: 'fp32', objective: { form: 'difference', gamma: 1, terms: 'both' }, repeat: 1 });
+    const { x0 } = await core.guidanceGradient(generator.handle, { ...opponents, student: teacher.handle }, { x: now, timestep, classes, guidanceScale: 1, precision: 'fp32', objective: { form: 'difference', gamma: 1, terms: 'both' }, repeat: 1, ...exact });
     const [alpha, after] = [alphasCumprod[timestep], alphasCumprod[timesteps[i + 1]] ?? 1];
     now = now.map((value, j) => Math.sqrt(after) * Math.min(1, Math.max(-1, x0[j])) + (Math.sqrt(1 - after) * (value - Math.sqrt(alpha) * x0[j])) / Math.sqrt(1 - alpha));
   }

@@ -81,7 +81,7 @@ for (const sampler of ['ddim', 'ddpm', 'dpm-solver++-2m', 'euler'] as const) {
   test(`guided generation with ${sampler} does not depend on the batch`, async () => {
     using generator = await pretrainedGenerator(engine, options(sampler), { classes, imageSize: 20 });
     const [teacher, student] = [await tinyClassifier(engine, 2, { imageSize: 20 }), await tinyClassifier(engine, 3, { imageSize: 20 })];
-    const guidance = { kind: 'step', objective: difference, scale: 0.3, from: 1, until: 0.2, schedule: 'constant' } as const;
+    const guidance = { kind: 'step', objective: difference, scale: 0.3, from: 1, until: 0.2, schedule: 'constant', gradient: 'unet', latentPool: 1 } as const;
     const draw = (batchSize: number, more: object = {}) =>
       generator.generate({ teacher, student }, { ...generateOptions({ sampler, guidanceScale: 2, guidance, batchSize, ...more }) });
     const whole = await draw(8);

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { pixelGenerator } from '../../lib/config/generators.js';
 import { stream } from '../../lib/data/random.js';
 import { SparringError, type ErrorCode } from '../../lib/errors.js';
-import type { ClassifierSpec, DenoiserSpec, GenerateOptions, TrainerOptions } from '../../lib/native/contract.js';
+import type { ClassifierSpec, DenoiserSpec, GenerateOptions, GradientPath, TrainerOptions } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import type { Batch } from '../../lib/training/trainer.js';
@@ -18,6 +18,9 @@ export const classes = ['dark', 'bright'];
 
 /** Where the tests of the core run; those that are about the CPU name it themselves. */
 export const device = process.env.SPARRING_TEST_DEVICE ?? 'cpu';
+
+/** The exact gradient of step guidance. */
+export const exact: GradientPath = { gradient: 'unet', latentPool: 1 };
 
 /** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
 export function openEngine({ threads = 1, on = device } = {}): Promise<Engine> {
@@ -57,6 +60,7 @@ export function generateOptions(options: Partial<GenerateOptions> = {}): Generat
     ...fromNoise,
     batchSize: 8,
     guidance: { kind: 'none' },
+    compareGradients: false,
     ...options,
   };
 }

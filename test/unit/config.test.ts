@@ -45,11 +45,23 @@ test('an empty config is the default run', () => {
   assert.is(config.data.kind, 'birds');
   assert.equal(config.methods, ['edrm-longer', 'unguided', 'unguided-selected', 'config']);
   assert.equal([config.rounds.count, config.rounds.imagesPerRound, config.rounds.training.steps], [3, 300, 640]);
-  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant' };
+  const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant', gradient: 'unet', latentPool: 1 };
   assert.equal(config.sampling.guidance, guidance);
   assert.equal(config.sampling.start, { kind: 'noise' });
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
   assert.is(config.student.training.augment.flip, true);
+});
+
+test('a preset is written out, and what is given beside it stays', () => {
+  const guidance = (sampling: object) => resolveConfig({ sampling }).sampling;
+  assert.equal(guidance({ preset: 'exact' }), guidance({}));
+  const turbo = guidance({ preset: 'turbo', guidance: { scale: 0.3, until: 0.2 } });
+  assert.equal(turbo.guidance, { ...guidance({}).guidance, gradient: 'x0', latentPool: 2, until: 0.2, scale: 0.3 });
+  assert.is(turbo.steps, 20);
+  assert.is(guidance({ preset: 'turbo', steps: 7 }).steps, 7);
+  assert.is((guidance({ preset: 'fast' }).guidance as { until: number }).until, 0.5);
+  assert.match(complaint({ sampling: { preset: 'turob' } }), /sampling\.preset: expected one of exact, fast, turbo, found "turob"/);
+  assert.match(complaint({ sampling: { preset: 'fast', guidance: { kind: 'chain' } } }), /sampling\.preset: expected guidance of kind step, found "chain"/);
 });
 
 test('a resolved config resolves to itself', () => {
