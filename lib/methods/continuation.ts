@@ -17,6 +17,7 @@ import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
+import { hardImages } from './hard-images.js';
 import { classPrototypes } from './prototypes.js';
 import { recipes, samplingOf, takesPrototypes, trainingOf, type ContinuedMethod } from './recipes.js';
 import { startsFromImages } from './start-images.js';
@@ -55,7 +56,9 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, ...prototypes, selection, compared: comparedImages }, {
+        const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
+        const starts = hard && { starts: hard.candidates, provenance: { wrongTrainingImages: hard.wrong } };
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, ...starts, ...prototypes, selection, compared: comparedImages }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...gradientCosine(store.samples()) }),
         });

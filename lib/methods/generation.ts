@@ -7,7 +7,7 @@ import type { Classifier, Generator } from '../native/models.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
 import type { RowSampling } from './recipes.js';
-import { drawSources } from './start-images.js';
+import { drawSources, recordsOfClasses } from './start-images.js';
 
 interface Opponents {
   teacher: Classifier;
@@ -21,6 +21,8 @@ export interface RoundRequest {
   sampling: RowSampling;
   /** Whose images are started from; null where `sampling` starts from noise. */
   train: Dataset | null;
+  /** Which of them, records of each class; default all. */
+  starts?: readonly (readonly number[])[];
   /** Where `sampling` is guided by them. */
   prototypes?: Prototypes;
   /** Images to keep; null keeps all. */
@@ -56,11 +58,11 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, sampling, train, prototypes, selection, compared = 0, provenance } = request;
+  const { round, count, sampling, train, starts, prototypes, selection, compared = 0, provenance } = request;
   const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
   const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
   const seeds = noiseSeeds(request);
-  const sources = train && drawSources(train, classes, request);
+  const sources = train && drawSources(starts ?? recordsOfClasses(train), classes, request);
   const stored = store.samples().filter((record) => record.round === round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
     const end = Math.min(begin + sampling.batchSize, count);

@@ -1,6 +1,6 @@
 /** What each row that continues the EDRM student does otherwise than the others; a new baseline begins here. */
 import type { Config } from '../config/schema.js';
-import type { Guidance, ObjectiveOptions, PrototypeGuidance, SamplingStart } from '../native/contract.js';
+import type { Guidance, ObjectiveOptions, SamplingStart } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
 
 /** A row that continues the EDRM student. */
@@ -10,11 +10,13 @@ export interface Recipe {
   /** What is generated in each round beside the real images; null when nothing is. */
   images: {
     /** What guides the generator; `config` = as `sampling.guidance` says. */
-    guidance: 'none' | 'config' | PrototypeGuidance;
+    guidance: 'none' | 'config' | Guidance;
     /** The part of the objective that guides, in place of the configured one. */
     terms?: ObjectiveOptions['terms'];
     /** Where sampling starts, in place of `sampling.start`. */
     start?: SamplingStart;
+    /** Which training images it may start from: `hard`, those that the current student gets wrong; default all. */
+    starts?: 'hard';
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
@@ -40,6 +42,15 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   sdedit: { images: { guidance: 'none', start: { kind: 'image', strength: 0.5 }, selected: false } },
   // DistDiff (Zhu et al., arXiv 2403.06741) with the settings of the authors' script: of 50 steps the last 25, moved before the last 20.
   distdiff: { images: { guidance: { kind: 'prototypes', rate: 10, radius: 0.2, remaining: 0.4, span: 2 }, start: { kind: 'image', strength: 0.5 }, selected: false } },
+  // ActGen (Huang et al., arXiv 2403.06517): the student's cross-entropy is raised in the first quarter of the steps.
+  actgen: {
+    images: {
+      guidance: { kind: 'step', objective: { form: 'log', gamma: 1, terms: 'student' }, gradient: 'unet', latentPool: 1, scale: 0.1, from: 1, until: 0.525, schedule: 'constant' },
+      start: { kind: 'image', strength: 0.7 },
+      starts: 'hard',
+      selected: false,
+    },
+  },
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },

@@ -1,7 +1,7 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
 export const methods = [
-  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'unguided', 'unguided-selected', 'sdedit', 'distdiff',
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'unguided', 'unguided-selected', 'sdedit', 'distdiff', 'actgen',
   'teacher-only', 'student-only', 'config',
 ] as const;
 export type Method = (typeof methods)[number];
@@ -45,6 +45,7 @@ export const methodTitles: Record<Method, string> = {
   'unguided-selected': '+ unguided, selected',
   sdedit: '+ image to image (SDEdit)',
   distdiff: '+ guided by prototypes (DistDiff)',
+  actgen: '+ from images that the student gets wrong (ActGen)',
   'teacher-only': '+ guided by the teacher alone',
   'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',
