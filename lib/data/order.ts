@@ -30,6 +30,18 @@ export function batchIndices(length: number, batchSize: number, step: number, se
   return batch;
 }
 
+/**
+ * The records of batch `step`, [batchSize], drawn at random with the groups in turn: over all steps each comes equally often.
+ * @param members the records of each group, none of them empty
+ */
+export function balancedIndices(members: readonly ArrayLike<number>[], batchSize: number, step: number, seed: number): Int32Array {
+  const random = stream(seed, 'balanced order', step);
+  return Int32Array.from({ length: batchSize }, (_, slot) => {
+    const group = members[(step * batchSize + slot) % members.length]!;
+    return group[random.integer(group.length)]!;
+  });
+}
+
 // Consecutive steps ask for the same epoch: the last few orders are kept so that a step does not cost a shuffle.
 const recent = new Map<string, Int32Array>();
 const recentLimit = 8;

@@ -4,14 +4,14 @@
  */
 import { join } from 'node:path';
 
-import { batchIndices } from '../data/order.js';
 import { stream } from '../data/random.js';
 import type { GroupMetrics } from '../metrics/groups.js';
 import { Classifier } from '../native/models.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
-import { labelsOf, openStage, type RunContext } from './context.js';
+import { classShares } from './allocation.js';
+import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
@@ -19,26 +19,29 @@ import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
 import { hardImages } from './hard-images.js';
 import { classPrototypes } from './prototypes.js';
+import { realImages, type RealImages } from './real-images.js';
 import { recipes, samplingOf, takesPrototypes, trainingOf, type ContinuedMethod } from './recipes.js';
 import { startsFromImages } from './start-images.js';
 
 /** Runs one method of one seed from the EDRM student on, or from another one. */
 export async function continueStudent(context: RunContext, foundation: Foundation, start: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
-  const stage = openStage(context, `seed-${seed}/${method}`);
-  const finished = stage.finished<StudentResult>();
+  const name = `seed-${seed}/${method}`;
+  const finished = openStage(context, name).finished<StudentResult>();
   if (finished) return finished;
+  const real = await realImages(context, recipes[method], start, name, seed);
+  const stage = openStage(context, name); // whose time begins now
 
   const { config, data, reporter, signal } = context;
   const { teacher, generator } = foundation;
   const { rounds } = config;
   const recipe = recipes[method];
-  const { images } = recipe;
+  const { images, headOnly = false } = recipe;
   const training = trainingOf(recipe, rounds.training);
   const total = rounds.count * training.steps;
   const selection: Selection | null = images?.selected ? rounds : null;
   const sampling = samplingOf(recipe, config.sampling);
 
-  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight });
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight, headOnly });
   const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
@@ -56,9 +59,9 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
+        const shares = await classShares(rounds.allocation, store, student, round);
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
-        const starts = hard && { starts: hard.candidates, provenance: { wrongTrainingImages: hard.wrong } };
-        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, sampling, train: startsFromImages(sampling.start) ? data.train : null, ...starts, ...prototypes, selection, compared: comparedImages }, {
+        await generateRound(generator, { teacher, student }, store, { seed, round, count: rounds.imagesPerRound, shares, sampling, train: startsFromImages(sampling.start) ? data.train : null, ...hard, ...prototypes, selection, compared: comparedImages }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...gradientCosine(store.samples()) }),
         });
@@ -72,7 +75,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       from: begin,
       to: (round + 1) * training.steps,
       total,
-      batch: (step) => mixedBatch(context, stored, step, seed),
+      batch: (step) => mixedBatch(context, real, stored, step, seed),
+      ...(real.weighing && { weighing: real.weighing }),
       reporter,
       ...(signal && { signal }),
     });
@@ -90,9 +94,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   await student.save(join(stage.folder, 'student.safetensors'));
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
-    seconds: stage.seconds,
+    seconds: real.seconds + stage.seconds,
     trainingSteps: total,
     generated: store ? store.samples().length : 0,
+    ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
   };
   await stage.finish(result);
   return result;
@@ -104,12 +109,11 @@ async function keptImages(store: SampleStore): Promise<Batch> {
   return { images: await store.readImages(kept.map((record) => record.key)), labels: Int32Array.from(kept, (record) => record.label) };
 }
 
-/** Real images in their order and, in the share that `replay` says, stored ones drawn at random. */
-async function mixedBatch({ config, data }: RunContext, stored: Batch | null, step: number, seed: number): Promise<Batch> {
+/** Real images of the row and, in the share that `replay` says, stored ones drawn at random. */
+async function mixedBatch({ config, data }: RunContext, source: RealImages, stored: Batch | null, step: number, seed: number): Promise<Batch> {
   const { replay, training } = config.rounds;
   const storedCount = stored && stored.labels.length > 0 ? Math.round(training.batchSize * replay) : 0;
-  const indices = batchIndices(data.train.length, training.batchSize - storedCount, step, seed + 1);
-  const real = { images: await data.train.read(indices), labels: labelsOf(data.train, indices) };
+  const real = await source.batch(training.batchSize - storedCount, step);
   if (!stored || storedCount === 0) return real;
 
   const bytes = data.train.imageSize ** 2 * 3;
@@ -118,7 +122,7 @@ async function mixedBatch({ config, data }: RunContext, stored: Batch | null, st
   images.set(real.images);
   labels.set(real.labels);
   const random = stream(seed, 'replay', step);
-  for (let slot = indices.length; slot < training.batchSize; slot++) {
+  for (let slot = real.labels.length; slot < training.batchSize; slot++) {
     const pick = random.integer(stored.labels.length);
     images.set(stored.images.subarray(pick * bytes, (pick + 1) * bytes), slot * bytes);
     labels[slot] = stored.labels[pick];

@@ -16,6 +16,8 @@ export interface StudentResult {
   seconds: number;
   trainingSteps: number;
   generated: number;
+  /** Training images that come more often than others, of a row that looks for such. */
+  upWeighted?: number;
 }
 
 /** Trains the student of one seed, without a teacher from the labels; the finished weights are `student.safetensors` in the stage's folder. */

@@ -12,6 +12,7 @@ import type { Reporter } from '../report/reporter.js';
 import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
+import { evenShares } from './allocation.js';
 import { fingerprint } from './fingerprint.js';
 import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
@@ -67,7 +68,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   if (known && known.settings !== generatorSettingsId({ ...wanted, ...provenance })) {
     throw new SparringError('usage', `${folder}: the images there were made with other weights, settings or another seed (generators/${known.settings}.json).`, 'Choose another folder with --output.');
   }
-  await generateRound(generator, { teacher, student }, store, { seed: config.seed, round: 0, count, sampling: wanted, train: fromImages ? train : null, selection, provenance }, {
+  await generateRound(generator, { teacher, student }, store, { seed: config.seed, round: 0, count, shares: evenShares(generator.classes.length), sampling: wanted, train: fromImages ? train : null, selection, provenance }, {
     ...(signal && { signal }),
     ...(onProgress && { onProgress: (done, total) => onProgress('images', done, total) }),
   }).catch((error) => {

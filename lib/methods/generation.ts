@@ -6,6 +6,7 @@ import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
+import { allocate } from './allocation.js';
 import type { RowSampling } from './recipes.js';
 import { drawSources, recordsOfClasses } from './start-images.js';
 
@@ -18,6 +19,8 @@ export interface RoundRequest {
   seed: number;
   round: number;
   count: number;
+  /** Of the classes in the images; they sum to 1. */
+  shares: readonly number[];
   sampling: RowSampling;
   /** Whose images are started from; null where `sampling` starts from noise. */
   train: Dataset | null;
@@ -49,7 +52,7 @@ export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'ungu
 
 /**
  * Generates what the store lacks of a round and appends it, batch by batch: a round that was interrupted goes on
- * where it stopped. Classes take turns; noise seeds and start images depend on seed, round and position alone.
+ * where it stopped. Classes take turns by their shares; noise seeds and start images depend on seed, round and position alone.
  */
 export async function generateRound(
   generator: Generator,
@@ -58,9 +61,9 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, sampling, train, starts, prototypes, selection, compared = 0, provenance } = request;
+  const { round, count, shares, sampling, train, starts, prototypes, selection, compared = 0, provenance } = request;
   const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
-  const classes = Array.from({ length: count }, (_, i) => i % generator.classes.length);
+  const classes = allocate(count, shares);
   const seeds = noiseSeeds(request);
   const sources = train && drawSources(starts ?? recordsOfClasses(train), classes, request);
   const stored = store.samples().filter((record) => record.round === round).length;

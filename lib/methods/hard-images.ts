@@ -7,9 +7,9 @@ import { recordsOfClasses } from './start-images.js';
 
 export interface HardImages {
   /** Records of each class, at least one. */
-  candidates: number[][];
+  starts: number[][];
   /** How many images of the whole set the student gets wrong. */
-  wrong: number;
+  provenance: { wrongTrainingImages: number };
 }
 
 const batchSize = 256;
@@ -19,15 +19,16 @@ const batchSize = 256;
  * Without augmentation; groups have no say.
  */
 export async function hardImages(student: Pick<Classifier, 'probabilities'>, train: Dataset, spare: number, { signal }: Pick<Cancellable, 'signal'> = {}): Promise<HardImages> {
-  const found: HardImages = { candidates: [], wrong: 0 };
+  const starts: number[][] = [];
+  let wrongTrainingImages = 0;
   for (const [label, records] of recordsOfClasses(train).entries()) {
     const scored = await score(student, train, records, label, signal ? { signal } : {});
     const wrong = scored.filter(({ right }) => !right);
     const hardest = [...scored].sort((a, b) => a.probability - b.probability || a.record - b.record).slice(0, Math.max(spare, 1));
-    found.wrong += wrong.length;
-    found.candidates.push((wrong.length > 0 ? wrong : hardest).map(({ record }) => record));
+    wrongTrainingImages += wrong.length;
+    starts.push((wrong.length > 0 ? wrong : hardest).map(({ record }) => record));
   }
-  return found;
+  return { starts, provenance: { wrongTrainingImages } };
 }
 
 interface Scored {

@@ -7,6 +7,7 @@ import { Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkStartImages } from './start-images.js';
+import { undefinedRows } from './undefined-rows.js';
 
 /** Lines for people. Opens the data, the engine and every given weights file; throws what the run would throw. */
 export async function planOf(config: Config): Promise<string[]> {
@@ -29,7 +30,7 @@ export async function planOf(config: Config): Promise<string[]> {
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
     ...describeData('test', data.test),
-    ...(data.warnings ?? []).map((warning) => `warning: ${warning}`),
+    ...[...(data.warnings ?? []), ...undefinedRows(config.methods, data)].map((warning) => `warning: ${warning}`),
     `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
     `generator  ${await count(generator)} parameters, ${generatorSource}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,

@@ -24,6 +24,10 @@ export interface Recipe {
   views?: Partial<Pick<RoundTraining, 'mixing'> & Pick<RoundTraining['augment'], 'policy'>>;
   /** From the labels alone: without the teacher, and from a student that never had one. */
   labelsOnly?: true;
+  /** Which real images, and how often, otherwise than all of the training data in turn; see real-images.ts. */
+  real?: 'errors-repeated' | 'clusters-balanced' | 'groups-balanced' | 'validation-balanced';
+  /** Whether all below the head stays as it is. */
+  headOnly?: true;
 }
 
 type RoundTraining = Config['rounds']['training'];
@@ -36,6 +40,10 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   randaugment: { images: null, views: { policy: 'randaugment' } },
   augmix: { images: null, views: { policy: 'augmix' } },
   pixmix: { images: null, views: { policy: 'pixmix' } },
+  jtt: { images: null, real: 'errors-repeated' },
+  tab: { images: null, real: 'clusters-balanced' },
+  groupdro: { images: null, real: 'groups-balanced' },
+  dfr: { images: null, real: 'validation-balanced', headOnly: true },
   unguided: { images: { guidance: 'none', selected: false } },
   'unguided-selected': { images: { guidance: 'none', selected: true } },
   // Real Guidance (He et al., arXiv 2210.07574), whose authors filter only images that come from noise. 0.5: DA-Fusion's default for it.

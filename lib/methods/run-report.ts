@@ -11,7 +11,7 @@ import type { Row } from '../report/rows.js';
 import { openStore } from '../store/store.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
-import type { Outcome } from './run.js';
+import { isMeasured, type Outcome } from './outcome.js';
 
 const gridImages = 48;
 
@@ -22,7 +22,7 @@ export async function writeRunReport(context: RunContext, run: { outcomes: reado
     title: `sparring: ${config.name}`,
     ...(run.command && { command: run.command }),
     rows: run.rows,
-    evaluations: run.outcomes,
+    evaluations: run.outcomes.filter(isMeasured),
     charts: metricsCharts(run.log),
     log: run.log,
     grids: await grids(context),

@@ -4,23 +4,25 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
 import { explainStop } from '../errors.js';
-import { gapClosed, type GroupMetrics } from '../metrics/groups.js';
 import { Engine } from '../native/engine.js';
 import { writeRunReport } from './run-report.js';
 import { openMetricsLog } from '../report/metrics-log.js';
 import type { Reporter } from '../report/reporter.js';
-import { methods as allMethods, summarise, type Method, type Row } from '../report/rows.js';
+import { methods as allMethods, type Row } from '../report/rows.js';
 import { writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 import type { RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
 import { trainFromLabels } from './erm.js';
-import { distil, type StudentResult } from './distil.js';
+import { distil } from './distil.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
+import type { Outcome } from './outcome.js';
 import type { ContinuedMethod } from './recipes.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
+import { toRows } from './run-rows.js';
 import { checkStartImages } from './start-images.js';
+import { undefinedReason, undefinedRows } from './undefined-rows.js';
 
 export interface RunOptions {
   signal?: AbortSignal;
@@ -40,12 +42,6 @@ export interface RunResult {
   seeds: number;
 }
 
-/** What one method gave in one seed. */
-export interface Outcome extends StudentResult {
-  method: Method;
-  seed: number;
-}
-
 /** Runs a whole comparison. Throws SparringError; what was done until then is in the run folder. */
 export async function runDistil(config: Config, options: RunOptions = {}): Promise<RunResult> {
   const folder = config.output ?? join('runs', config.name);
@@ -62,6 +58,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   for (const warning of data.warnings ?? []) options.onWarning?.(warning);
   checkSplits(config, data);
   checkStartImages(config, data.train);
+  for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
@@ -80,7 +77,10 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {
       if (!config.methods.includes(method as ContinuedMethod)) continue;
-      const outcome = method === 'erm' ? await trainFromLabels(context, foundation, seed) : await continueStudent(context, foundation, student, method as ContinuedMethod, seed);
+      const reason = undefinedReason(method as ContinuedMethod, data);
+      const outcome = reason ? { undefined: reason }
+        : method === 'erm' ? await trainFromLabels(context, foundation, seed)
+        : await continueStudent(context, foundation, student, method as ContinuedMethod, seed);
       outcomes.push({ method, seed, ...outcome });
     }
   }
@@ -88,27 +88,4 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds }, null, 2)}\n`);
   await writeRunReport(context, { outcomes, rows, log: log.rows, ...(options.command && { command: options.command }) });
   return { folder, rows, seeds: config.seeds };
-}
-
-/** Rows over seeds, in the order of the table. */
-function toRows(outcomes: readonly Outcome[]): Row[] {
-  const of = (method: Method): Outcome[] => outcomes.filter((outcome) => outcome.method === method);
-  const wga = (metrics: GroupMetrics): number => metrics.worstGroupAccuracy;
-  const [teachers, edrms] = [of('teacher'), of('edrm')];
-  return allMethods
-    .filter((method) => of(method).length > 0)
-    .map((method) => {
-      const own = of(method);
-      return {
-        method,
-        worstGroupAccuracy: summarise(own.map(({ metrics }) => wga(metrics))),
-        meanGroupAccuracy: summarise(own.map(({ metrics }) => metrics.meanGroupAccuracy)),
-        trainWeightedAccuracy: summarise(own.map(({ metrics }) => metrics.trainWeightedAccuracy)),
-        classes: own[0].metrics.classes.map(({ name }, place) => ({ name, accuracy: summarise(own.map(({ metrics }) => metrics.classes[place].accuracy)) })),
-        gapClosed: summarise(own.map(({ metrics }, i) => gapClosed(wga(metrics), wga(edrms[i].metrics), wga(teachers[i].metrics)))),
-        generated: own[0].generated,
-        trainingSteps: own[0].trainingSteps,
-        seconds: own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length,
-      };
-    });
 }

@@ -11,6 +11,17 @@ export function softmax(logits: Float32Array, classes: number): Float32Array {
   return probabilities;
 }
 
+/** Cross-entropy of each row of logits [B, classes] to its label, [B]. */
+export function crossEntropy(logits: Float32Array, labels: ArrayLike<number>, classes: number): Float32Array {
+  return Float32Array.from({ length: logits.length / classes }, (_, row) => {
+    const values = logits.subarray(row * classes, (row + 1) * classes);
+    const largest = Math.max(...values);
+    let sum = 0;
+    for (const value of values) sum += Math.exp(value - largest);
+    return largest + Math.log(sum) - values[labels[row]!]!;
+  });
+}
+
 /** Index of the largest value of each row, [B]. */
 export function argmax(values: Float32Array, classes: number): Int32Array {
   return Int32Array.from({ length: values.length / classes }, (_, row) => {

@@ -80,6 +80,17 @@ export interface StepResult {
   gradientNorm: number;
   /** Of a classifier: predictions that equal the given labels, before the update. */
   correct?: number;
+  /** Of each image before it is weighted, [B], where they were asked for. */
+  losses?: Float32Array;
+}
+
+export interface StepOptions {
+  learningRate: number;
+  step: number;
+  /** Of each image, [B], 0 or more; default 1. The loss is sum of weight times loss, divided by B. Of classifiers. */
+  weights?: Float32Array;
+  /** Whether the result has the losses of the single images; default false. Of classifiers. */
+  losses?: boolean;
 }
 
 export interface ObjectiveOptions {
@@ -291,7 +302,7 @@ export interface NativeCore {
     trainer: TrainerHandle<ModelHandle>,
     images: Uint8Array,
     labels: Int32Array,
-    options: { learningRate: number; step: number },
+    options: StepOptions,
     control?: JobControl,
   ): Promise<StepResult>;
   /** The averaged model, or the trained one when there is no average. */

@@ -1,8 +1,8 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
 export const methods = [
-  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'unguided', 'unguided-selected', 'sdedit', 'distdiff', 'actgen',
-  'teacher-only', 'student-only', 'config',
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
+  'unguided', 'unguided-selected', 'sdedit', 'distdiff', 'actgen', 'teacher-only', 'student-only', 'config',
 ] as const;
 export type Method = (typeof methods)[number];
 
@@ -14,9 +14,11 @@ export interface Summary<Value = number> {
 
 export interface Row {
   method: Method;
+  /** Why these data leave the row undefined; its measures are null then, and nothing was trained. */
+  undefined?: string;
   /** Accuracies in 0..1. */
-  worstGroupAccuracy: Summary;
-  meanGroupAccuracy: Summary;
+  worstGroupAccuracy: Summary<number | null>;
+  meanGroupAccuracy: Summary<number | null>;
   /** Groups weighted by their shares of the training data; null where none of its groups was tested. */
   trainWeightedAccuracy: Summary<number | null>;
   /** Of each class that was tested. */
@@ -25,6 +27,8 @@ export interface Row {
   gapClosed: Summary<number | null>;
   /** Images generated, before any selection, of one seed. */
   generated: number;
+  /** Training images that come more often than others, of a row that looks for such. */
+  upWeighted?: Summary;
   /** Of the student (or teacher), of one seed. */
   trainingSteps: number;
   /** Wall time of one seed, on average. */
@@ -41,6 +45,10 @@ export const methodTitles: Record<Method, string> = {
   randaugment: '+ RandAugment',
   augmix: '+ AugMix',
   pixmix: '+ PixMix',
+  jtt: 'JTT',
+  tab: 'TAB',
+  groupdro: 'GroupDRO (oracle)',
+  dfr: 'DFR (oracle)',
   unguided: '+ unguided images',
   'unguided-selected': '+ unguided, selected',
   sdedit: '+ image to image (SDEdit)',

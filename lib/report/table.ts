@@ -3,7 +3,7 @@ import { methodTitles, type Row, type Summary } from './rows.js';
 /** A cell: text, and whether it is a number, which is aligned to the right. */
 const columns: { title: string; cell: (row: Row) => string; numeric: boolean }[] = [
   { title: 'Method', cell: (row) => methodTitles[row.method], numeric: false },
-  { title: 'WGA', cell: (row) => summary(row.worstGroupAccuracy), numeric: true },
+  { title: 'WGA', cell: (row) => (row.undefined ? 'undefined' : summary(row.worstGroupAccuracy)), numeric: true },
   { title: 'MGA', cell: (row) => summary(row.meanGroupAccuracy), numeric: true },
   { title: 'Gap closed', cell: (row) => summary(row.gapClosed), numeric: true },
   { title: 'Generated', cell: (row) => count(row.generated), numeric: true },
@@ -26,14 +26,24 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** The rows as a table for a terminal, aligned with spaces. */
+/** What a row's numbers do not say: why it has none, or how many images it up-weighted in each seed. */
+export function rowNotes(rows: readonly Row[]): string[] {
+  return rows.flatMap((row) => {
+    const title = methodTitles[row.method];
+    if (row.undefined) return [`${title} is undefined on these data: it ${row.undefined}.`];
+    return row.upWeighted ? [`${title}: training images up-weighted: ${row.upWeighted.values.map(count).join('; ')}.`] : [];
+  });
+}
+
+/** The rows as a table for a terminal, aligned with spaces, and their notes. */
 export function textTable(rows: readonly Row[]): string {
   const lines = [tableTitles, ...cells(rows)];
   const widths = columns.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   const align = (text: string, column: number): string =>
     columns[column]!.numeric ? text.padStart(widths[column]!) : text.padEnd(widths[column]!);
   const printed = lines.map((line) => line.map(align).join('  ').trimEnd());
-  return [printed[0], widths.map((width) => '-'.repeat(width)).join('  '), ...printed.slice(1)].join('\n');
+  const notes = rowNotes(rows);
+  return [printed[0], widths.map((width) => '-'.repeat(width)).join('  '), ...printed.slice(1), ...(notes.length > 0 ? ['', ...notes] : [])].join('\n');
 }
 
 function cells(rows: readonly Row[]): string[][] {

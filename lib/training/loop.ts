@@ -4,7 +4,7 @@ import type { ModelHandle } from '../native/contract.js';
 import type { Reporter } from '../report/reporter.js';
 import { learningRateAt } from './schedule.js';
 import { emptyWindow, type Stage } from './stage.js';
-import type { Batch, Trainer } from './trainer.js';
+import type { Batch, Trainer, Weighing } from './trainer.js';
 
 export interface LoopOptions {
   trainer: Trainer<ModelHandle>;
@@ -15,6 +15,8 @@ export interface LoopOptions {
   to: number;
   /** The batch of a step: a pure function of it, so that a resumed run sees the same ones. */
   batch(step: number): Promise<Batch>;
+  /** Default: all images count the same. */
+  weighing?: Weighing;
   /** Steps of the whole stage, for the progress bar. */
   total: number;
   reporter: Reporter;
@@ -25,7 +27,8 @@ const logEvery = 20; // steps; losses in between are averaged
 
 /** Runs training steps with logging, checkpoints and cancellation; a cancelled loop saves before it throws. */
 export async function trainLoop(options: LoopOptions): Promise<void> {
-  const { trainer, stage, training, from, to, total, reporter, signal } = options;
+  const { trainer, stage, training, from, to, total, weighing, reporter, signal } = options;
+  if (weighing && stage.carried) weighing.state = stage.carried;
   let upcoming = from < to ? options.batch(from) : undefined;
   for (let step = from; step < to; step++) {
     const batch = await upcoming!;
@@ -37,7 +40,11 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
       throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
     }
     const learningRate = learningRateAt(step, training);
-    const result = await trainer.step(batch, learningRate, step);
+    const result = await trainer.step(batch, learningRate, step, weighing && { weights: weighing.weights(batch), losses: true });
+    if (weighing) {
+      weighing.observe(batch, result.losses!);
+      stage.carried = weighing.state;
+    }
     const { window } = stage;
     window.loss += result.loss;
     window.correct += result.correct ?? 0;

@@ -23,6 +23,7 @@ interface StageState {
   seconds: number;
   /** What the next row of the training metrics has gathered so far. */
   window: Window;
+  carried?: number[];
 }
 
 /** Sums over the steps since the last row of the training metrics. */
@@ -43,6 +44,8 @@ export class Stage {
   readonly #state: StageState | undefined;
   /** Saved with each checkpoint, so that a resumed run logs the same rows as an uninterrupted one. */
   window: Window;
+  /** Likewise saved: numbers that training carries from step to step beside the trainer's state. */
+  carried: number[] | undefined;
 
   /** @param name path of the stage within the run, e.g. `seed-0/config` */
   constructor(
@@ -59,6 +62,7 @@ export class Stage {
     this.#state = readJson<StageState>(join(this.folder, 'state.json'));
     this.#secondsBefore = this.#state?.seconds ?? 0;
     this.window = { ...emptyWindow, ...this.#state?.window };
+    this.carried = this.#state?.carried;
   }
 
   /** The result of a finished stage. */
@@ -92,7 +96,7 @@ export class Stage {
     const checkpoint = `step-${step}.safetensors`;
     await trainer.save(join(this.folder, checkpoint));
     // The state names a file that is complete: a kill between the two leaves the older pair.
-    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds, window: this.window } satisfies StageState)}\n`);
+    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds, window: this.window, ...(this.carried && { carried: this.carried }) } satisfies StageState)}\n`);
     await keepNewest(this.folder, checkpointName, this.checkpoints.keep);
     this.#savedAt = performance.now();
   }

@@ -1,5 +1,5 @@
 import type { ClassifierTrainingConfig, TrainingConfig } from '../config/schema.js';
-import type { ClassifierHandle, DenoiserHandle, ModelHandle, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
+import type { ClassifierHandle, DenoiserHandle, ModelHandle, StepOptions, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
 import { Classifier, Generator } from '../native/models.js';
 
@@ -7,6 +7,18 @@ import { Classifier, Generator } from '../native/models.js';
 export interface Batch {
   images: Uint8Array;
   labels: Int32Array;
+  /** Where they matter for training: the group of each, counted among those that have images, [B]. */
+  groups?: Int32Array;
+}
+
+/** Weighs the images of a batch by what the losses of the steps before told. */
+export interface Weighing {
+  /** Saved with each checkpoint. */
+  state: number[];
+  /** [B], as `StepOptions.weights`. */
+  weights(batch: Batch): Float32Array;
+  /** Takes the losses of the images of a batch, [B], before they were weighted. */
+  observe(batch: Batch, losses: Float32Array): void;
 }
 
 /** Optimizer, moving average and weights of a model in training. */
@@ -34,8 +46,8 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     return new Trainer(engine, await engine.run((core) => core.createDenoiserTrainer(generator.handle, options)));
   }
 
-  step(batch: Batch, learningRate: number, step: number, options: Cancellable = {}): Promise<StepResult> {
-    return this.engine.run((core, control) => core.trainStep(this.handle, batch.images, batch.labels, { learningRate, step }, control), options);
+  step({ images, labels }: Batch, learningRate: number, step: number, { signal, ...perImage }: Cancellable & Pick<StepOptions, 'weights' | 'losses'> = {}): Promise<StepResult> {
+    return this.engine.run((core, control) => core.trainStep(this.handle, images, labels, { learningRate, step, ...perImage }, control), { ...(signal && { signal }) });
   }
 
   /** The averaged weights, or the trained ones when there is no average; they change with further steps. */

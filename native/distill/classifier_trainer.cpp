@@ -28,7 +28,7 @@ ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::s
       policy_views_(options.policy, student_->options().image_size),
       state_(student_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
 
-StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
+StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step) {
   const auto device = student_->device();
   const auto& training = options_.training;
   auto views = policy_views_(augment(images, options_.augment, training.seed, step), training.seed, step);  // each [B, 3, H, W]
@@ -53,19 +53,21 @@ StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& l
     all_logits = student_->forward(pixels).chunk(static_cast<int64_t>(views.size()));  // each [B, K] fp32
   }
   const auto& logits = all_logits[0];
-  const auto label_loss = [&] { return mixed ? mixed_cross_entropy(logits, target, mixed->partner.to(device), mixed->share.to(device)) : at::cross_entropy_loss(logits, target); };
-  at::Tensor loss;
+  const auto label_loss = [&] { return mixed ? mixed_cross_entropy(logits, target, mixed->partner.to(device), mixed->share.to(device)) : at::cross_entropy_loss(logits, target, {}, at::Reduction::None); };
+  at::Tensor losses;  // [B]
   if (teacher_) {
-    loss = distillation_loss(logits, teacher_logits, options_.temperature);
-    if (options_.label_weight > 0) loss = loss + options_.label_weight * label_loss();
+    losses = distillation_loss(logits, teacher_logits, options_.temperature);
+    if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss();
   } else {
-    loss = label_loss();
+    losses = label_loss();
   }
-  if (all_logits.size() > 1) loss = loss + kConsistencyWeight * consistency_loss(all_logits);
+  if (all_logits.size() > 1) losses = losses + kConsistencyWeight * consistency_loss(all_logits);
+  const auto loss = (weights.defined() ? weights.to(device) * losses : losses).mean();
 
   StepResult result;
   result.correct = logits.detach().argmax(1).eq(target).sum().item<int64_t>();
   result.loss = loss.item<double>();
+  result.losses = losses.detach();
   result.gradient_norm = state_.apply(loss, learning_rate, step);
   statistics.keep();
   touch();

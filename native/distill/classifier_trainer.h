@@ -26,6 +26,7 @@ struct StepResult {
   double loss = 0;
   double gradient_norm = 0;
   std::optional<int64_t> correct;  // of a classifier: predictions equal to the given labels, before the update
+  at::Tensor losses;               // of a classifier: of each image before it is weighted, [B] fp32 on its device
 };
 
 class ClassifierTrainer {
@@ -34,8 +35,9 @@ class ClassifierTrainer {
   // AugMix that is the unmixed view, and the student is to be consistent over it and the mixed ones.
   ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher, ClassifierTrainerOptions options);
 
-  // images: [B, H, W, 3] uint8, labels: [B] int64
-  StepResult step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step);
+  // images: [B, H, W, 3] uint8, labels: [B] int64, weights: [B] fp32 or undefined (all 1). The loss is the sum of weight
+  // times loss over the images, divided by B.
+  StepResult step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step);
 
   TrainingState& state() { return state_; }
   // The averaged classifier, or the trained one when there is no average.

@@ -1,4 +1,4 @@
-// Losses of classification and distillation; all take fp32 logits [B, K] and return the batch mean.
+// Losses of classification and distillation; all take fp32 logits [B, K] and return one loss for each image, [B].
 #pragma once
 
 #include <vector>
@@ -11,7 +11,7 @@ namespace sparring {
 // so that its gradient does not shrink with T (Hinton et al. 2015, arXiv 1503.02531).
 inline at::Tensor distillation_loss(const at::Tensor& student_logits, const at::Tensor& teacher_logits, double temperature) {
   const auto target = at::softmax(teacher_logits / temperature, 1);
-  return -(target * at::log_softmax(student_logits / temperature, 1)).sum(1).mean() * (temperature * temperature);
+  return -(target * at::log_softmax(student_logits / temperature, 1)).sum(1) * (temperature * temperature);
 }
 
 // Cross-entropy to the labels of a mixed view, each in its share: share CE(y) + (1 - share) CE(y of the partner).
@@ -19,7 +19,7 @@ inline at::Tensor distillation_loss(const at::Tensor& student_logits, const at::
 inline at::Tensor mixed_cross_entropy(const at::Tensor& logits, const at::Tensor& target, const at::Tensor& partner, const at::Tensor& share) {
   const auto own = at::cross_entropy_loss(logits, target, {}, at::Reduction::None);
   const auto other = at::cross_entropy_loss(logits, target.index_select(0, partner), {}, at::Reduction::None);
-  return (share * own + (1 - share) * other).mean();
+  return share * own + (1 - share) * other;
 }
 
 // Jensen-Shannon divergence of the predictions for several views of the same images (AugMix, arXiv 1912.02781, eq. 1).
@@ -28,7 +28,7 @@ inline at::Tensor consistency_loss(const std::vector<at::Tensor>& logits) {
   const auto log_p = at::log_softmax(at::stack(logits), 2);  // [views, B, K]
   const auto p = log_p.exp();
   const auto log_mixture = p.mean(0).clamp_min(1e-7).log();  // [B, K]
-  return (p * (log_p - log_mixture)).sum(2).mean();
+  return (p * (log_p - log_mixture)).sum(2).mean(0);
 }
 
 }  // namespace sparring

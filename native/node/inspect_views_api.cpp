@@ -126,7 +126,7 @@ void register_view_inspection(Api& api) {
     const auto views = integer(options, "views"), classes = integer(options, "classes");
     return [logits = floats(options.Get("logits"), {views, -1, classes})](const JobContext&) -> Finish {
       const auto x = logits.clone().requires_grad_(true);
-      const auto loss = consistency_loss(x.unbind(0));
+      const auto loss = consistency_loss(x.unbind(0)).mean();
       return finish_fields({{"loss", loss.detach().reshape({1})}, {"gradient", torch::autograd::grad({loss}, {x})[0]}});
     };
   });

@@ -38,10 +38,18 @@ struct AnyTrainer {
   void touch() const { classifier ? classifier->touch() : denoiser->touch(); }
   int64_t image_size() const { return classifier ? classifier->result()->options().image_size : denoiser->result()->options().image_size; }
   int64_t num_classes() const { return classifier ? classifier->result()->options().num_classes : denoiser->result()->options().num_classes; }
-  StepResult step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) const {
-    return classifier ? classifier->step(images, labels, learning_rate, step) : denoiser->step(images, labels, learning_rate, step);
+  StepResult step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step) const {
+    return classifier ? classifier->step(images, labels, weights, learning_rate, step) : denoiser->step(images, labels, learning_rate, step);
   }
 };
+
+// Finite and not negative, one for each image: [B] fp32.
+at::Tensor step_weights(const Napi::Value& value, int64_t batch) {
+  const auto weights = floats(value, {-1});
+  if (weights.size(0) != batch) throw Error("usage", "trainStep: as many weights as images are needed.");
+  if (!weights.isfinite().logical_and(weights.ge(0)).all().item<bool>()) throw Error("usage", "trainStep: weights must be finite and not negative.");
+  return weights;
+}
 
 AnyTrainer any_trainer(const Napi::Value& value) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
@@ -84,21 +92,27 @@ void register_training(Api& api) {
     };
   });
 
-  // trainStep(trainer, images, labels, {learningRate, step}, control) -> {loss, gradientNorm, correct?}
+  // trainStep(trainer, images, labels, {learningRate, step, weights?, losses?}, control) -> {loss, gradientNorm, correct?, losses?}
   api.add_async("trainStep", 4, [](const Napi::CallbackInfo& info) -> Work {
     const auto trainer = any_trainer(info[0]);
     const auto options = info[3].As<Napi::Object>();
     const auto batch = images(info[1], trainer.image_size());
     const auto targets = labels(info[2], trainer.num_classes());
     if (batch.size(0) != targets.size(0)) throw Error("usage", "trainStep: as many labels as images are needed.");
-    return [trainer, batch, targets, learning_rate = number(options, "learningRate"),
+    const auto given_weights = options.Get("weights");
+    const auto weights = given_weights.IsUndefined() ? at::Tensor() : step_weights(given_weights, batch.size(0));
+    const auto losses = !options.Get("losses").IsUndefined() && boolean(options, "losses");
+    if (trainer.denoiser && (weights.defined() || losses)) throw Error("usage", "trainStep: weights and losses of single images are for classifiers.");
+    return [trainer, batch, targets, weights, losses, learning_rate = number(options, "learningRate"),
             step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
-      const auto result = trainer.step(batch, targets, learning_rate, step);
-      return [result](Napi::Env env) -> Napi::Value {
+      const auto result = trainer.step(batch, targets, weights, learning_rate, step);
+      const auto each = losses ? result.losses.to(at::kCPU) : at::Tensor();
+      return [result, each](Napi::Env env) -> Napi::Value {
         auto object = Napi::Object::New(env);
         object.Set("loss", result.loss);
         object.Set("gradientNorm", result.gradient_norm);
         if (result.correct) object.Set("correct", static_cast<double>(*result.correct));
+        if (each.defined()) object.Set("losses", to_float32_array(env, each));
         return object;
       };
     };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import type { ClassifierHandle, DenoiserHandle, MixingOptions, ModelHandle, StepResult, TrainerHandle, TrainerOptions } from '../../lib/native/contract.js';
+import type { ClassifierHandle, DenoiserHandle, MixingOptions, ModelHandle, StepOptions, StepResult, TrainerHandle, TrainerOptions } from '../../lib/native/contract.js';
 import type { Classifier } from '../../lib/native/models.js';
 import { logSoftmax, mean, norm, relativeError, rows } from '../support/numeric.js';
 import { plainForward } from '../support/plain-forward.js';
@@ -149,6 +149,47 @@ test("EDRM's loss is its formula", async () => {
   close((await run(teacher, { temperature, labelWeight })).loss, mean(soft) + labelWeight * mean(hard));
   close((await run(null, {})).loss, mean(hard));
   assert.is((await run(teacher, {})).correct, logits.filter((row, i) => (row[1] > row[0] ? 1 : 0) === labels[i]).length);
+});
+
+test('the loss is the mean of weight times loss of each image; the losses come back unweighted', async () => {
+  const weights = Float32Array.of(0, 2.5, 1, 0.25, 0, 3);
+  const { images, labels } = batch(7, 6);
+  using teacher = await tinyClassifier(engine, 4);
+  using student = await tinyClassifier(engine, 5, { architecture: { family: 'cnn', width: 3, stages: 1 } });
+  const logits = plainForward(await weightsOf(student.handle), images, student.spec);
+  const teacherLogits = rows(await teacher.logits(images), 2);
+  const expected = logits.map((row, i) => {
+    const log = logSoftmax(row);
+    return -logSoftmax(Array.from(teacherLogits[i])).reduce((sum, target, k) => sum + Math.exp(target) * log[k], 0) - 0.3 * log[labels[i]];
+  });
+  const trainer = await studentTrainer(student, teacher, { labelWeight: 0.3 });
+  const step = (options: Partial<StepOptions>) => engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 0, step: 0, ...options }));
+  const weighted = await step({ weights, losses: true });
+  assert.ok(relativeError(weighted.losses!, expected) < 1e-5, `${weighted.losses}, expected ${expected}`);
+  const sum = mean(expected.map((loss, i) => weights[i] * loss));
+  assert.ok(Math.abs(weighted.loss - sum) < 1e-5 * sum, `${weighted.loss}, expected ${sum}`);
+  const plain = await step({});
+  assert.ok(Math.abs(plain.loss - mean(expected)) < 1e-5 * mean(expected));
+  assert.not.ok('losses' in plain, 'only when asked for');
+  assert.equal(await step({ weights: new Float32Array(6).fill(1) }), plain);
+});
+
+test('weights act on the gradient: an image of weight 2 counts like two of weight 1, one of weight 0 not at all', async () => {
+  // Without batch norm's statistics over the batch, which see every image whatever it weighs.
+  const { images, labels } = batch(3, 4);
+  const pick = (...order: number[]) => ({ images: Uint8Array.from(order.flatMap((i) => [...images.subarray(i * pixels, (i + 1) * pixels)])), labels: Int32Array.from(order, (i) => labels[i]) });
+  const trained = async (given: { images: Uint8Array; labels: Int32Array }, weights?: Float32Array) => {
+    using student = await tinyClassifier(engine, 8);
+    const trainer = await studentTrainer(student, null, { optimizer: sgd, headOnly: true });
+    const { loss, gradientNorm } = await core.trainStep(trainer, given.images, given.labels, { learningRate: 0.5, step: 0, ...(weights && { weights }) });
+    return { loss, gradientNorm, weights: (await weightsOf(student.handle))['fc.weight'].values };
+  };
+  const repeated = await trained(pick(0, 1, 1, 2));
+  const weighted = await trained(pick(0, 1, 2, 3), Float32Array.of(1, 2, 1, 0));
+  assert.ok(Math.abs(weighted.loss / repeated.loss - 1) < 1e-6);
+  assert.ok(Math.abs(weighted.gradientNorm / repeated.gradientNorm - 1) < 1e-5);
+  assert.ok(relativeError(weighted.weights, Array.from(repeated.weights)) < 1e-6);
+  assert.ok(relativeError((await trained(pick(0, 1, 2, 3))).weights, Array.from(repeated.weights)) > 1e-4, 'they matter');
 });
 
 test('the gradient norm is that of the step, and clipping limits it', async () => {
@@ -306,6 +347,12 @@ test('batches that do not fit are refused', async () => {
   await failure(step(images.subarray(1), labels), 'usage');
   await failure(step(new Uint8Array(0), new Int32Array(0)), 'usage');
   assert.match((await failure(step(images, Int32Array.of(0, 1, 2, 0)), 'usage')).message, 'Label 2 at position 2');
+  const weighted = (weights: Float32Array) => () => engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 0.1, step: 0, weights }));
+  assert.match((await failure(weighted(new Float32Array(3)), 'usage')).message, 'as many weights as images');
+  for (const value of [-1, NaN, Infinity]) assert.match((await failure(weighted(Float32Array.of(1, value, 1, 1)), 'usage')).message, 'finite and not negative');
+  using generator = await tinyGenerator(engine, 1);
+  const denoiser = await core.createDenoiserTrainer(generator.handle, { ...trainerOptions(), labelDropout: 0 });
+  await failure(() => engine.run((core) => core.trainStep(denoiser, images, labels, { learningRate: 0.1, step: 0, losses: true })), 'usage');
   using other = await tinyClassifier(engine, 1, { numClasses: 3 });
   await failure(() => studentTrainer(student, other), 'config');
 });

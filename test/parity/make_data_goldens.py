@@ -1,4 +1,4 @@
-"""Makes test/parity/goldens/ranking.json with scikit-learn, and transforms.json and transforms.bin with Pillow.
+"""Makes test/parity/goldens/ranking.json and clusters.json with scikit-learn, and transforms.json and transforms.bin with Pillow.
 
     python -m venv data-goldens-env
     data-goldens-env/bin/pip install numpy==2.4.6 scikit-learn==1.9.1 scipy==1.17.1 pillow==13.0.0
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from sklearn.cluster import KMeans
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 for package, expected in {"numpy": "2.4.6", "scikit-learn": "1.9.1", "pillow": "13.0.0"}.items():
@@ -111,7 +112,26 @@ def rankings():
     return [dict(name=name, labels=labels, scores=[float(score) for score in scores], averagePrecision=float(average_precision_score(labels, scores)), rocAuc=float(roc_auc_score(labels, scores))) for name, labels, scores in rankings_given()]
 
 
+# Two clusters, as of losses over epochs: most images learned early, some late
+
+
+def points_given():
+    random = np.random.default_rng(1)
+    for name, early, late, epochs, spread in [("apart", 40, 8, 6, 0.1), ("overlapping", 150, 30, 5, 0.7), ("one epoch", 60, 60, 1, 0.4), ("few", 5, 2, 3, 0.3)]:
+        decay = np.exp(-np.arange(epochs))
+        yield name, np.concatenate([decay * random.lognormal(0, spread, (early, epochs)), (2 - decay) * random.lognormal(0, spread, (late, epochs))])
+    yield "no structure", random.random((200, 2))
+
+
+def clusters():
+    for name, points in points_given():
+        points = points.round(4)  # short in the file, the same on both sides
+        fit = KMeans(2, n_init=100, random_state=0, tol=0).fit(points)
+        yield dict(name=name, points=points.tolist(), clusters=fit.labels_.tolist(), inertia=float(fit.inertia_))
+
+
 if __name__ == "__main__":
+    (GOLDENS / "clusters.json").write_text(json.dumps(list(clusters())) + "\n")
     (GOLDENS / "ranking.json").write_text(json.dumps(rankings()) + "\n")
     entries, blob = transforms()
     (GOLDENS / "transforms.json").write_text(json.dumps(entries, indent=1) + "\n")

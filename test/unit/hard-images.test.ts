@@ -16,21 +16,21 @@ const data = (...images: [percent: number, label: number][]) =>
   new MemoryDataset({ name: 'pixels', classes: ['a', 'b'], attributes: ['none'], imageSize: 1, labels: Int32Array.from(images, ([, label]) => label), attributeOf: new Int32Array(images.length), pixels: Uint8Array.from(images.flatMap(([percent]) => [percent, 0, 0])) });
 
 test('all images of a class that are wrong, and only these', async () => {
-  const { candidates, wrong } = await hardImages(student, data([10, 0], [60, 0], [40, 0], [90, 0], [70, 1], [30, 1]), 1);
-  assert.equal(candidates, [[1, 3], [5]]);
-  assert.is(wrong, 3);
+  const { starts, provenance } = await hardImages(student, data([10, 0], [60, 0], [40, 0], [90, 0], [70, 1], [30, 1]), 1);
+  assert.equal(starts, [[1, 3], [5]]);
+  assert.equal(provenance, { wrongTrainingImages: 3 });
 });
 
 test('where none is wrong, those with the largest cross-entropy, the first of equal ones', async () => {
-  const { candidates, wrong } = await hardImages(student, data([10, 0], [40, 0], [30, 0], [40, 0], [30, 0], [20, 1]), 3);
-  assert.equal(candidates, [[1, 3, 2], [5]]);
-  assert.is(wrong, 1);
+  const { starts, provenance } = await hardImages(student, data([10, 0], [40, 0], [30, 0], [40, 0], [30, 0], [20, 1]), 3);
+  assert.equal(starts, [[1, 3, 2], [5]]);
+  assert.equal(provenance, { wrongTrainingImages: 1 });
 });
 
 test('more than a batch of images of a class', async () => {
   const images = Array.from({ length: 600 }, (_, i): [number, number] => [i % 100, 0]);
-  const { candidates } = await hardImages(student, data(...images, [90, 1]), 1);
-  assert.equal(candidates, [images.flatMap(([percent], i) => (percent > 50 ? [i] : [])), [600]]);
+  const { starts } = await hardImages(student, data(...images, [90, 1]), 1);
+  assert.equal(starts, [images.flatMap(([percent], i) => (percent > 50 ? [i] : [])), [600]]);
 });
 
 test('a class without images is named', async () => {

@@ -23,6 +23,19 @@ test('rows as a text table', () => {
   assert.match(lines[2]!, /^Distillation \(EDRM\)  0\.010 \(0\.000-0\.020\)  0\.510 \(0\.500-0\.520\)  0\.000 \(0\.000-0\.000\)          0  1,200     31\.3$/);
 });
 
+test('an undefined row says why, an up-weighting one how many, in the table and in the report', () => {
+  const none = summarise<number | null>([null, null]);
+  const more: Row[] = [
+    { ...rows[0]!, method: 'jtt', upWeighted: summarise([0, 1234]) },
+    { method: 'groupdro', undefined: 'needs <all>', worstGroupAccuracy: none, meanGroupAccuracy: none, trainWeightedAccuracy: none, classes: [], gapClosed: none, generated: 0, trainingSteps: 0, seconds: 0 },
+  ];
+  const lines = textTable([...rows, ...more]).split('\n');
+  assert.match(lines[5]!, /^GroupDRO \(oracle\) +undefined +n\/a +n\/a/);
+  assert.equal(lines.slice(6), ['', 'JTT: training images up-weighted: 0; 1,234.', 'GroupDRO (oracle) is undefined on these data: it needs <all>.']);
+  const html = renderReport({ title: 't', rows: more, evaluations: [], charts: [], log: [], grids: [], config: {}, environment: {} });
+  for (const part of ['<td colspan="7">undefined</td>', 'it needs &lt;all&gt;.', 'up-weighted: 0; 1,234.']) assert.ok(html.includes(part), part);
+});
+
 test('a summary has the mean, or null where a value is missing', () => {
   assert.equal(summarise([1, 2]), { mean: 1.5, values: [1, 2] });
   assert.equal(summarise<number | null>([1, null]), { mean: null, values: [1, null] });

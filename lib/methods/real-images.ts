@@ -1,0 +1,83 @@
+/** The real images that a continued row trains on: which they are, how often they come and how much they count. */
+import { balancedIndices, batchIndices } from '../data/order.js';
+import { groupOf, subset } from '../data/memory.js';
+import type { Dataset } from '../data/types.js';
+import type { Classifier } from '../native/models.js';
+import type { Batch, Weighing } from '../training/trainer.js';
+import { labelsOf, type RunContext } from './context.js';
+import { predictAll } from './evaluate.js';
+import { GroupDro } from './group-dro.js';
+import { kMeans } from './k-means.js';
+import { lossHistory } from './loss-history.js';
+import type { Recipe } from './recipes.js';
+import { balanceClusters, recordsByValue, repeatErrors, type Resampled } from './resampling.js';
+
+/** How often JTT repeats an error: what its paper takes for CelebA. */
+const jttTimes = 50;
+
+export interface RealImages {
+  /** `count` images of a step, a pure function of it. */
+  batch(count: number, step: number): Promise<Batch>;
+  /** Images that come more often than others, where the row looks for such. */
+  upWeighted?: number;
+  weighing?: Weighing;
+  /** Wall time of what had to be trained to find them. */
+  seconds: number;
+}
+
+/** @param name of the row's stage */
+export async function realImages(context: RunContext, { real }: Recipe, edrm: Classifier, name: string, seed: number): Promise<RealImages> {
+  const { train, validation } = context.data;
+  const cancellable = { ...(context.signal && { signal: context.signal }) };
+  switch (real) {
+    case undefined:
+      return { ...inOrder(train, seed), seconds: 0 };
+    case 'errors-repeated':
+      return repeated(train, repeatErrors(train.labels, await predictAll(edrm, train, cancellable), jttTimes), seed, 0);
+    case 'clusters-balanced': {
+      const { losses, seconds } = await lossHistory(context, `${name}/helper`, seed);
+      return repeated(train, balanceClusters(train.labels, clustersByClass(train, losses, seed), seed), seed, seconds);
+    }
+    case 'groups-balanced': {
+      const { groups, ...balanced } = byGroup(train, seed);
+      return { ...balanced, weighing: new GroupDro(groups), seconds: 0 };
+    }
+    case 'validation-balanced':
+      return { ...byGroup(validation!, seed), seconds: 0 }; // there is one, or the row is undefined
+  }
+}
+
+/** Epochs without a gap, each in an order of its own. */
+function inOrder(dataset: Dataset, seed: number): Pick<RealImages, 'batch'> {
+  return { batch: (count, step) => read(dataset, batchIndices(dataset.length, count, step, seed + 1)) };
+}
+
+function repeated(train: Dataset, { indices, upWeighted }: Resampled, seed: number, seconds: number): RealImages {
+  return { ...inOrder(subset(train, indices), seed), upWeighted, seconds };
+}
+
+/** Each group of the dataset equally often. */
+function byGroup(dataset: Dataset, seed: number): Pick<RealImages, 'batch'> & { groups: number } {
+  const present = recordsByValue(Int32Array.from({ length: dataset.length }, (_, record) => groupOf(dataset, record)));
+  const members = present.map(([, records]) => records);
+  const place = new Map(present.map(([group], i) => [group, i]));
+  const batch = async (count: number, step: number): Promise<Batch> => {
+    const indices = balancedIndices(members, count, step, seed + 1);
+    return { ...(await read(dataset, indices)), groups: Int32Array.from(indices, (record) => place.get(groupOf(dataset, record))!) };
+  };
+  return { batch, groups: members.length };
+}
+
+async function read(dataset: Dataset, indices: Int32Array): Promise<Batch> {
+  return { images: await dataset.read(indices), labels: labelsOf(dataset, indices) };
+}
+
+/** 2-means of the loss histories within each class, [length]. */
+function clustersByClass({ labels }: Dataset, losses: readonly Float32Array[], seed: number): Uint8Array {
+  const clusters = new Uint8Array(labels.length);
+  for (const [, members] of recordsByValue(labels)) {
+    const found = kMeans(members.map((record) => losses[record]!), 2, seed).clusters;
+    members.forEach((record, place) => (clusters[record] = found[place]!));
+  }
+  return clusters;
+}
