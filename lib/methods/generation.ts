@@ -52,7 +52,8 @@ export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'ungu
 
 /**
  * Generates what the store lacks of a round and appends it, batch by batch: a round that was interrupted goes on
- * where it stopped. Classes take turns by their shares; noise seeds and start images depend on seed, round and position alone.
+ * where it stopped. Classes take turns by their shares; noise seeds, and which of the start images there are is taken, depend on
+ * seed, round and position alone.
  */
 export async function generateRound(
   generator: Generator,
