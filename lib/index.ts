@@ -6,6 +6,9 @@ export { packageVersion } from './version.js';
 export { resolveConfig, readConfigFile, applyOverrides } from './config/load.js';
 export { configSchema, type Config, type ConfigInput } from './config/schema.js';
 export { quickstartConfig } from './config/quickstart.js';
+export { readStudy, resolveStudy, type Study, type StudyOptions } from './config/study.js';
+export { overviewOf, runStudy, type StudyOverview, type StudyResult, type StudyRunOptions } from './study/run.js';
+export { type Difference, type Mean, type StudyRow } from './study/results.js';
 export { runDistil, type RunOptions, type RunResult } from './methods/run.js';
 export { planOf } from './methods/plan.js';
 export { makeFoundation, type FoundationResult } from './methods/make-foundation.js';
@@ -48,6 +51,7 @@ export { MemoryDataset, dropGroups, groupCounts, subset } from './data/memory.js
 export type { Dataset, Splits } from './data/types.js';
 export { gapClosed, groupMetrics, type GroupMetrics } from './metrics/groups.js';
 export { wilsonInterval } from './metrics/intervals.js';
+export { meanInterval, studentT95 } from './metrics/student-t.js';
 export { averagePrecision, rocAuc } from './metrics/ranking.js';
 export { spuriousMetrics, type SpuriousClass, type SpuriousMetrics } from './metrics/spurious.js';
 export { openStore, type SampleStore } from './store/store.js';

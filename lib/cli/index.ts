@@ -11,9 +11,10 @@ import { command as generate } from './generate.js';
 import { command as libtorch } from './libtorch.js';
 import { command as models } from './models.js';
 import { command as quickstart } from './quickstart.js';
+import { command as study } from './study.js';
 
 // yargs types a list of commands by their common flags, of which there are none.
-const commands = [quickstart, distill, foundation, generate, evaluate, data, models, doctor, libtorch] as CommandModule[];
+const commands = [quickstart, distill, study, foundation, generate, evaluate, data, models, doctor, libtorch] as CommandModule[];
 
 /** Runs the command line; sets process.exitCode as docs/errors.md says. */
 export async function main(args: string[]): Promise<void> {

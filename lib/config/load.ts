@@ -11,18 +11,24 @@ import { withoutPreset } from './presets.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
 
-type Tree = Record<string, unknown>;
+/** What a YAML file with keys and values holds. */
+export type Tree = Record<string, unknown>;
 
 /** Keys whose relative paths are meant from the folder of the config file. */
 const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path'];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {
+  return absolutePaths(readTree(path), dirname(path));
+}
+
+/** Reads a file of keys and values. */
+export function readTree(path: string): Tree {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new SparringError('config', `${path}: cannot be read (${(error as NodeJS.ErrnoException).code}).`, 'Check the path given to --config.', { cause: error });
+    throw new SparringError('config', `${path}: cannot be read (${(error as NodeJS.ErrnoException).code}).`, 'Check the path.', { cause: error });
   }
   let tree: unknown;
   try {
@@ -33,14 +39,19 @@ export function readConfigFile(path: string): Tree {
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) {
     throw new SparringError('config', `${path}: expected keys and values, found ${Array.isArray(tree) ? 'a list' : typeof tree}.`);
   }
+  return tree as Tree;
+}
+
+/** Makes relative paths of a config start at `folder`, in place. */
+export function absolutePaths(tree: Tree, folder: string): Tree {
   for (const keys of pathKeys) {
     const sections = keys.split('.');
     const key = sections.pop()!;
-    const section = sections.reduce<Tree | undefined | null>((node, name) => node?.[name] as Tree | undefined | null, tree as Tree);
+    const section = sections.reduce<Tree | undefined | null>((node, name) => node?.[name] as Tree | undefined | null, tree);
     const value = section?.[key];
-    if (typeof value === 'string' && !isAbsolute(value)) section![key] = resolve(dirname(path), value);
+    if (typeof value === 'string' && !isAbsolute(value)) section![key] = resolve(folder, value);
   }
-  return tree as Tree;
+  return tree;
 }
 
 /** Applies overrides such as `rounds.count=3`; values are YAML, so `true`, `1e-3` and `[1, 2]` mean what they say. */
@@ -69,13 +80,16 @@ export function applyOverrides(tree: Tree, overrides: readonly string[]): Tree {
 
 /** Fills in defaults and checks every value. Throws SparringError 'config' naming path, expected and found. */
 export function resolveConfig(given: unknown, source = 'config'): Config {
-  const tree = withoutNames(given, source);
-  const result = configSchema.safeParse(tree);
-  if (result.success) {
-    checkTogether(result.data, source);
-    return result.data;
-  }
-  const problems = result.error.issues.map((issue) => describe(issue, tree));
+  const config = checked(configSchema, withoutNames(given, source), source, 'docs/config.md');
+  checkTogether(config, source);
+  return config;
+}
+
+/** What a schema makes of a tree, or a SparringError 'config' for the first thing in it that does not fit. */
+export function checked<Schema extends z.ZodType>(schema: Schema, tree: unknown, source: string, docs: string): z.output<Schema> {
+  const result = schema.safeParse(tree);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => describe(issue, tree, schema, docs));
   throw new SparringError('config', `${source}: ${problems[0].message}${problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''}`, problems[0].hint);
 }
 
@@ -150,21 +164,21 @@ function checkStarts({ methods, sampling }: Config, fail: (message: string, hint
   }
 }
 
-function describe(issue: z.core.$ZodIssue, tree: unknown): { message: string; hint?: string } {
+function describe(issue: z.core.$ZodIssue, tree: unknown, schema: z.ZodType, docs: string): { message: string; hint?: string } {
   const path = issue.path.join('.');
   const where = path ? `${path}: ` : '';
   const found = JSON.stringify(issue.path.reduce<unknown>((node, key) => (node as Tree | undefined)?.[key as string], tree)) ?? 'nothing';
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0];
-    const known = knownKeys(issue.path.map(String));
+    const known = knownKeys(schema, issue.path.map(String));
     const guess = nearest(key, known);
     // Where a section has several kinds, the key may be right for another of them.
-    const hint = known.includes(key) ? `Another kind of '${path}' has it; see docs/config.md.` : guess ? `Did you mean '${guess}'?` : 'See docs/config.md for the keys.';
+    const hint = known.includes(key) ? `Another kind of '${path}' has it; see ${docs}.` : guess ? `Did you mean '${guess}'?` : `See ${docs} for the keys.`;
     return { message: `unknown key '${[...issue.path, key].join('.')}'.`, hint };
   }
   const allowed = allowedValues(issue);
   const expected = allowed.length > 0 ? `expected one of ${allowed.join(', ')}` : issue.message.replace(/^(Invalid input|Too small|Too big): /, '').replace(/, received .*$/, '');
-  return { message: `${where}${expected}, found ${found}.`, hint: 'See docs/config.md for the keys and their units.' };
+  return { message: `${where}${expected}, found ${found}.`, hint: `See ${docs} for the keys and their units.` };
 }
 
 /** The values that a field takes, when it takes only certain ones. */
@@ -178,9 +192,9 @@ function firstLine(error: unknown): string {
   return (error as Error).message.split('\n')[0];
 }
 
-/** Keys that may stand below a path of the schema. */
-function knownKeys(path: string[]): string[] {
-  let node: unknown = configSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' });
+/** Keys that may stand below a path of a schema. */
+function knownKeys(schema: z.ZodType, path: string[]): string[] {
+  let node: unknown = schema.toJSONSchema({ io: 'input', unrepresentable: 'any' });
   for (const key of path) node = properties(node)[key];
   return Object.keys(properties(node));
 }

@@ -18,6 +18,7 @@ import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
 import { hardImages } from './hard-images.js';
+import { omegaDiagnostics } from './omega.js';
 import { classPrototypes } from './prototypes.js';
 import { realImages, type RealImages } from './real-images.js';
 import { recipes, samplingOf, takesPrototypes, trainingOf, type ContinuedMethod } from './recipes.js';
@@ -89,6 +90,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
       ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
+      ...(await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) })),
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));
@@ -109,10 +111,15 @@ async function keptImages(store: SampleStore): Promise<Batch> {
   return { images: await store.readImages(kept.map((record) => record.key)), labels: Int32Array.from(kept, (record) => record.label) };
 }
 
+/** Of stored images in a batch, as soon as there are any. */
+function storedShare({ rounds: { replay, training } }: RunContext['config']): number {
+  return Math.round(training.batchSize * replay) / training.batchSize;
+}
+
 /** Real images of the row and, in the share that `replay` says, stored ones drawn at random. */
 async function mixedBatch({ config, data }: RunContext, source: RealImages, stored: Batch | null, step: number, seed: number): Promise<Batch> {
-  const { replay, training } = config.rounds;
-  const storedCount = stored && stored.labels.length > 0 ? Math.round(training.batchSize * replay) : 0;
+  const { training } = config.rounds;
+  const storedCount = stored && stored.labels.length > 0 ? Math.round(training.batchSize * storedShare(config)) : 0;
   const real = await source.batch(training.batchSize - storedCount, step);
   if (!stored || storedCount === 0) return real;
 

@@ -1,23 +1,26 @@
 /** The folder of a run: new, or one whose config is that of the run to be continued. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
+import { parse, stringify } from 'yaml';
 
+import { resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { SparringError } from '../errors.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import { isEmptyFolder } from '../training/stage.js';
 
-/** Makes or checks a run folder; true when it is new. Throws SparringError 'usage', 'config' or 'io'. */
-export function prepareRunFolder(folder: string, config: Config, resume: boolean): boolean {
+/** Keys that may differ: where the folder is, and which rows are wanted, since each row is a stage of its own. */
+const mayDiffer: readonly string[] = ['output', 'methods'];
+
+/** Makes or checks a run folder; true when the config is to be saved in it. `keys`: those that count, if not all. Throws SparringError 'usage', 'config' or 'io'. */
+export function prepareRunFolder(folder: string, config: Config, resume: boolean, keys?: readonly (keyof Config)[]): boolean {
   try {
-    const saved = join(folder, 'config.yaml');
-    if (existsSync(saved)) {
+    const saved = readRunConfig(folder);
+    if (saved !== undefined) {
       if (!resume) throw new SparringError('usage', `${folder}: expected an empty folder, found a run.`, 'Continue it with --resume, or choose another with --output <folder>.');
-      if (readFileSync(saved, 'utf8') !== stringify(config)) {
-        throw new SparringError('config', `${folder}: the config differs from the one that this run was started with (${saved}).`, 'Resume with the same config, or choose another folder.');
-      }
-      return false;
+      checkSameRun(folder, saved, config, keys);
+      return !isDeepStrictEqual(saved, asSaved(config));
     }
     if (!isEmptyFolder(folder)) throw new SparringError('usage', `${folder}: expected an empty folder or a run, found other files.`, 'Choose another with --output <folder>.');
     mkdirSync(folder, { recursive: true });
@@ -30,4 +33,61 @@ export function prepareRunFolder(folder: string, config: Config, resume: boolean
 /** From then on the folder holds a run. */
 export async function saveRunConfig(folder: string, config: Config): Promise<void> {
   await writeFileAtomic(join(folder, 'config.yaml'), stringify(config));
+}
+
+/** What a run was started with, as it was saved; undefined when the folder holds no run. */
+export function readRunConfig(folder: string): unknown {
+  const path = join(folder, 'config.yaml');
+  if (!existsSync(path)) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw fileError(error, 'read', path);
+  }
+  try {
+    return parse(text) ?? {};
+  } catch (error) {
+    throw new SparringError('data', `${path}: expected the config of a run, found no YAML.`, 'The file is damaged; choose another folder.', { cause: error });
+  }
+}
+
+/** Throws SparringError 'config' at the first key that makes a run another one than it was. */
+export function checkSameRun(folder: string, saved: unknown, config: Config, keys?: readonly (keyof Config)[]): void {
+  // A run of an older version lacks later keys, whose defaults are what it did.
+  const before = (isDeepStrictEqual(saved, asSaved(config)) ? saved : resolved(saved)) as Record<string, unknown>;
+  const after = asSaved(config);
+  const counting: readonly string[] = keys ?? [...new Set([...Object.keys(after), ...Object.keys(before)])].filter((key) => !mayDiffer.includes(key));
+  for (const key of counting) {
+    const found = difference(before[key], after[key], key);
+    if (found === undefined) continue;
+    const [path, old, now] = found;
+    const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
+    throw new SparringError('config', `${folder}: the config differs from the one that this run was started with (${join(folder, 'config.yaml')}): ${path}: expected ${text(old)}, found ${text(now)}.`, 'Resume with the same config, or choose another folder.');
+  }
+}
+
+/** As reading it back would give it. */
+function asSaved(config: Config): Record<string, unknown> {
+  return parse(stringify(config));
+}
+
+function resolved(saved: unknown): unknown {
+  try {
+    return asSaved(resolveConfig(saved));
+  } catch {
+    return saved; // of a version whose keys are not ours: told by the first of them
+  }
+}
+
+/** Path and values of the first difference between two trees; undefined where there is none. */
+function difference(before: unknown, after: unknown, path: string): [path: string, before: unknown, after: unknown] | undefined {
+  if (isDeepStrictEqual(before, after)) return undefined;
+  const isSection = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isSection(before) || !isSection(after)) return [path, before, after];
+  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    const found = difference(before[key], after[key], `${path}.${key}`);
+    if (found) return found;
+  }
+  return undefined;
 }

@@ -11,13 +11,16 @@ import type { Row } from '../report/rows.js';
 import { openStore } from '../store/store.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
+import { nearestImages } from './nearest-images.js';
 import { isMeasured, type Outcome } from './outcome.js';
+import { runEnvironment } from './run-environment.js';
 
 const gridImages = 48;
+/** Images in a row of a grid. */
+const columns = 12;
 
 export async function writeRunReport(context: RunContext, run: { outcomes: readonly Outcome[]; rows: readonly Row[]; log: readonly MetricsRow[]; command?: string }): Promise<void> {
   const { config, engine, folder } = context;
-  const info = engine.core.info();
   await writeReport(join(folder, 'report.html'), {
     title: `sparring: ${config.name}`,
     ...(run.command && { command: run.command }),
@@ -27,7 +30,7 @@ export async function writeRunReport(context: RunContext, run: { outcomes: reado
     log: run.log,
     grids: await grids(context),
     config,
-    environment: { libtorch: info.libtorch, device: engine.device, precision: engine.precision, threads: engine.threads, node: process.version, date: new Date().toISOString() },
+    environment: { ...runEnvironment(engine) },
   });
 }
 
@@ -36,9 +39,9 @@ async function grids(context: RunContext): Promise<Report['grids'][number][]> {
   const { config, data, folder } = context;
   const { imageSize } = data.train;
   const result: Report['grids'][number][] = [];
-  const add = async (name: string, title: string, pixels: Uint8Array, note?: string): Promise<void> => {
+  const add = async (name: string, title: string, pixels: Uint8Array, { note, ...options }: { note?: string; captions?: readonly string[]; columns?: number } = {}): Promise<void> => {
     if (pixels.length === 0) return;
-    const png = await imageGrid({ pixels, imageSize, columns: 12 });
+    const png = await imageGrid({ pixels, imageSize, columns, ...options });
     await writeFileAtomic(join(folder, 'grids', `${name}.png`), png);
     result.push({ title, png, ...(note && { note }) });
   };
@@ -53,8 +56,26 @@ async function grids(context: RunContext): Promise<Report['grids'][number][]> {
     const store = await openStore(path);
     const records = store.samples();
     const kept = records.filter((record) => record.kept);
-    const shown = kept.slice(-gridImages).reverse();
-    await add(method, `Images of '${method}'`, await store.readImages(shown.map((record) => record.key)), `${records.length} generated, ${kept.length} kept for training; the newest first`);
+    const shown = [...kept].sort((a, b) => b.disagreement - a.disagreement).slice(0, gridImages);
+    const pixels = await store.readImages(shown.map((record) => record.key));
+    await add(method, `Images of '${method}'`, pixels, {
+      note: `${records.length} generated, ${kept.length} kept for training; by the disagreement of teacher and student, which stands below`,
+      captions: shown.map(({ class: name, disagreement }) => `${name} ${disagreement.toFixed(2)}`),
+    });
+    const few = pixels.subarray(0, columns * imageSize ** 2 * 3);
+    const nearest = await nearestImages(few, data.train);
+    await add(`${method}-nearest`, `Nearest training images of '${method}'`, concatenated(few, await data.train.read(nearest.map(({ record }) => record))), {
+      note: 'above the first of the images, below the training image that is nearest to each, with the root mean square of the difference in levels of 0 to 255',
+      captions: [...nearest.map(() => ''), ...nearest.map(({ distance }) => distance.toFixed(0))],
+      columns: nearest.length,
+    });
   }
   return result;
+}
+
+function concatenated(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
 }

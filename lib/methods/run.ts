@@ -19,6 +19,7 @@ import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
 import type { ContinuedMethod } from './recipes.js';
+import { runEnvironment } from './run-environment.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
 import { checkStartImages } from './start-images.js';
@@ -85,7 +86,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
     }
   }
   const rows = toRows(outcomes);
-  await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds }, null, 2)}\n`);
+  await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds, environment: runEnvironment(engine) }, null, 2)}\n`);
   await writeRunReport(context, { outcomes, rows, log: log.rows, ...(options.command && { command: options.command }) });
   return { folder, rows, seeds: config.seeds };
 }

@@ -15,10 +15,17 @@ export function softmax(logits: Float32Array, classes: number): Float32Array {
 export function crossEntropy(logits: Float32Array, labels: ArrayLike<number>, classes: number): Float32Array {
   return Float32Array.from({ length: logits.length / classes }, (_, row) => {
     const values = logits.subarray(row * classes, (row + 1) * classes);
-    const largest = Math.max(...values);
-    let sum = 0;
-    for (const value of values) sum += Math.exp(value - largest);
-    return largest + Math.log(sum) - values[labels[row]!]!;
+    return logSumExp(values) - values[labels[row]!]!;
+  });
+}
+
+/** Cross-entropy of each row of logits [B, classes] to a distribution over the classes, [B]. */
+export function softCrossEntropy(logits: Float32Array, targets: readonly ArrayLike<number>[]): Float32Array {
+  const classes = logits.length / targets.length;
+  return Float32Array.from(targets, (target, row) => {
+    const values = logits.subarray(row * classes, (row + 1) * classes);
+    const normaliser = logSumExp(values);
+    return values.reduce((sum, value, k) => sum + target[k]! * (normaliser - value), 0);
   });
 }
 
@@ -29,4 +36,9 @@ export function argmax(values: Float32Array, classes: number): Int32Array {
     for (let k = 1; k < classes; k++) if (values[row * classes + k] > values[row * classes + best]) best = k;
     return best;
   });
+}
+
+function logSumExp(values: Float32Array): number {
+  const largest = Math.max(...values);
+  return largest + Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0));
 }

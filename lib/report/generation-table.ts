@@ -9,6 +9,7 @@ const columns: { title: string; cell: (number: (key: string) => string) => strin
   { title: 'Kept', cell: (number) => number('generated/kept') },
   { title: 'Teacher, by guidance', cell: (number) => change(number('guidance/teacherBefore'), number('guidance/teacherAfter')) },
   { title: 'Student, by guidance', cell: (number) => change(number('guidance/studentBefore'), number('guidance/studentAfter')) },
+  { title: 'Ω, real → mixed', cell: (number) => change(number('omega/real'), number('omega/mixed')) },
   { title: 'Cosine', cell: (number) => number('guidance/gradientCosine') },
 ];
 
@@ -23,7 +24,8 @@ export function generationTable(log: readonly MetricsRow[]): string {
   const head = columns.map(({ title }) => `<th class="number">${title}</th>`).join('');
   return `<div class="scroll"><table><thead><tr><th>Stage</th><th class="number">Round</th>${head}</tr></thead><tbody>${lines.join('')}</tbody></table></div>
 <p class="note">Teacher and Student: mean probability of the class that was asked for; wrong: share of images for which another class
-is preferred; Kept: share that is trained on; by guidance: without and with it, from the same noise, over the first images of the round; Cosine: of the gradient that guided with the exact one, where they differ.</p>`;
+is preferred; Kept: share that is trained on; by guidance: without and with it, from the same noise, over the first images of the round; Ω: estimated
+risk on test minus that on training images, after the round, without and with the stored images; Cosine: of the gradient that guided with the exact one, where they differ.</p>`;
 }
 
 function change(before: string, after: string): string {

@@ -6,7 +6,7 @@ import { escapeHtml } from './escape.js';
 import { generationTable } from './generation-table.js';
 import type { MetricsRow } from './metrics-log.js';
 import { methodTitles, summarise, type Method, type Row } from './rows.js';
-import { style } from './style.js';
+import { namesAndValues, page, picture, section } from './page.js';
 import { count, rowNotes, summary } from './table.js';
 
 /** What one method's student (or the teacher) scored in one seed. */
@@ -44,32 +44,15 @@ export function renderReport(report: Report): string {
   const generation = generationTable(log);
   const sections = [
     rows.length > 0 && section('Result', resultTable(rows, evaluations)),
-    grids.length > 0 && section('Images', grids.map(picture).join('')),
+    grids.length > 0 && section('Images', grids.map((grid) => picture(grid)).join('')),
     generation && section('Generation', generation),
     charts.length > 0 && section('Curves', `<div class="charts">${charts.map(lineChart).join('')}</div>`),
     evaluations.length > 0 && section('Groups', groupTables(evaluations)),
     evaluations.length > 0 && section('Classes', classTable(evaluations)),
     section('Configuration', `<details open><summary>Resolved configuration</summary><pre>${escapeHtml(stringify(config))}</pre></details>`),
-    section('Environment', environmentTable(environment)),
+    section('Environment', namesAndValues(environment)),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<header><h1>${escapeHtml(title)}</h1>${command ? `<code>${escapeHtml(command)}</code>` : ''}</header>
-${sections.filter(Boolean).join('\n')}
-</body>
-</html>
-`;
-}
-
-function section(title: string, content: string): string {
-  return `<section><h2>${escapeHtml(title)}</h2>${content}</section>`;
+  return page(title, command, sections);
 }
 
 function resultTable(rows: readonly Row[], evaluations: readonly Evaluation[]): string {
@@ -144,14 +127,4 @@ function classTable(evaluations: readonly Evaluation[]): string {
 
 function worstOf({ metrics }: Evaluation): GroupAccuracy {
   return metrics.groups.find(({ name }) => name === metrics.worstGroup)!;
-}
-
-function picture({ title, note, png }: Report['grids'][number]): string {
-  const data = Buffer.from(png.buffer, png.byteOffset, png.byteLength).toString('base64');
-  return `<figure class="image"><figcaption>${escapeHtml(title)}</figcaption><img alt="${escapeHtml(title)}" src="data:image/png;base64,${data}">${note ? `<p class="note">${escapeHtml(note)}</p>` : ''}</figure>`;
-}
-
-function environmentTable(environment: Report['environment']): string {
-  const lines = Object.entries(environment).map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`);
-  return `<div class="scroll"><table><tbody>${lines.join('')}</tbody></table></div>`;
 }

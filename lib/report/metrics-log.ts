@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SparringError } from '../errors.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
+import { csvCell } from './csv-cell.js';
 
 /** One line of metrics.jsonl: `stage` and `step`, then any JSON under keys such as `train/loss`. */
 export interface MetricsRow {
@@ -110,10 +111,4 @@ function isScalar(value: unknown): value is number | string | boolean {
 
 function scalarKeys(row: MetricsRow): string[] {
   return Object.keys(row).filter((key) => isScalar(row[key]));
-}
-
-/** RFC 4180: quoted where it must be. */
-function csvCell(value: number | string | boolean): string {
-  const text = String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

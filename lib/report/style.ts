@@ -24,6 +24,7 @@ td.worst { color: var(--c1); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 1.25rem; }
 figure { margin: 0; padding: 0.9rem 1rem; background: var(--panel); border-radius: 10px; }
 figure + figure.image { margin-top: 1.25rem; }
+.charts + * { margin-top: 1.25rem; }
 figcaption { font-weight: 600; margin-bottom: 0.5rem; }
 svg { display: block; width: 100%; height: auto; }
 svg text { fill: var(--faint); font-size: 12px; dominant-baseline: middle; }
@@ -32,6 +33,8 @@ svg .middle { text-anchor: middle; }
 .grid { stroke: var(--line); }
 .curve path { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
 .curve circle { fill: currentColor; }
+.bar rect { fill: currentColor; opacity: 0.75; }
+.bar path { fill: none; stroke: var(--ink); stroke-width: 1.5; }
 .interval { width: 150px; height: 22px; }
 .interval line { stroke: currentColor; stroke-width: 2; }
 .interval .track { stroke: var(--line); stroke-width: 1; }

@@ -1,0 +1,76 @@
+/**
+ * What the weights that a study is given were when it began. A run is known by its config, which names them by path
+ * alone: without this, results of an old file would pass for those of a new one.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import type { Config } from '../config/schema.js';
+import type { Study } from '../config/study.js';
+import { SparringError } from '../errors.js';
+import { sha256OfFile } from '../libtorch/download.js';
+import { fileError, writeFileAtomic } from '../training/files.js';
+
+/** SHA-256 by path as it stands in the config. */
+export type Fingerprints = Record<string, string>;
+
+const fileName = 'weights.json';
+
+/** Of every file or folder that the configs name. Throws SparringError 'io' for one that is not there. */
+export async function fingerprintsOf({ cells }: Pick<Study, 'cells'>): Promise<Fingerprints> {
+  const result: Fingerprints = {};
+  for (const path of new Set(cells.flatMap(({ config }) => pathsOf(config)))) result[path] = await fingerprint(path);
+  return result;
+}
+
+/** Throws SparringError 'weights' when one is not what it was when the study began. */
+export function checkFingerprints({ output }: Pick<Study, 'output'>, found: Fingerprints): void {
+  const saved = savedFingerprints(output);
+  for (const [path, sha256] of Object.entries(found)) {
+    if (saved[path] === undefined || saved[path] === sha256) continue;
+    throw new SparringError('weights', `${path}: expected the weights that the runs in ${output} were begun with (SHA-256 ${saved[path].slice(0, 12)}...), found others (${sha256.slice(0, 12)}...).`, 'Put the old file back, or choose another folder with --output <folder>.');
+  }
+}
+
+/** Keeps them for the next time, beside those of earlier times. */
+export async function saveFingerprints({ output }: Pick<Study, 'output'>, found: Fingerprints): Promise<void> {
+  await writeFileAtomic(join(output, fileName), `${JSON.stringify({ ...savedFingerprints(output), ...found }, null, 2)}\n`);
+}
+
+function savedFingerprints(output: string): Fingerprints {
+  const path = join(output, fileName);
+  if (!existsSync(path)) return {};
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Fingerprints;
+  } catch (error) {
+    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete it if the weights are what they were.', { cause: error });
+  }
+}
+
+function pathsOf({ teacher, generator }: Config): string[] {
+  return [teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path].filter((path) => path !== undefined);
+}
+
+/** SHA-256 of a file; of a folder, or of an index and its shards, that of the names and hashes of all files. */
+async function fingerprint(path: string): Promise<string> {
+  try {
+    const files = filesOf(path);
+    if (files.length === 1 && files[0] === path) return await sha256OfFile(path);
+    const hash = createHash('sha256');
+    for (const file of files) hash.update(`${file.slice(dirname(path).length)} ${await sha256OfFile(file)}\n`);
+    return hash.digest('hex');
+  } catch (error) {
+    throw fileError(error, 'read', path);
+  }
+}
+
+function filesOf(path: string): string[] {
+  if (statSync(path).isDirectory()) {
+    const entries = readdirSync(path, { recursive: true }).map((name) => join(path, String(name)));
+    return entries.filter((entry) => statSync(entry).isFile()).sort();
+  }
+  if (!path.endsWith('.index.json')) return [path];
+  const { weight_map: shards = {} } = JSON.parse(readFileSync(path, 'utf8')) as { weight_map?: Record<string, string> };
+  return [path, ...[...new Set(Object.values(shards))].sort().map((name) => join(dirname(path), name))];
+}

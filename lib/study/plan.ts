@@ -1,0 +1,133 @@
+/** What a study consists of, and what of it is done: units of dataset, variant and seed, and the foundations they share. */
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+import type { Config } from '../config/schema.js';
+import type { Cell, Study } from '../config/study.js';
+import { SparringError } from '../errors.js';
+import { foundationFiles, isTrained, isTrainedGenerator } from '../methods/foundation.js';
+import type { RunEnvironment } from '../methods/run-environment.js';
+import { checkSameRun, readRunConfig } from '../methods/run-folder.js';
+import { foundationKeys } from '../methods/shared-foundation.js';
+import type { Method, Row } from '../report/rows.js';
+import { stepsDone } from '../training/stage.js';
+
+/** Teacher and generator of one or more cells, trained once. */
+export interface FoundationPlan {
+  /** `birds/base/shared`: what people are told, and the folder within that of the study. */
+  name: string;
+  folder: string;
+  config: Config;
+  done: boolean;
+  /** What was spent on it so far: steps of the teacher, seconds of both. */
+  spent: { trainingSteps: number; seconds: number };
+}
+
+/** result.json of a stage of it. */
+type Trained = { seconds: number; steps: number };
+
+/** One run. */
+export interface Unit {
+  /** `birds/base/seed-0`, likewise. */
+  name: string;
+  folder: string;
+  dataset: string;
+  variant: string;
+  seed: number;
+  config: Config;
+  /** Trained before it; null where nothing of it is trained. */
+  foundation: FoundationPlan | null;
+  /** When every row is there. */
+  result: UnitResult | null;
+}
+
+/** result.json of a run. */
+export interface UnitResult {
+  rows: Row[];
+  environment: RunEnvironment;
+}
+
+export interface StudyPlan {
+  foundations: FoundationPlan[];
+  units: Unit[];
+}
+
+/** Looks at the folder of a study. Throws SparringError 'config' for a run that was made with another config. */
+export function planStudy(study: Study): StudyPlan {
+  const threads = study.threads || Math.max(1, Math.floor(availableParallelism() / study.processes));
+  const foundations: FoundationPlan[] = [];
+  const units: Unit[] = [];
+  for (const cell of study.cells) {
+    const foundation = foundationOf(study, cell, threads, foundations);
+    for (const seed of study.seeds) units.push(unitOf(study, cell, seed, threads, foundation));
+  }
+  return { foundations, units };
+}
+
+/** That of an earlier cell if it would be the same, else a new one, which joins them; null when nothing is to be trained. */
+function foundationOf(study: Study, { dataset, variant, config }: Cell, threads: number, foundations: FoundationPlan[]): FoundationPlan | null {
+  if (!isTrained(config.teacher) && !isTrainedGenerator(config.generator)) return null;
+  const name = `${dataset}/${variant}/shared`;
+  const folder = join(study.output, name);
+  const own = withSavedThreads(folder, { ...config, name: `${dataset}-${variant}`, output: folder, seed: study.seeds[0], seeds: 1, methods: [], threads });
+  const same = foundations.find((other) => foundationKeys.every((key) => key === 'threads' || JSON.stringify(other.config[key]) === JSON.stringify(own[key])));
+  if (same) return same;
+  const saved = readRunConfig(folder);
+  if (saved !== undefined) checkSameRun(folder, saved, own, foundationKeys);
+  const teacher = isTrained(own.teacher) ? readJson<Trained>(join(folder, 'foundation/teacher/result.json')) : { seconds: 0, steps: 0 };
+  const generator = isTrainedGenerator(own.generator) ? readJson<Trained>(join(folder, 'foundation/generator/result.json')) : { seconds: 0 };
+  const foundation: FoundationPlan = {
+    name, folder, config: own,
+    done: teacher !== undefined && generator !== undefined,
+    spent: { trainingSteps: teacher?.steps ?? 0, seconds: (teacher?.seconds ?? 0) + (generator?.seconds ?? 0) },
+  };
+  foundations.push(foundation);
+  return foundation;
+}
+
+function unitOf(study: Study, { dataset, variant, config }: Cell, seed: number, threads: number, foundation: FoundationPlan | null): Unit {
+  const name = `${dataset}/${variant}/seed-${seed}`;
+  const folder = join(study.output, name);
+  const own = withSavedThreads(folder, { ...withFoundation(config, foundation), name: name.replaceAll('/', '-'), output: folder, seed, seeds: 1, threads });
+  const saved = readRunConfig(folder);
+  if (saved !== undefined) checkSameRun(folder, saved, own);
+  const result = readJson<UnitResult>(join(folder, 'result.json'));
+  const complete = result && ['teacher', 'edrm', ...own.methods].every((method) => result.rows.some((row) => row.method === method));
+  return { name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null };
+}
+
+/** The config of a run that takes as weights what its foundation trains. */
+function withFoundation(config: Config, foundation: FoundationPlan | null): Config {
+  if (!foundation) return config;
+  const weights = (role: keyof typeof foundationFiles): string => join(foundation.folder, 'foundation', role, foundationFiles[role]);
+  const { teacher, generator } = config;
+  const { start: _teacherStart, zeroShot: _zeroShot, ...readyTeacher } = teacher;
+  const { start: _generatorStart, ...readyGenerator } = generator;
+  return {
+    ...config,
+    teacher: isTrained(teacher) ? { ...readyTeacher, weights: weights('teacher') } : teacher,
+    generator: isTrainedGenerator(generator) ? { ...readyGenerator, weights: weights('generator') } : generator,
+  };
+}
+
+/** What was begun goes on with as many threads as it had: with others its numbers would differ in the last digits. */
+function withSavedThreads(folder: string, config: Config): Config {
+  const saved = readRunConfig(folder) as { threads?: unknown } | null | undefined;
+  return typeof saved?.threads === 'number' ? { ...config, threads: saved.threads } : config;
+}
+
+/** undefined when there is no such file. */
+function readJson<Content>(path: string): Content | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Content;
+  } catch (error) {
+    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete it to have it written again.', { cause: error });
+  }
+}
+
+/** Rows of a unit that are to be made yet, EDRM first; a row is a stage of its own. */
+export function missingRows({ folder, seed, config }: Unit): Exclude<Method, 'teacher'>[] {
+  return (['edrm', ...config.methods] as const).filter((method) => stepsDone(folder, `seed-${seed}/${method}`) < Infinity);
+}

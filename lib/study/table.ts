@@ -1,0 +1,89 @@
+/** The rows of a study as text: Markdown that is aligned for people, CSV for programs. */
+import { measures, type Difference, type Mean, type StudyRow, type StudyRows } from './results.js';
+import { csvCell } from '../report/csv-cell.js';
+import { methodTitles } from '../report/rows.js';
+import { count } from '../report/table.js';
+
+/** A cell of a table: what stands at the head of its column, and whether it is a number. */
+interface Column<Line> {
+  title: string;
+  numeric: boolean;
+  cell: (line: Line) => string;
+}
+
+export const rowColumns: Column<StudyRow>[] = [
+  { title: 'Method', numeric: false, cell: ({ method }) => methodTitles[method] },
+  { title: 'WGA', numeric: true, cell: (row) => (row.undefined === undefined ? meanText(row.worstGroupAccuracy) : `undefined: ${row.undefined}`) },
+  { title: 'MGA', numeric: true, cell: (row) => meanText(row.meanGroupAccuracy) },
+  { title: 'Train-weighted', numeric: true, cell: (row) => meanText(row.trainWeightedAccuracy) },
+  { title: 'Gap closed', numeric: true, cell: (row) => meanText(row.gapClosed) },
+  { title: 'Images', numeric: true, cell: (row) => count(row.generated) },
+  { title: 'Steps', numeric: true, cell: (row) => count(row.trainingSteps) },
+  { title: 'Seconds', numeric: true, cell: (row) => row.seconds.toFixed(1) },
+];
+
+export const differenceColumns: Column<Difference>[] = [
+  { title: 'Method', numeric: false, cell: ({ method }) => methodTitles[method] },
+  { title: 'minus', numeric: false, cell: ({ reference }) => methodTitles[reference] },
+  { title: 'WGA', numeric: true, cell: (one) => meanText(one.worstGroupAccuracy, '+') },
+  { title: 'MGA', numeric: true, cell: (one) => meanText(one.meanGroupAccuracy, '+') },
+];
+
+export const notes = {
+  rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. Images: generated, before selection. Images and steps of one seed; seconds of one seed on average.',
+  differences: 'Differences of the same seeds, their mean and 95 % interval (Student\'s t).',
+};
+
+/** `0.910 [0.850, 0.970]`, without an interval where there is none; `sign` is put before what is not negative. */
+export function meanText({ mean, interval }: Mean, sign = ''): string {
+  const text = (value: number): string => `${value >= 0 ? sign : ''}${value.toFixed(3)}`;
+  if (mean === null) return 'n/a';
+  return interval ? `${text(mean)} [${interval.map(text).join(', ')}]` : text(mean);
+}
+
+/** What stands above the rows of a dataset in a variant. */
+export function placeTitle({ dataset, variant }: { dataset: string; variant: string }): string {
+  return variant === 'base' ? dataset : `${dataset}, ${variant}`;
+}
+
+/** Groups lines of one dataset and variant, in their order. */
+export function byPlace<Line extends { dataset: string; variant: string }>(lines: readonly Line[]): Map<string, Line[]> {
+  const places = new Map<string, Line[]>();
+  for (const line of lines) places.set(placeTitle(line), [...(places.get(placeTitle(line)) ?? []), line]);
+  return places;
+}
+
+/** @param facts command, machine, versions, date: name and value */
+export function studyMarkdown(title: string, { rows, differences }: StudyRows, facts: Readonly<Record<string, string>>): string {
+  const tables = studyTables({ rows, differences }, (place) => `## ${place}`);
+  return [`# ${title}`, ...tables, notes.rows, notes.differences, Object.entries(facts).map(([name, value]) => `- ${name}: ${value}`).join('\n')].join('\n\n') + '\n';
+}
+
+/** The tables of each place below its heading. */
+export function studyTables({ rows, differences }: StudyRows, heading: (place: string) => string): string[] {
+  const pairs = byPlace(differences);
+  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(rowColumns, own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
+}
+
+function markdownTable<Line>(columns: readonly Column<Line>[], lines: readonly Line[]): string {
+  const cells = [columns.map(({ title }) => title), ...lines.map((line) => columns.map(({ cell }) => cell(line).replaceAll('|', '\\|')))];
+  const widths = columns.map((_, place) => Math.max(...cells.map((line) => line[place].length)));
+  const printed = cells.map((line) => `| ${line.map((text, place) => (columns[place].numeric ? text.padStart(widths[place]) : text.padEnd(widths[place]))).join(' | ')} |`);
+  const rule = `| ${columns.map(({ numeric }, place) => (numeric ? `${'-'.repeat(widths[place] - 1)}:` : '-'.repeat(widths[place]))).join(' | ')} |`;
+  return [printed[0], rule, ...printed.slice(1)].join('\n');
+}
+
+/** One line per row, or pair of rows, and measure; `values` has one for each of `seeds`. Empty cells are undefined. */
+export function studyCsv({ rows, differences }: StudyRows): string {
+  const header = ['dataset', 'variant', 'method', 'minus', 'measure', 'mean', 'low', 'high', 'seeds', 'values', 'note'];
+  const place = (line: StudyRow | Difference, minus: string, measure: string): string[] => [line.dataset, line.variant, line.method, minus, measure];
+  const mean = (line: StudyRow | Difference, { mean: middle, interval, values }: Mean): (string | number)[] => [middle ?? '', ...(interval ?? ['', '']), line.seeds.join(' '), values.map((value) => value ?? '').join(' ')];
+  const lines = [
+    ...rows.flatMap((row) => [
+      ...measures.map((measure) => [...place(row, '', measure), ...mean(row, row[measure]), row.undefined ?? '']),
+      ...(['generated', 'trainingSteps', 'seconds'] as const).map((measure) => [...place(row, '', measure), row[measure], '', '', row.seeds.join(' '), '', row.undefined ?? '']),
+    ]),
+    ...differences.flatMap((one) => (['worstGroupAccuracy', 'meanGroupAccuracy'] as const).map((measure) => [...place(one, one.reference, measure), ...mean(one, one[measure]), ''])),
+  ];
+  return [header, ...lines].map((line) => `${line.map(csvCell).join(',')}\n`).join('');
+}
