@@ -24,7 +24,7 @@ export { pixelGenerator, type PixelGeneratorOptions } from './config/generators.
 export { pretrainedGenerator, type PretrainedOptions } from './diffusion/pretrained.js';
 export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
-export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, SamplingStart, StepResult } from './native/contract.js';
+export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, PrototypeGuidance, Prototypes, SamplingStart, StepResult } from './native/contract.js';
 
 // Weights on disk
 export { listNetworks, type ListedNetwork } from './models/catalog.js';

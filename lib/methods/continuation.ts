@@ -17,10 +17,12 @@ import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
+import { hardImages } from './hard-images.js';
 import { learnConditions } from './learned-conditions.js';
 import { omegaDiagnostics } from './omega.js';
+import { classPrototypes } from './prototypes.js';
 import { realImages, type RealImages } from './real-images.js';
-import { recipes, samplingOf, trainingOf, type ContinuedMethod } from './recipes.js';
+import { recipes, samplingOf, takesPrototypes, trainingOf, type ContinuedMethod } from './recipes.js';
 import { ownGenerator, provenanceOf } from './row-generator.js';
 import { startsFromImages } from './start-images.js';
 
@@ -52,6 +54,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   // Unguided images depend on the student by their allocation alone: the second unguided row takes those of the first.
   const pool = method === 'unguided-selected' && rounds.allocation === 'balanced' && config.methods.includes('unguided') ? await openStore(join(context.folder, `seed-${seed}/unguided/store`)) : null;
 
+  const prototypes = takesPrototypes(method) ? await classPrototypes(teacher, data.train, seed, signal ? { signal } : {}) : null;
+
   let metrics: GroupMetrics | undefined;
   for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
     const begin = Math.max(first, round * training.steps);
@@ -60,9 +64,11 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
         using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
+        const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
         await generateRound(own ?? generator, { teacher, student }, store, {
           seed, round, count: rounds.imagesPerRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
           train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages, provenance: provenanceOf(context, images!.conditions),
+          ...hard, ...prototypes,
         }, {
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...(round === 0 && gradientCosine(store.samples())) }),

@@ -1,7 +1,7 @@
 /** One round of generation: images of every class, judged by both networks, selected, stored. */
 import { stream } from '../data/random.js';
 import type { Dataset } from '../data/types.js';
-import type { GenerateOptions, SamplingStart } from '../native/contract.js';
+import type { GenerateOptions, Prototypes, SamplingStart } from '../native/contract.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier, Generator } from '../native/models.js';
 import { softmax } from '../metrics/softmax.js';
@@ -11,7 +11,7 @@ import { allocate } from './allocation.js';
 import { storedLogits } from './evaluate.js';
 import type { RowSampling } from './recipes.js';
 import { drawnStrength, drawStarts, generateFrom } from './row-starts.js';
-import { drawSources } from './start-images.js';
+import { drawSources, recordsOfClasses } from './start-images.js';
 
 interface Opponents {
   teacher: Classifier;
@@ -27,6 +27,10 @@ export interface RoundRequest {
   sampling: RowSampling;
   /** Whose images are started from; null where `sampling` starts from noise. */
   train: Dataset | null;
+  /** Which of them, records of each class; default all. */
+  startRecords?: readonly (readonly number[])[];
+  /** Where `sampling` is guided by them. */
+  prototypes?: Prototypes;
   /** Images to keep; null keeps all. */
   selection: Selection | null;
   /** Images of the round, from the first on, that are drawn without guidance as well where there is some; default 0. */
@@ -51,7 +55,8 @@ export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'stre
 
 /**
  * Generates what the store lacks of a round and appends it, batch by batch: a round that was interrupted goes on
- * where it stopped. Classes take turns by their shares; noise seeds and start images depend on seed, round and position alone.
+ * where it stopped. Classes take turns by their shares; noise seeds, and which of the start images there are is taken, depend on
+ * seed, round and position alone.
  */
 export async function generateRound(
   generator: Generator,
@@ -60,11 +65,11 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, shares, sampling, train, selection, compared = 0, provenance } = request;
+  const { round, count, shares, sampling, train, startRecords, prototypes, selection, compared = 0, provenance } = request;
   const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
   const classes = allocate(count, shares);
   const seeds = noiseSeeds(request);
-  const sources = train && drawSources(train, classes, request);
+  const sources = train && drawSources(startRecords ?? recordsOfClasses(train), classes, request);
   const starts = drawStarts(sampling.start, count, request);
   const stored = store.samples().filter((record) => record.round === round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
@@ -72,7 +77,7 @@ export async function generateRound(
     const images = train && (await train.read(sources!.slice(begin, end)));
     const batch = { ...sampling, classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images, starts: starts.slice(begin, end) };
     const { signal, onProgress } = options;
-    const generated = await generateFrom(batch.starts, generator, opponents, { ...batch, compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
+    const generated = await generateFrom(batch.starts, generator, opponents, { ...batch, ...(prototypes && { prototypes }), compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
     const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, batch, compared - begin, signal ? { signal } : {});
     const samples = batch.classes.map((label, i) =>
       judge(

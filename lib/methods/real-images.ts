@@ -7,10 +7,10 @@ import type { Batch, Weighing } from '../training/trainer.js';
 import { labelsOf, type RunContext } from './context.js';
 import { predictAll } from './evaluate.js';
 import { GroupDro } from './group-dro.js';
+import { kMeans } from './k-means.js';
 import { lossHistory } from './loss-history.js';
 import type { Recipe } from './recipes.js';
 import { balanceClusters, recordsByValue, repeatErrors, type Resampled } from './resampling.js';
-import { twoMeans } from './two-means.js';
 
 /** How often JTT repeats an error: what its paper takes for CelebA. */
 const jttTimes = 50;
@@ -76,7 +76,7 @@ async function read(dataset: Dataset, indices: Int32Array): Promise<Batch> {
 function clustersByClass({ labels }: Dataset, losses: readonly Float32Array[], seed: number): Uint8Array {
   const clusters = new Uint8Array(labels.length);
   for (const [, members] of recordsByValue(labels)) {
-    const found = twoMeans(members.map((record) => losses[record]!), seed).clusters;
+    const found = kMeans(members.map((record) => losses[record]!), 2, seed).clusters;
     members.forEach((record, place) => (clusters[record] = found[place]!));
   }
   return clusters;

@@ -11,13 +11,15 @@ export interface Recipe {
   /** What is generated in each round beside the real images; null when nothing is. */
   images: {
     /** What guides the generator; `config` = as `sampling.guidance` says. */
-    guidance: 'none' | 'config';
+    guidance: 'none' | 'config' | Guidance;
     /** The part of the objective that guides, in place of the configured one. */
     terms?: ObjectiveOptions['terms'];
     /** Where sampling starts, in place of `sampling.start`. */
     start?: RowStart;
     /** What the generator is told of the classes otherwise: learned from the training images, or moved against the student in each round. */
     conditions?: 'learned' | 'opposed';
+    /** Which training images it may start from: `hard`, those that the current student gets wrong; default all. */
+    starts?: 'hard';
     /** Whether `rounds` chooses among them, or all are kept. */
     selected: boolean;
   } | null;
@@ -53,6 +55,17 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   'da-fusion': { images: { guidance: 'none', conditions: 'learned', start: { kind: 'image', strengths: [0.25, 0.5, 0.75, 1] }, selected: false } },
   // Adversarial Prompts (Yeo et al., arXiv 2403.15309), without their guidance; they do not filter either.
   gap: { images: { guidance: 'none', conditions: 'opposed', start: { kind: 'noise' }, selected: false } },
+  // DistDiff (Zhu et al., arXiv 2403.06741) with the settings of the authors' script: of 50 steps the last 25, moved before the last 20.
+  distdiff: { images: { guidance: { kind: 'prototypes', rate: 10, radius: 0.2, remaining: 0.4, span: 2 }, start: { kind: 'image', strength: 0.5 }, selected: false } },
+  // ActGen (Huang et al., arXiv 2403.06517): the student's cross-entropy is raised in the first quarter of the steps.
+  actgen: {
+    images: {
+      guidance: { kind: 'step', objective: { form: 'log', gamma: 1, terms: 'student' }, gradient: 'unet', latentPool: 1, scale: 0.1, from: 1, until: 0.525, schedule: 'constant' },
+      start: { kind: 'image', strength: 0.7 },
+      starts: 'hard',
+      selected: false,
+    },
+  },
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },
@@ -69,7 +82,17 @@ export type RowSampling = Omit<Config['sampling'], 'guidance' | 'start'> & { gui
 
 /** How the images of a row are sampled, by the configured `sampling`. */
 export function samplingOf({ images }: Recipe, configured: Config['sampling']): RowSampling {
-  const { objective } = configured.guidance;
-  const guidance: Guidance = images?.guidance === 'config' ? { ...configured.guidance, objective: { ...objective, terms: images.terms ?? objective.terms } } : { kind: 'none' };
-  return { ...configured, guidance, start: images?.start ?? configured.start };
+  return { ...configured, guidance: guidanceOf(images, configured.guidance), start: images?.start ?? configured.start };
+}
+
+function guidanceOf(images: Recipe['images'], configured: Config['sampling']['guidance']): Guidance {
+  if (images === null || images.guidance === 'none') return { kind: 'none' };
+  if (images.guidance !== 'config') return images.guidance;
+  return { ...configured, objective: { ...configured.objective, terms: images.terms ?? configured.objective.terms } };
+}
+
+/** Whether the row looks for prototypes in the features of the teacher. */
+export function takesPrototypes(method: ContinuedMethod): boolean {
+  const guidance = recipes[method].images?.guidance;
+  return typeof guidance === 'object' && guidance.kind === 'prototypes';
 }

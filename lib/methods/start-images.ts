@@ -16,14 +16,14 @@ export function checkStartImages({ methods, sampling }: Config, train: Dataset):
   if (starts.some((start) => start && startsFromImages(start))) recordsOfClasses(train);
 }
 
-/** The record of `train` that each sample starts from: one of its class, drawn from seed, round and position alone. */
-export function drawSources(train: Dataset, labels: readonly number[], { seed, round }: { seed: number; round: number }): number[] {
-  const records = recordsOfClasses(train);
+/** The record that each sample starts from: one of the given ones of its class, drawn from seed, round and position alone. */
+export function drawSources(records: readonly (readonly number[])[], labels: readonly number[], { seed, round }: { seed: number; round: number }): number[] {
   const random = stream(seed, 'start images', round);
   return labels.map((label) => records[label][random.integer(records[label].length)]);
 }
 
-function recordsOfClasses(train: Dataset): number[][] {
+/** Throws SparringError 'data' for a class without images. */
+export function recordsOfClasses(train: Dataset): number[][] {
   const records: number[][] = train.classes.map(() => []);
   train.labels.forEach((label, record) => records[label].push(record));
   const empty = train.classes.filter((_, label) => records[label].length === 0);

@@ -119,7 +119,31 @@ export type Guidance =
       until: number;
       schedule: 'constant' | 'linear';
     })
-  | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number };
+  | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number }
+  | PrototypeGuidance;
+
+/**
+ * At one step x becomes (1 + s) x + b, s and b per channel: from random ones, one step of length `rate` towards the prototypes in
+ * the features of the teacher (arXiv 2403.06741).
+ */
+export interface PrototypeGuidance {
+  kind: 'prototypes';
+  rate: number;
+  /** How far x may move. */
+  radius: number;
+  /** Share of the steps of a whole run that is left at that step, above 0. */
+  remaining: number;
+  /** Steps whose predicted images count. */
+  span: number;
+}
+
+/** Unit vectors in the features of a classifier. */
+export interface Prototypes {
+  /** Of each class, [K, D]. */
+  global: Float32Array;
+  /** Of its parts, as many for each class, [K, L, D]. */
+  local: Float32Array;
+}
 
 /**
  * Where a run starts: noise, an image with noise added (SDEdit), or the noise that DDIM inversion finds for an image. From
@@ -146,6 +170,8 @@ export interface GenerateOptions extends SamplingOptions {
   images: Uint8Array | null;
   batchSize: number;
   guidance: Guidance;
+  /** Of guidance by prototypes. */
+  prototypes?: Prototypes;
   /** Whether the gradients of the first batch are compared with the exact ones, where they are others. */
   compareGradients: boolean;
 }
@@ -270,6 +296,9 @@ export interface NativeCore {
   /** Logits, [B, K]. */
   predict(model: ClassifierHandle, images: Uint8Array, options: { precision: Precision }, control?: JobControl): Promise<Float32Array>;
 
+  /** What the head takes, [B, D]; the mean over them of a network with two heads. */
+  features(model: ClassifierHandle, images: Uint8Array, options: { precision: Precision }, control?: JobControl): Promise<Float32Array>;
+
   /** Makes texts the head: `tokens` of as many prompts for each class in turn, [K * T * contextLength]. */
   zeroShotHead(model: ClassifierHandle, encoder: TextEncoderHandle, tokens: Int32Array, control?: JobControl): Promise<void>;
 
@@ -345,6 +374,14 @@ export interface NativeCore {
     opponents: Opponents,
     options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
   ): Promise<{ gradient: Float32Array; score: Float32Array; images: Float32Array; conditionGradient: Float32Array | null }>;
+  /** At the step of the run that is guided, with s and b as given, [B, C]; `x`: where it goes. */
+  prototypeGradient(
+    model: DenoiserHandle,
+    opponents: Pick<Opponents, 'teacher'>,
+    options: SamplingOptions & { x: Float32Array; scale: Float32Array; bias: Float32Array; classes: ArrayLike<number>; guidance: PrototypeGuidance; prototypes: Prototypes },
+  ): Fields<'energy' | 'scaleGradient' | 'biasGradient' | 'x'>;
+  /** The random s and b, [B, channels]. */
+  perturbation(options: { seeds: ArrayLike<number>; channels: number }): Fields<'scale' | 'bias'>;
   noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
   /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
   samplerTrajectory(options: {

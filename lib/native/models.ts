@@ -87,6 +87,11 @@ export class Classifier implements Disposable {
     return softmax(await this.logits(images, options), this.classes.length);
   }
 
+  /** What the head takes, [B, D]. Throws SparringError 'weights' for a TorchScript network, whose head is unknown. */
+  features(images: Uint8Array, options: Cancellable = {}): Promise<Float32Array> {
+    return this.engine.run((core, control) => core.features(this.handle, images, { precision: this.engine.precision }, control), options);
+  }
+
   [Symbol.dispose](): void {
     this.engine.core.dispose(this.handle);
   }

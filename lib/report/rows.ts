@@ -2,7 +2,7 @@
 
 export const methods = [
   'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
-  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'gap', 'teacher-only', 'student-only', 'config',
+  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config',
 ] as const;
 export type Method = (typeof methods)[number];
 
@@ -54,6 +54,8 @@ export const methodTitles: Record<Method, string> = {
   sdedit: '+ image to image (SDEdit)',
   'da-fusion': '+ learned class embeddings (DA-Fusion)',
   gap: '+ adversarial class embeddings (GAP)',
+  distdiff: '+ guided by prototypes (DistDiff)',
+  actgen: '+ from images that the student gets wrong (ActGen)',
   'teacher-only': '+ guided by the teacher alone',
   'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',

@@ -24,10 +24,17 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
     return optimise_chain(denoiser, opponents, *chain, *sampler, z, classes, sampling, job);
   }
   const auto* guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
+  const auto* prototypes = std::get_if<PrototypeGuidanceOptions>(&options.guidance);
+  const auto& steps = sampler->steps();
   auto x = sampler->start(z);
-  for (size_t i = 0; i < sampler->steps().size(); ++i) {
+  for (size_t i = 0; i < steps.size(); ++i) {
     job.check();
-    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, sampler->steps()[i], classes, sampling.guidance_scale, sampling.dtype, cosines);
+    if (prototypes && i == guided_step(*prototypes, steps.size(), sampling.sampler.steps)) {
+      const auto perturbation = draw_perturbation(seeds, shape.front(), denoiser.device());
+      const auto gradient = prototype_gradient(denoiser, *opponents.teacher, *prototypes, x, perturbation, steps, i, classes, sampling.guidance_scale, sampling.dtype);
+      x = moved(*prototypes, x, perturbation, gradient);
+    }
+    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, cosines);
     x = sampler->step(x, prediction, i);
   }
   torch::NoGradGuard no_grad;

@@ -1,4 +1,4 @@
-// Generation of a batch of images with soft labels, unguided or guided by the disagreement of two classifiers.
+// Generation of a batch of images with soft labels, unguided or guided: by the disagreement of two classifiers, or by prototypes.
 #pragma once
 
 #include <optional>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "guidance/chain_guidance.h"
+#include "guidance/prototype_guidance.h"
 
 namespace sparring {
 
@@ -14,7 +15,7 @@ struct GenerateOptions {
   std::vector<int64_t> seeds;    // seed of the initial noise, per image
   at::Tensor start_images;       // [N, H, W, 3] uint8, where sampling.start is not noise
   SamplingOptions sampling;
-  std::variant<std::monostate, StepGuidanceOptions, ChainGuidanceOptions> guidance;
+  std::variant<std::monostate, StepGuidanceOptions, ChainGuidanceOptions, PrototypeGuidanceOptions> guidance;
   int64_t batch_size = 64;  // images at once; does not change the images
   // The gradients that guide the first batch are compared with the exact ones, unless they are that.
   bool compare_gradients = false;

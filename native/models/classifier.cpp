@@ -11,6 +11,16 @@ torch::nn::AnyModule network_of(const ClassifierOptions& options) {
   return make_network(options.architecture, options.num_classes, options.input_size);
 }
 
+// Makes the parameters and buffers of one module those of another one of the same structure.
+void share_weights(const torch::nn::Module& from, torch::nn::Module& to) {
+  const auto share = [](const std::vector<at::Tensor>& source, const std::vector<at::Tensor>& target) {
+    for (size_t i = 0; i < source.size(); ++i) target[i].set_data(source[i]);
+  };
+  share(from.parameters(), to.parameters());
+  share(from.buffers(), to.buffers());
+  for (auto& parameter : to.parameters()) parameter.requires_grad_(false);
+}
+
 at::Tensor channel_constant(const std::array<double, 3>& values, at::Device device) {
   return at::tensor(at::ArrayRef<double>(values.data(), 3), at::kDouble).to(device, at::kFloat).view({1, 3, 1, 1});
 }
@@ -86,13 +96,45 @@ at::Tensor Classifier::forward(const at::Tensor& pixels) {
 
 at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType dtype) {
   if (script_) return script_->forward(prepare(pixels), dtype);
+  return frozen(dtype).forward(prepare_frozen(pixels, dtype)).to(at::kFloat);
+}
+
+at::Tensor Classifier::features_frozen(const at::Tensor& pixels, at::ScalarType dtype) {
+  if (script_) throw Error("weights", "A TorchScript network has no features that are known: where its head begins is not in the file.", "Take an architecture of sparring, with safetensors weights.");
+  return headless(dtype).forward(prepare_frozen(pixels, dtype)).to(at::kFloat);
+}
+
+at::Tensor Classifier::prepare_frozen(const at::Tensor& pixels, at::ScalarType dtype) const {
+  return prepare(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+torch::nn::AnyModule& Classifier::frozen(at::ScalarType dtype) {
   if (!frozen_ || frozen_dtype_ != dtype) {
+    touch();
     frozen_ = std::make_shared<torch::nn::AnyModule>(copy_network());
     freeze(*frozen_->ptr(), dtype);
     frozen_dtype_ = dtype;
   }
-  auto x = prepare(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  return frozen_->forward(x).to(at::kFloat);
+  return *frozen_;
+}
+
+torch::nn::AnyModule& Classifier::headless(at::ScalarType dtype) {
+  const auto& source = *frozen(dtype).ptr();
+  if (headless_) return *headless_;
+  const Initialisation none(std::nullopt);
+  headless_ = std::make_shared<torch::nn::AnyModule>(network_of(options_));
+  auto& module = *headless_->ptr();
+  module.to(device_);
+  module.eval();
+  share_weights(source, module);
+  const auto children = module.named_modules();
+  for (const auto& name : head_names(options_.architecture)) {
+    if (!children.contains(name)) continue;  // an optional second head
+    auto& head = *children[name]->as<torch::nn::Linear>();
+    head.weight.set_data(at::eye(head.weight.size(1), head.weight.options()));  // exact: one product by 1, the others by 0
+    head.bias.set_data(at::zeros({head.weight.size(0)}, head.bias.options()));
+  }
+  return *headless_;
 }
 
 torch::nn::AnyModule Classifier::copy_network() const {
@@ -108,7 +150,7 @@ std::shared_ptr<Classifier> Classifier::clone() const {
   auto copy = std::shared_ptr<Classifier>(new Classifier(*this));
   if (script_) return copy;  // never changes
   copy->net_ = copy_network();
-  copy->frozen_.reset();
+  copy->touch();
   return copy;
 }
 

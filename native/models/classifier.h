@@ -38,8 +38,15 @@ class Classifier {
   // Remade after the weights have changed (see touch()).
   at::Tensor forward_frozen(const at::Tensor& pixels, at::ScalarType dtype);
 
+  // What the head of the frozen copy takes, [B, D] fp32; the mean over them of a network with two heads. Gradients as above.
+  // Throws Error "weights" for a TorchScript network, whose head is unknown.
+  at::Tensor features_frozen(const at::Tensor& pixels, at::ScalarType dtype);
+
   // To be called after every change of the weights.
-  void touch() { frozen_.reset(); }
+  void touch() {
+    frozen_.reset();
+    headless_.reset();
+  }
 
   // A second classifier of the same kind with its own copy of the weights.
   std::shared_ptr<Classifier> clone() const;
@@ -54,7 +61,10 @@ class Classifier {
   Classifier(const Classifier&) = default;
   Classifier(ClassifierOptions options, at::Device device);
   at::Tensor prepare(const at::Tensor& pixels) const;
+  at::Tensor prepare_frozen(const at::Tensor& pixels, at::ScalarType dtype) const;
   torch::nn::AnyModule copy_network() const;
+  torch::nn::AnyModule& frozen(at::ScalarType dtype);
+  torch::nn::AnyModule& headless(at::ScalarType dtype);
 
   ClassifierOptions options_;
   at::Device device_;
@@ -62,6 +72,7 @@ class Classifier {
   std::shared_ptr<ScriptNetwork> script_;  // instead of net_
   at::Tensor mean_, inverse_std_;          // [1, 3, 1, 1]
   std::shared_ptr<torch::nn::AnyModule> frozen_;
+  std::shared_ptr<torch::nn::AnyModule> headless_;  // of the same weights as frozen_, whose head returns what it takes
   at::ScalarType frozen_dtype_ = at::kFloat;
 };
 

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <torch/torch.h>
 
 #include "node/generation_options.h"
@@ -99,9 +101,39 @@ Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser) {
   return result;
 }
 
+Opponents with_teacher(const Napi::Value& value, const Denoiser& denoiser) {
+  const auto result = opponents(value);
+  if (!result.teacher) throw Error("usage", "Guidance by prototypes needs a teacher.");
+  require_same_inputs(denoiser, result);
+  return result;
+}
+
+PrototypeGuidanceOptions prototype_guidance(const Napi::Object& options, const Denoiser& denoiser) {
+  const auto guidance = object(options, "guidance"), given = object(options, "prototypes");
+  const auto classes = denoiser.options().num_classes;
+  PrototypeGuidanceOptions result;
+  result.rate = number(guidance, "rate");
+  result.radius = number(guidance, "radius");
+  result.remaining = number(guidance, "remaining");
+  result.span = integer(guidance, "span");
+  if (!std::isfinite(result.rate) || !(result.radius >= 0) || !(result.remaining > 0 && result.remaining <= 1) || result.span < 1) {
+    throw Error("usage", "Guidance by prototypes: expected a rate, a radius of at least 0, remaining above 0 and up to 1, and a span of at least 1.");
+  }
+  const auto global = floats(given.Get("global"), {-1}), local = floats(given.Get("local"), {-1});
+  if (global.numel() == 0 || global.numel() % classes != 0 || local.numel() == 0 || local.numel() % global.numel() != 0) {
+    throw Error("usage", c10::str("prototypes: expected one vector for each of ", classes, " classes and as many local ones for each of them, found ", global.numel(), " and ", local.numel(), " numbers."));
+  }
+  const auto width = global.numel() / classes;
+  result.prototypes.global = global.view({classes, width}).to(denoiser.device());
+  result.prototypes.local = local.view({classes, -1, width}).to(denoiser.device());
+  return result;
+}
+
 namespace {
 
-decltype(GenerateOptions::guidance) guidance_options(const Napi::Object& guidance, const Denoiser& denoiser) {
+// {guidance}, and {prototypes} for guidance by them
+decltype(GenerateOptions::guidance) guidance_options(const Napi::Object& options, const Denoiser& denoiser) {
+  const auto guidance = object(options, "guidance");
   const auto kind = text(guidance, "kind");
   if (kind == "step") {
     StepGuidanceOptions step;
@@ -121,9 +153,8 @@ decltype(GenerateOptions::guidance) guidance_options(const Napi::Object& guidanc
     chain.memory_bytes = integer(guidance, "memoryBytes");
     return chain;
   }
-  if (kind != "none") {
-    throw Error("usage", "Unknown guidance '" + kind + "'; expected none, step or chain.");
-  }
+  if (kind == "prototypes") return prototype_guidance(options, denoiser);
+  if (kind != "none") throw Error("usage", "Unknown guidance '" + kind + "'; expected none, step, chain or prototypes.");
   return {};
 }
 
@@ -143,7 +174,7 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
   }
   result.compare_gradients = boolean(options, "compareGradients");
   result.start_images = start_images(options, result.sampling, denoiser, static_cast<int64_t>(result.seeds.size()));
-  result.guidance = guidance_options(object(options, "guidance"), denoiser);
+  result.guidance = guidance_options(options, denoiser);
   return result;
 }
 
@@ -154,7 +185,7 @@ void register_generation(Api& api) {
   api.add_async("checkSampling", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[1].As<Napi::Object>();
-    return [denoiser, sampling = sampling_options(options, *denoiser), guidance = guidance_options(object(options, "guidance"), *denoiser)](const JobContext&) -> Finish {
+    return [denoiser, sampling = sampling_options(options, *denoiser), guidance = guidance_options(options, *denoiser)](const JobContext&) -> Finish {
       denoiser->check_guidance_scale(sampling.guidance_scale);
       const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({0}, denoiser->sample_shape(), denoiser->device()));
       if (const auto* step = std::get_if<StepGuidanceOptions>(&guidance)) check_guided_steps(*denoiser, *step, *sampler);
@@ -167,7 +198,9 @@ void register_generation(Api& api) {
   api.add_async("generate", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = generate_options(info[2].As<Napi::Object>(), *denoiser);
-    const auto pair = options.guidance.index() == 0 ? opponents(info[1]) : both_opponents(info[1], *denoiser);
+    const auto pair = std::holds_alternative<std::monostate>(options.guidance)             ? opponents(info[1])
+                      : std::holds_alternative<PrototypeGuidanceOptions>(options.guidance) ? with_teacher(info[1], *denoiser)
+                                                                                           : both_opponents(info[1], *denoiser);
     require_same_inputs(*denoiser, pair);
     return [denoiser, pair, options](const JobContext& job) -> Finish {
       auto generated = std::make_shared<Generated>(generate(*denoiser, pair, options, job));

@@ -13,8 +13,11 @@ SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& de
 // {images}: one for each of `count` samples, [count, H, W, 3] uint8, where sampling starts from images; else undefined
 at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count);
 GradientPath gradient_path(const Napi::Object& options, const Denoiser& denoiser);  // {gradient, latentPool}; nothing is pooled in pixels
+// guidance {rate, radius, remaining, span} and prototypes {global, local}
+PrototypeGuidanceOptions prototype_guidance(const Napi::Object& options, const Denoiser& denoiser);
 Opponents opponents(const Napi::Value& value);                // {teacher?, student?}
 void require_same_inputs(const Denoiser& denoiser, const Opponents& opponents);  // throws where they do not fit the generator
 Opponents both_opponents(const Napi::Value& value, const Denoiser& denoiser);  // {teacher, student} that fit the generator
+Opponents with_teacher(const Napi::Value& value, const Denoiser& denoiser);    // {teacher, student?} that fit the generator
 
 }  // namespace sparring::node

@@ -104,6 +104,33 @@ void register_inspection(Api& api) {
     };
   });
 
+  // prototypeGradient(denoiser, {teacher}, {x, scale [B, C], bias [B, C], classes, steps, sampler, eta, guidanceScale, precision, start,
+  // guidance, prototypes}) -> {energy [B], scaleGradient, biasGradient, x: moved}, at the step of the run that is guided
+  api.add_async("prototypeGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto options = info[2].As<Napi::Object>();
+    const auto sampling = sampling_options(options, *denoiser);
+    const auto batch = noisy_batch(options, *denoiser);
+    const std::vector<int64_t> shape{batch.x.size(0), batch.x.size(1), 1, 1};
+    const ChannelPerturbation perturbation{floats(options.Get("scale"), shape).to(denoiser->device()), floats(options.Get("bias"), shape).to(denoiser->device())};
+    return [denoiser, pair = with_teacher(info[1], *denoiser), batch, sampling, perturbation, guidance = prototype_guidance(options, *denoiser)](const JobContext&) -> Finish {
+      const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
+      const auto index = guided_step(guidance, sampler->steps().size(), sampling.sampler.steps);
+      const auto gradient = prototype_gradient(*denoiser, *pair.teacher, guidance, batch.x, perturbation, sampler->steps(), index, batch.classes, sampling.guidance_scale, sampling.dtype);
+      const auto x = moved(guidance, batch.x, perturbation, gradient);
+      return finish_fields({{"energy", gradient.energy}, {"scaleGradient", gradient.values.scale}, {"biasGradient", gradient.values.bias}, {"x", x}});
+    };
+  });
+
+  // perturbation({seeds, channels}) -> {scale, bias}: [B, channels]
+  api.add_async("perturbation", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [seeds = integers(options, "seeds"), channels = integer(options, "channels")](const JobContext&) -> Finish {
+      const auto drawn = draw_perturbation(seeds, channels, at::kCPU);
+      return finish_fields({{"scale", drawn.scale}, {"bias", drawn.bias}});
+    };
+  });
+
   // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, start, images, segmentSteps}) ->
   // {gradient, score, images, conditionGradient}; the noise within the steps of a stochastic sampler is that of seed 0 for every
   // image. The last is of the summed score, for a generator with conditions of its own, else null.

@@ -109,6 +109,17 @@ at::ScalarType storage_dtype(const std::string& name) {
   throw Error("usage", "Unknown storage dtype '" + name + "'; expected fp32, fp16 or bf16.");
 }
 
+// (classifier, images, {precision}): what the frozen copy says of the images.
+Work outputs(const Napi::CallbackInfo& info, at::Tensor (Classifier::*of)(const at::Tensor&, at::ScalarType)) {
+  const auto classifier = unwrap<Classifier>(info[0], "classifier");
+  return [classifier, of, batch = images(info[1], classifier->options().image_size), dtype = precision(info[2].As<Napi::Object>())](const JobContext&) -> Finish {
+    torch::NoGradGuard no_grad;
+    const auto pixels = batch.to(classifier->device()).permute({0, 3, 1, 2}).to(at::kFloat) / 255;  // [B, 3, H, W]
+    const auto output = ((*classifier).*of)(pixels, dtype).cpu();
+    return [output](Napi::Env env) { return to_float32_array(env, output); };
+  };
+}
+
 }  // namespace
 
 void register_models(Api& api) {
@@ -207,16 +218,10 @@ void register_models(Api& api) {
   });
 
   // predict(classifier, images, {precision}, control) -> logits, Float32Array [B * K]
-  api.add_async("predict", 3, [](const Napi::CallbackInfo& info) -> Work {
-    const auto classifier = unwrap<Classifier>(info[0], "classifier");
-    return [classifier, batch = images(info[1], classifier->options().image_size),
-            dtype = precision(info[2].As<Napi::Object>())](const JobContext&) -> Finish {
-      torch::NoGradGuard no_grad;
-      const auto pixels = batch.to(classifier->device()).permute({0, 3, 1, 2}).to(at::kFloat) / 255;  // [B, 3, H, W]
-      auto logits = classifier->forward_frozen(pixels, dtype).cpu();
-      return [logits](Napi::Env env) { return to_float32_array(env, logits); };
-    };
-  });
+  api.add_async("predict", 3, [](const Napi::CallbackInfo& info) { return outputs(info, &Classifier::forward_frozen); });
+
+  // features(classifier, images, {precision}, control) -> what the head takes, Float32Array [B * D]
+  api.add_async("features", 3, [](const Napi::CallbackInfo& info) { return outputs(info, &Classifier::features_frozen); });
 }
 
 }  // namespace sparring::node

@@ -19,6 +19,7 @@ enum class Stream : uint64_t {
   sampling_noise = 6,
   posterior = 7,
   mixing = 8,
+  perturbation = 9,
   view_policy = 16,
   fractal = 17,
 };

@@ -1,30 +1,33 @@
 /** The rows that generate otherwise than ConfiG, in miniature: what guides their images, and that the rest is equal. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 
 import { resolveConfig } from '../../lib/config/load.js';
 import { openData } from '../../lib/data/open.js';
+import { hardImages } from '../../lib/methods/hard-images.js';
+import { Classifier } from '../../lib/native/models.js';
 import { openStore } from '../../lib/store/store.js';
-import { cli, lastLine } from '../support/cli.js';
+import { cli, lastLine, startCli } from '../support/cli.js';
 import { image, text } from '../support/dataset-trees.js';
 import { miniature, seed } from '../support/miniature.js';
+import { openEngine } from '../support/tiny.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-rows-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 const configFile = join(folder, 'miniature.yaml');
 writeFileSync(configFile, miniature);
-const methods = ['unguided', 'sdedit', 'teacher-only', 'student-only', 'config'];
+const methods = ['unguided', 'sdedit', 'distdiff', 'actgen', 'teacher-only', 'student-only', 'config'];
 const run = join(folder, 'run');
 const [teacher, generator] = ['teacher', 'generator'].map((name) => join(run, 'foundation', name, `${name}.safetensors`));
 
-function distill(output: string, ...more: string[]) {
-  return cli(['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more]);
-}
+const args = (output: string, ...more: string[]): string[] => ['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more];
+const distill = (output: string, ...more: string[]) => cli(args(output, ...more));
 
 const storeOf = (method: string) => openStore(join(run, `seed-${seed}`, method, 'store'));
 
@@ -34,7 +37,7 @@ test('every row has equally many steps and images', () => {
   const rows = lastLine(ended.stdout).rows.slice(2) as { method: string; generated: number; trainingSteps: number }[];
   assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), methods.map((method) => [method, 16, 8]));
   const html = readFileSync(join(run, 'report.html'), 'utf8');
-  for (const title of ['image to image (SDEdit)', 'guided by the teacher alone', 'guided by the student alone']) assert.ok(html.includes(title), title);
+  for (const title of ['image to image (SDEdit)', 'guided by prototypes (DistDiff)', 'from images that the student gets wrong (ActGen)', 'guided by the teacher alone', 'guided by the student alone']) assert.ok(html.includes(title), title);
 });
 
 test('the first round of each row has the same noise, and images of its own', async () => {
@@ -90,6 +93,60 @@ test('the images of sdedit come from training images at half the strength, witho
   samples.forEach((_, i) => samples.forEach((other, j) => {
     if (other.source !== samples[i].source) assert.ok(distance(i, i) < distance(i, j), `${i}, ${j}`);
   }));
+});
+
+test('the images of distdiff come from training images, are moved towards prototypes, and are all kept', async () => {
+  const { train } = await openData(resolveConfig(parse(miniature)).data);
+  const samples = (await storeOf('distdiff')).samples();
+  for (const { settings, kept, source, label } of samples) {
+    const { guidance, start, localPrototypes, prototypes } = (await (await storeOf('distdiff')).generatorSettings(settings)) as any;
+    assert.equal(guidance, { kind: 'prototypes', rate: 10, radius: 0.2, remaining: 0.4, span: 2 });
+    assert.equal([start, localPrototypes, prototypes], [{ kind: 'image', strength: 0.5 }, 3, undefined]);
+    assert.ok(kept);
+    assert.is(train.labels[source!], label);
+  }
+  // Both start from the same training images.
+  const unguided = (await storeOf('sdedit')).samples();
+  samples.forEach(({ source, unguided: before, round, label }, i) => {
+    assert.is(source, unguided[i].source);
+    if (round === 0) assert.ok(Math.abs(before!.teacherProbability - unguided[i].teacherProbabilities[label]) < 1e-3);
+  });
+});
+
+test('the images of actgen start where the student of the round errs, are guided by it, and are all kept', async () => {
+  const { train } = await openData(resolveConfig(parse(miniature)).data);
+  const store = await storeOf('actgen');
+  using student = await Classifier.load(await openEngine(), join(run, `seed-${seed}/edrm/student.safetensors`));
+  const { starts, provenance } = await hardImages(student, train, 4);
+  assert.ok(starts.some((own, label) => own.length < train.labels.filter((other) => other === label).length), 'some images are not hard');
+  for (const { settings, kept, source, label, round } of store.samples()) {
+    const { guidance, start, wrongTrainingImages } = (await store.generatorSettings(settings)) as any;
+    assert.equal([guidance.kind, guidance.objective, guidance.until, start], ['step', { form: 'log', gamma: 1, terms: 'student' }, 0.525, { kind: 'image', strength: 0.7 }]);
+    assert.ok(kept);
+    assert.is(train.labels[source!], label);
+    if (round > 0) continue;
+    assert.ok(starts[label].includes(source!)); // the student of the first round is the EDRM student
+    assert.is(wrongTrainingImages, provenance.wrongTrainingImages);
+  }
+});
+
+for (const row of ['distdiff', 'actgen']) test(`killed after the images of either round, ${row} ends with the same images and weights when it is resumed`, async () => {
+  const stage = join(run, `seed-${seed}/${row}`);
+  const [index, weights] = ['store/index.jsonl', 'student.safetensors'].map((name) => join(stage, name));
+  const expected = [index, weights].map((file) => readFileSync(file!));
+  rmSync(stage, { recursive: true }); // the row begins again
+  const again = ['--set', `methods=[${methods}]`, '--resume'];
+  const images = (): number => (existsSync(index!) ? readFileSync(index!, 'utf8').split('\n').length - 1 : 0);
+  for (const enough of [1, 9]) {
+    const { child, ended } = startCli(args(run, ...again));
+    while (child.exitCode === null && images() < enough) await sleep(2);
+    child.kill('SIGKILL');
+    const { signal, stderr } = await ended;
+    assert.is(signal, 'SIGKILL', stderr);
+  }
+  const ended = distill(run, ...again);
+  assert.is(ended.status, 0, ended.stderr);
+  [index, weights].forEach((file, i) => assert.ok(readFileSync(file!).equals(expected[i]!), file));
 });
 
 test('with image starts every sample begins at a training image of its class, which the store names', async () => {

@@ -21,7 +21,7 @@ data: { kind: birds, imageSize: 64, train: 32, test: 24, broad: 32 }
 teacher: { architecture: { family: vit, patch: 16, dim: 32, depth: 2, heads: 2, mlpDim: 64 }, training: { steps: 8, batchSize: 8 } }
 generator: { pretrained: { path: ${JSON.stringify(model)}, prompt: 'a {}', names: { landbird: land bird, waterbird: water bird }, drawSize: 32 } }
 student: { architecture: mobilenetv3_small_100, training: { steps: 4, batchSize: 8 } }
-methods: [unguided, config]
+methods: [unguided, distdiff, config]
 rounds: { count: 2, imagesPerRound: 6, training: { steps: 3, batchSize: 8 }, teacherProbability: 0 }
 sampling: { steps: 3, guidanceScale: 2, batchSize: 4, sampler: euler, guidance: { kind: step, scale: 0.2, until: 0.2 } }
 `);
@@ -53,7 +53,7 @@ test('distil, generate in latent space, continue', async () => {
   const ended = cli(args());
   assert.is(ended.status, 0, ended.stderr);
   const rows = lastLine(ended.stdout).rows as { method: string; generated: number; trainingSteps: number }[];
-  assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), [['teacher', 0, 8], ['edrm', 0, 4], ['unguided', 12, 6], ['config', 12, 6]]);
+  assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), [['teacher', 0, 8], ['edrm', 0, 4], ['unguided', 12, 6], ['distdiff', 12, 6], ['config', 12, 6]]);
   const [guided, unguided] = await Promise.all(['config', 'unguided'].map(async (method) => {
     const store = await openStore(join(run, 'seed-0', method, 'store'));
     return store.readImages(store.samples().map(({ key }) => key));

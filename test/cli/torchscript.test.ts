@@ -35,6 +35,12 @@ test('a run with a TorchScript teacher, from distillation to the report', () => 
   assert.is(again.status, 0, again.stderr);
 });
 
+test('a row that needs the features of the teacher is refused before anything is trained', () => {
+  const plan = cli(['distill', '--config', configFile, '--dry-run', ...fits, '--set', 'methods=[unguided, distdiff]']);
+  assert.is(plan.status, 1, plan.stderr);
+  assert.match(plan.stderr, /torchscript_scripted\.pt: expected a teacher whose features are known for distdiff, found TorchScript/);
+});
+
 test('generation guided against TorchScript students', async () => {
   const generator = join(folder, 'generator.safetensors');
   const spec = pixelGenerator({ blockChannels: [16, 32], attention: [0, 1], layersPerBlock: 1, normGroups: 8, headDim: 16 }, 2, 32);
