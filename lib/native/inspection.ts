@@ -1,0 +1,118 @@
+/** Gradients and intermediate values of the native core, for tests and benchmarks. Tensors are flat, in NCHW order. */
+import type {
+  AugmentOptions, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
+} from './contract.js';
+import type { NoiseScheduleSpec, PredictionType, SamplerSpec, UNetSpec } from './specs.js';
+
+export interface NativeInspection {
+  objectiveGradient(options: {
+    teacherLogits: Float32Array;
+    studentLogits: Float32Array;
+    classes: ArrayLike<number>;
+    objective: ObjectiveOptions;
+  }): Fields<'score' | 'teacherGradient' | 'studentGradient'>;
+  classifierGradient(model: ClassifierHandle, options: { x: Float32Array; direction: Float32Array; precision: Precision }): Fields<'logits' | 'gradient'>;
+  /** `states` without the last `skip` blocks; `gradient` of the embeddings with respect to the table of token embeddings. */
+  textEncoderGradient(
+    encoder: TextEncoderHandle,
+    options: { tokens: Int32Array; skip: number; direction: Float32Array },
+  ): Fields<'embeddings' | 'states' | 'gradient'>;
+  denoiserGradient(
+    model: DenoiserHandle,
+    options: { x: Float32Array; timesteps: ArrayLike<number>; classes: ArrayLike<number>; direction: Float32Array },
+  ): Fields<'output' | 'gradient'>;
+  /** Images in -1..1; `noise` of the posterior, null for its mode. */
+  encodeGradient(
+    model: AutoencoderHandle,
+    options: { x: Float32Array; noise: Float32Array | null; direction: Float32Array; size: number; precision: Precision },
+  ): Fields<'latents' | 'gradient'>;
+  decodeGradient(model: AutoencoderHandle, options: { x: Float32Array; direction: Float32Array; size: number; precision: Precision }): Fields<'images' | 'gradient'>;
+  quantiseGradient(model: AutoencoderHandle, options: { x: Float32Array; direction: Float32Array; size: number }): Fields<'latents' | 'gradient'>;
+  guidanceGradient(
+    model: DenoiserHandle,
+    opponents: Opponents,
+    options: GradientPath & { x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
+  ): Fields<'gradient' | 'score' | 'x0'>;
+  chainGradient(
+    model: DenoiserHandle,
+    opponents: Opponents,
+    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
+  ): Promise<{ gradient: Float32Array; score: Float32Array; images: Float32Array; conditionGradient: Float32Array | null }>;
+  /** At the step of the run that is guided, with s and b as given, [B, C]; `x`: where it goes. */
+  prototypeGradient(
+    model: DenoiserHandle,
+    opponents: Pick<Opponents, 'teacher'>,
+    options: SamplingOptions & { x: Float32Array; scale: Float32Array; bias: Float32Array; classes: ArrayLike<number>; guidance: PrototypeGuidance; prototypes: Prototypes },
+  ): Fields<'energy' | 'scaleGradient' | 'biasGradient' | 'x'>;
+  /** The random s and b, [B, channels]. */
+  perturbation(options: { seeds: ArrayLike<number>; channels: number }): Fields<'scale' | 'bias'>;
+  noiseSchedule(schedule: NoiseScheduleSpec): Fields<'alphasCumprod'>;
+  /** x before each step and at the end, [steps + 1, B * ...], for given outputs of a network, [steps, B * ...]. */
+  samplerTrajectory(options: {
+    schedule: NoiseScheduleSpec;
+    sampler: SamplerSpec;
+    prediction: PredictionType;
+    clip: number;
+    /** [B * ...]; where the run starts, mixed with the image if there is one. */
+    noise: Float32Array;
+    image: Float32Array | null;
+    outputs: Float32Array;
+    /** [steps, B * ...]; null: from the seeds. */
+    stepNoise: Float32Array | null;
+    /** [B] */
+    seeds: ArrayLike<number>;
+  }): Fields<'timesteps' | 'alphaBars' | 'trajectory'>;
+  /** Of a frozen network with the weights of a file; `classes` and `text` are null where the network has none. */
+  unetGradient(options: {
+    unet: UNetSpec;
+    weights: string;
+    size: number;
+    x: Float32Array;
+    timesteps: ArrayLike<number>;
+    classes: Int32Array | null;
+    /** [B, tokens, textChannels] */
+    text: Float32Array | null;
+    direction: Float32Array;
+    precision: Precision;
+  }): Promise<{ output: Float32Array; gradient: Float32Array; textGradient: Float32Array | null }>;
+  optimiserTrajectory(
+    options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
+  ): Fields<'values'>;
+  augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
+  mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
+  /** One operation on 8-bit images; [B, size, size, 3] in 0..255. `fill` comes in from outside of the image. */
+  pictureOp(images: Uint8Array, options: PictureStep & { fill: number; size: number }): Fields<'pixels'>;
+  /** [views, B, 3, size, size] in 0..1. */
+  policyViews(images: Uint8Array, options: { policy: ViewPolicy; size: number; seed: number; step: number }): Fields<'pixels'>;
+  /** What is drawn for a view: its number is the position in the batch, with AugMix twice that and 0 or 1 for the version. */
+  policyPlan(options: { policy: 'randaugment'; size: number; view: number; seed: number; step: number }): PictureStep[];
+  policyPlan(options: { policy: 'augmix'; size: number; view: number; seed: number; step: number }): AugMixPlan;
+  /** `spare`: how far a view can be shifted within a fractal. */
+  policyPlan(options: { policy: 'pixmix'; size: number; view: number; seed: number; step: number; spare: number }): PixMixPlan;
+  /** What PixMix mixes in; [count, side, side, 3] in 0..255. */
+  fractals(options: { first: number; count: number; side: number }): Fields<'pixels'>;
+  /** Of logits [views, B, K]. */
+  consistencyGradient(options: { logits: Float32Array; views: number; classes: number }): Fields<'loss' | 'gradient'>;
+  initialNoise(options: { seeds: ArrayLike<number>; size: number }): Fields<'noise'>;
+}
+
+export interface PictureStep {
+  op: string;
+  value: number;
+}
+
+export interface AugMixPlan {
+  share: number;
+  weights: number[];
+  chains: PictureStep[][];
+}
+
+export interface PixMixPlan {
+  start: PictureStep | null;
+  /** Mixed with the changed view, or with the fractal. */
+  rounds: { change: PictureStep | null; product: boolean; own: number; other: number }[];
+  picture: number;
+  top: number;
+  left: number;
+  mirrored: boolean;
+}
