@@ -69,6 +69,7 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },
+  'config-tab': { images: { guidance: 'config', selected: true }, real: 'clusters-balanced' },
 };
 
 /** How a row trains in its rounds. */

@@ -2,7 +2,7 @@
 
 export const methods = [
   'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
-  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config',
+  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-tab',
 ] as const;
 export type Method = (typeof methods)[number];
 
@@ -59,6 +59,7 @@ export const methodTitles: Record<Method, string> = {
   'teacher-only': '+ guided by the teacher alone',
   'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',
+  'config-tab': '+ ConfiG images, TAB',
 };
 
 /** The mean over seeds; null when a value is. */
