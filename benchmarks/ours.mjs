@@ -70,7 +70,7 @@ async function time() {
 const operations = {
   async guidedStep() {
     const { denoiser, ...opponents } = await loadModels();
-    const options = { x: noise(), classes: labels(), timestep: trial.timestep, guidanceScale: 1, precision, objective, gradient: 'unet', latentPool: 1 };
+    const options = { x: noise(), classes: labels(), timestep: trial.timestep, guidanceScale: 1, precision, objective, gradient: 'unet', latentPool: 1, cutouts: { count: 0, leastSide: 1, noise: 0 } };
     return async (repeat) => (await core.guidanceGradient(denoiser, opponents, { ...options, repeat })).gradient;
   },
 

@@ -86,9 +86,17 @@ const objective = z
     terms: z.enum(['both', 'teacher', 'student']).default('both').describe('teacher: t_y alone is raised; student: f_y alone is lowered'),
   })
   .prefault({});
+const cutouts = z
+  .strictObject({
+    count: z.int().min(0).max(64).default(0).describe('random square parts of the predicted image that the classifiers judge in each step; 0 = the whole image, without noise'),
+    leastSide: z.number().gt(0).max(1).default(0.7).describe('sides are drawn from this share of the image to the whole'),
+    noise: z.number().min(0).max(1).default(0).describe('standard deviation of noise added to them, of images in -1..1'),
+  })
+  .prefault({});
 const stepGuidance = z.strictObject({
   kind: z.literal('step'),
   objective,
+  cutouts,
   scale: z.number().min(0).default(0.1).describe('of the unit-RMS gradient added to epsilon'),
   from: fraction.default(1).describe('guided while until <= t <= from; 1 = pure noise'),
   until: fraction.default(0.4).describe('see from; at most from'),

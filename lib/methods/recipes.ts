@@ -60,7 +60,7 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   // ActGen (Huang et al., arXiv 2403.06517): the student's cross-entropy is raised in the first quarter of the steps.
   actgen: {
     images: {
-      guidance: { kind: 'step', objective: { form: 'log', gamma: 1, terms: 'student' }, gradient: 'unet', latentPool: 1, scale: 0.1, from: 1, until: 0.525, schedule: 'constant' },
+      guidance: { kind: 'step', objective: { form: 'log', gamma: 1, terms: 'student' }, cutouts: { count: 0, leastSide: 0.7, noise: 0 }, gradient: 'unet', latentPool: 1, scale: 0.1, from: 1, until: 0.525, schedule: 'constant' },
       start: { kind: 'image', strength: 0.7 },
       starts: 'hard',
       selected: false,

@@ -110,11 +110,22 @@ export interface GradientPath {
   latentPool: number;
 }
 
+/** Random square parts of the predicted image, which the classifiers judge in place of the whole; the objective is their mean. */
+export interface Cutouts {
+  /** Per image and step; 0: the whole image, without noise. */
+  count: number;
+  /** Sides are drawn from this share of the image's to the whole. */
+  leastSide: number;
+  /** Standard deviation of what is added to them, images being in -1..1. */
+  noise: number;
+}
+
 export type Guidance =
   | { kind: 'none' }
   | (GradientPath & {
       kind: 'step';
       objective: ObjectiveOptions;
+      cutouts: Cutouts;
       scale: number;
       /** Guided while until <= t <= from, t = fraction of the noise schedule (1 = pure noise). */
       from: number;

@@ -1,6 +1,6 @@
 /** Gradients and intermediate values of the native core, for tests and benchmarks. Tensors are flat, in NCHW order. */
 import type {
-  AugmentOptions, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
+  AugmentOptions, Cutouts, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
 } from './contract.js';
 import type { NoiseScheduleSpec, PredictionType, SamplerSpec, UNetSpec } from './specs.js';
 
@@ -31,7 +31,8 @@ export interface NativeInspection {
   guidanceGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: GradientPath & { x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
+    /** Draws of the cutouts from seed 0 for each image. */
+    options: GradientPath & { cutouts: Cutouts; x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
   ): Fields<'gradient' | 'score' | 'x0'>;
   chainGradient(
     model: DenoiserHandle,

@@ -34,7 +34,7 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
       const auto gradient = prototype_gradient(denoiser, *opponents.teacher, *prototypes, x, perturbation, steps, i, classes, sampling.guidance_scale, sampling.dtype);
       x = moved(*prototypes, x, perturbation, gradient);
     }
-    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, cosines);
+    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, {seeds, i}, cosines);
     x = sampler->step(x, prediction, i);
   }
   torch::NoGradGuard no_grad;

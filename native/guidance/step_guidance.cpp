@@ -49,18 +49,24 @@ OpponentLogits judge(const Opponents& opponents, const Objective& objective, con
   return logits;
 }
 
-GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, const GradientPath& path,
-                                   const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
+GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, const CutoutOptions& cut,
+                                   const GradientPath& path, const StepDraws& draws, const at::Tensor& x_t,
+                                   const SamplingStep& step, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype) {
   torch::AutoGradMode grad(true);
   auto source = x_t.detach().requires_grad_(path.through_unet);
   auto prediction = denoiser.predict(source, step.timestep, step.alpha_bar, classes, guidance_scale, dtype);
   if (!path.through_unet) source = prediction.x0 = prediction.x0.detach().requires_grad_(true);
-  const auto logits = judge(opponents, objective, judged_images(denoiser, prediction.x0, path, dtype), dtype);
-  const auto score = objective(logits.teacher, logits.student, classes);
+  auto images = judged_images(denoiser, prediction.x0, path, dtype);
+  const auto parts = std::max<int64_t>(cut.count, 1);
+  if (cut.count > 0) images = cutouts(images, cut, draws.seeds, draws.step);
+  const auto wanted = classes.repeat({parts});
+  const auto over_parts = [&](const at::Tensor& values) { return values.view({parts, -1}).mean(0); };  // [parts * B] -> [B]
+  const auto logits = judge(opponents, objective, images, dtype);
+  const auto score = over_parts(objective(logits.teacher, logits.student, wanted));
   const auto gradient = torch::autograd::grad({score.sum()}, {source})[0];
   torch::NoGradGuard no_grad;
-  const auto reached = objective.reached(logits.teacher, logits.student, classes);
+  const auto reached = over_parts(objective.reached(logits.teacher, logits.student, wanted));
   return {{prediction.x0.detach(), prediction.epsilon.detach()}, gradient, score.detach(), reached};
 }
 
@@ -79,14 +85,14 @@ void check_guided_steps(const Denoiser& denoiser, const StepGuidanceOptions& gui
 
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
                              const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
-                             double guidance_scale, at::ScalarType dtype, std::vector<at::Tensor>* cosines) {
+                             double guidance_scale, at::ScalarType dtype, const StepDraws& draws, std::vector<at::Tensor>* cosines) {
   const auto weight = guidance ? guidance->scale * schedule_weight(*guidance, fraction_of(denoiser, step)) : 0.0;
 
   Prediction prediction;
   if (weight != 0) {
-    const auto guided = guidance_gradient(denoiser, opponents, guidance->objective, guidance->path, x_t, step, classes, guidance_scale, dtype);
+    const auto guided = guidance_gradient(denoiser, opponents, guidance->objective, guidance->cutouts, guidance->path, draws, x_t, step, classes, guidance_scale, dtype);
     if (cosines) {
-      const auto exact = guidance_gradient(denoiser, opponents, guidance->objective, {}, x_t, step, classes, guidance_scale, dtype);
+      const auto exact = guidance_gradient(denoiser, opponents, guidance->objective, guidance->cutouts, {}, draws, x_t, step, classes, guidance_scale, dtype);
       cosines->push_back(cosine(guided.gradient, exact.gradient));
     }
     const auto direction = direction_of(guided.gradient);

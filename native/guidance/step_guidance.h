@@ -11,6 +11,7 @@
 #pragma once
 
 #include "diffusion/denoiser.h"
+#include "guidance/cutouts.h"
 #include "guidance/objective.h"
 #include "models/classifier.h"
 
@@ -28,8 +29,15 @@ struct GradientPath {
   bool is_exact() const { return through_unet && latent_pool == 1; }
 };
 
+// What the random parts of a step are drawn from.
+struct StepDraws {
+  at::ArrayRef<int64_t> seeds;  // per image
+  uint64_t step = 0;            // in the order in which they are taken
+};
+
 struct StepGuidanceOptions {
   Objective objective;
+  CutoutOptions cutouts;  // on which the objective is averaged
   GradientPath path;
   double scale = 0.4;
   // Guided while until <= t <= from, in fractions of the training timesteps (1 = pure noise).
@@ -59,8 +67,9 @@ struct GuidedPrediction {
 };
 
 // Prediction and gradient with one U-Net forward and, on the exact path, one backward to its input.
-GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, const GradientPath& path,
-                                   const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
+GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const Objective& objective, const CutoutOptions& cut,
+                                   const GradientPath& path, const StepDraws& draws, const at::Tensor& x_t,
+                                   const SamplingStep& step, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype);
 
 // Throws Error 'config' when none of the steps lies where it guides.
@@ -70,6 +79,6 @@ void check_guided_steps(const Denoiser& denoiser, const StepGuidanceOptions& gui
 // `cosines` gets the cosine of each image's gradient with the exact one, [B], which costs the exact one as well.
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
                              const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
-                             double guidance_scale, at::ScalarType dtype, std::vector<at::Tensor>* cosines = nullptr);
+                             double guidance_scale, at::ScalarType dtype, const StepDraws& draws = {}, std::vector<at::Tensor>* cosines = nullptr);
 
 }  // namespace sparring

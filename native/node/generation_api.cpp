@@ -58,6 +58,14 @@ at::Tensor start_images(const Napi::Object& options, const SamplingOptions& samp
   return result;
 }
 
+CutoutOptions cutout_options(const Napi::Object& options) {
+  const CutoutOptions result{integer(options, "count"), number(options, "leastSide"), number(options, "noise")};
+  if (result.count < 0 || !(result.least_side > 0 && result.least_side <= 1) || !(result.noise >= 0)) {
+    throw Error("usage", "cutouts: expected a count and noise of at least 0 and a least side above 0 and up to 1.");
+  }
+  return result;
+}
+
 GradientPath gradient_path(const Napi::Object& options, const Denoiser& denoiser) {
   const auto gradient = text(options, "gradient");
   if (gradient != "unet" && gradient != "x0") throw Error("usage", "Unknown gradient '" + gradient + "'; expected unet or x0.");
@@ -138,6 +146,7 @@ decltype(GenerateOptions::guidance) guidance_options(const Napi::Object& options
   if (kind == "step") {
     StepGuidanceOptions step;
     step.objective = objective_options(object(guidance, "objective"));
+    step.cutouts = cutout_options(object(guidance, "cutouts"));
     step.path = gradient_path(guidance, denoiser);
     step.scale = number(guidance, "scale");
     step.from = number(guidance, "from");

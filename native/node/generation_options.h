@@ -12,6 +12,7 @@ Objective objective_options(const Napi::Object& options);     // {form, gamma, t
 SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& denoiser);
 // {images}: one for each of `count` samples, [count, H, W, 3] uint8, where sampling starts from images; else undefined
 at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count);
+CutoutOptions cutout_options(const Napi::Object& options);    // {count, leastSide, noise}
 GradientPath gradient_path(const Napi::Object& options, const Denoiser& denoiser);  // {gradient, latentPool}; nothing is pooled in pixels
 // guidance {rate, radius, remaining, span} and prototypes {global, local}
 PrototypeGuidanceOptions prototype_guidance(const Napi::Object& options, const Denoiser& denoiser);

@@ -85,20 +85,21 @@ void register_inspection(Api& api) {
     };
   });
 
-  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, gradient, latentPool, guidanceScale, precision, repeat}) ->
+  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, cutouts, gradient, latentPool, guidanceScale, precision, repeat}) ->
   // {gradient, score, x0}. Computed `repeat` times, so that a benchmark pays for the boundary once.
   api.add_async("guidanceGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
     const auto timestep = integer(options, "timestep");
     if (timestep < 0 || timestep >= denoiser->schedule().num_train_timesteps()) throw Error("usage", "timestep: out of range.");
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")), path = gradient_path(options, *denoiser),
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")), cut = cutout_options(object(options, "cutouts")), path = gradient_path(options, *denoiser),
             scale = number(options, "guidanceScale"), dtype = precision(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
       const SamplingStep step{static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep), 1.0};
+      const std::vector<int64_t> seeds(batch.x.size(0));
       GuidedPrediction result;
       for (int64_t i = 0; i < repeat; ++i) {
         job.check();
-        result = guidance_gradient(*denoiser, pair, objective, path, batch.x, step, batch.classes, scale, dtype);
+        result = guidance_gradient(*denoiser, pair, objective, cut, path, {seeds, 0}, batch.x, step, batch.classes, scale, dtype);
       }
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"x0", result.prediction.x0}});
     };

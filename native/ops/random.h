@@ -22,6 +22,8 @@ enum class Stream : uint64_t {
   perturbation = 9,
   view_policy = 16,
   fractal = 17,
+  cutouts = 18,
+  cutout_noise = 19,
 };
 
 // SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection with full avalanche.

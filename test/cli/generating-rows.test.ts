@@ -117,15 +117,15 @@ test('the images of actgen start where the student of the round errs, are guided
   const { train } = await openData(resolveConfig(parse(miniature)).data);
   const store = await storeOf('actgen');
   using student = await Classifier.load(await openEngine(), join(run, `seed-${seed}/edrm/student.safetensors`));
-  const { starts, provenance } = await hardImages(student, train, 4);
-  assert.ok(starts.some((own, label) => own.length < train.labels.filter((other) => other === label).length), 'some images are not hard');
+  const { startRecords, provenance } = await hardImages(student, train, 4);
+  assert.ok(startRecords.some((own, label) => own.length < train.labels.filter((other) => other === label).length), 'some images are not hard');
   for (const { settings, kept, source, label, round } of store.samples()) {
     const { guidance, start, wrongTrainingImages } = (await store.generatorSettings(settings)) as any;
     assert.equal([guidance.kind, guidance.objective, guidance.until, start], ['step', { form: 'log', gamma: 1, terms: 'student' }, 0.525, { kind: 'image', strength: 0.7 }]);
     assert.ok(kept);
     assert.is(train.labels[source!], label);
     if (round > 0) continue;
-    assert.ok(starts[label].includes(source!)); // the student of the first round is the EDRM student
+    assert.ok(startRecords[label].includes(source!)); // the student of the first round is the EDRM student
     assert.is(wrongTrainingImages, provenance.wrongTrainingImages);
   }
 });

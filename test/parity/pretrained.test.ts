@@ -10,7 +10,7 @@ import type { SamplingOptions } from '../../lib/native/contract.js';
 import { dot, norm, normals, relativeError } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
 import { goldenPath, readGolden } from '../support/safetensors.js';
-import { classifierSpec, failure, fromNoise, generateOptions, openEngine, temporaryFolder, tinyClassifier, trainerOptions } from '../support/tiny.js';
+import { classifierSpec, exact, failure, fromNoise, generateOptions, openEngine, temporaryFolder, tinyClassifier, trainerOptions } from '../support/tiny.js';
 
 interface PipelineCase {
   prompt: string;
@@ -81,7 +81,7 @@ for (const sampler of ['ddim', 'ddpm', 'dpm-solver++-2m', 'euler'] as const) {
   test(`guided generation with ${sampler} does not depend on the batch`, async () => {
     using generator = await pretrainedGenerator(engine, options(sampler), { classes, imageSize: 20 });
     const [teacher, student] = [await tinyClassifier(engine, 2, { imageSize: 20 }), await tinyClassifier(engine, 3, { imageSize: 20 })];
-    const guidance = { kind: 'step', objective: difference, scale: 0.3, from: 1, until: 0.2, schedule: 'constant', gradient: 'unet', latentPool: 1 } as const;
+    const guidance = { kind: 'step', objective: difference, scale: 0.3, from: 1, until: 0.2, schedule: 'constant', ...exact } as const;
     const draw = (batchSize: number, more: object = {}) =>
       generator.generate({ teacher, student }, { ...generateOptions({ sampler, guidanceScale: 2, guidance, batchSize, ...more }) });
     const whole = await draw(8);

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { pixelGenerator } from '../../lib/config/generators.js';
 import { stream } from '../../lib/data/random.js';
 import { SparringError, type ErrorCode } from '../../lib/errors.js';
-import type { ClassifierSpec, DenoiserSpec, GenerateOptions, GradientPath, TrainerOptions } from '../../lib/native/contract.js';
+import type { ClassifierSpec, Cutouts, DenoiserSpec, GenerateOptions, GradientPath, TrainerOptions } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import type { Batch } from '../../lib/training/trainer.js';
@@ -19,8 +19,8 @@ export const classes = ['dark', 'bright'];
 /** Where the tests of the core run; those that are about the CPU name it themselves. */
 export const device = process.env.SPARRING_TEST_DEVICE ?? 'cpu';
 
-/** The exact gradient of step guidance. */
-export const exact: GradientPath = { gradient: 'unet', latentPool: 1 };
+/** The exact gradient of step guidance, on whole images. */
+export const exact: GradientPath & { cutouts: Cutouts } = { gradient: 'unet', latentPool: 1, cutouts: { count: 0, leastSide: 0.7, noise: 0 } };
 
 /** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
 export function openEngine({ threads = 1, on = device } = {}): Promise<Engine> {
