@@ -1,0 +1,72 @@
+/** What of a study is done, what it was begun with, and what it shares. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { resolveStudy } from '../../lib/config/study.js';
+import { checkFingerprints, fingerprintsOf, saveFingerprints } from '../../lib/study/given-weights.js';
+import { missingRows, planStudy } from '../../lib/study/plan.js';
+import { failure, makeRun, ready, row } from '../support/study.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sparring-study-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a run is done when all its rows are there; a method that joins later is all that is missing', async () => {
+  const output = join(folder, 'planned');
+  const study = ready({ output });
+  const [first] = planStudy(study).units;
+  assert.equal(missingRows(first), ['edrm', 'unguided', 'config']);
+  await makeRun(first, [row('teacher', 1), row('edrm', 0), row('unguided', 0.1), row('config', 0.9)]);
+  assert.equal(planStudy(study).units.map(({ result }) => result !== null), [true, false]);
+  const more = planStudy(ready({ output, methods: ['unguided', 'unguided-selected', 'config'] })).units[0];
+  assert.is(more.result, null);
+  assert.equal(missingRows(more), ['unguided-selected']);
+  assert.ok(planStudy(ready({ output, methods: ['config'] })).units[0].result, 'one method fewer: nothing is missing');
+});
+
+test('a run that was made with another config is refused with the first difference; other threads are no other config', async () => {
+  const output = join(folder, 'changed');
+  await makeRun(planStudy(ready({ output })).units[1], [row('teacher', 1)]);
+  const error = failure(() => planStudy(ready({ output, datasets: { birds: { rounds: { training: { steps: 5 } } } } })));
+  assert.is(error.code, 'config');
+  assert.match(error.message, /birds\/base\/seed-1: the config differs from .*: rounds\.training\.steps: expected 640, found 5\./);
+  const { units } = planStudy(ready({ output, threads: 7 }));
+  assert.equal(units.map(({ config }) => config.threads), [7, 2], 'what was begun keeps its threads');
+});
+
+test('weights that are no longer what the study began with are refused', async () => {
+  const output = join(folder, 'weighed');
+  const weights = join(folder, 'given');
+  mkdirSync(output, { recursive: true });
+  mkdirSync(weights, { recursive: true });
+  writeFileSync(join(weights, 'model.safetensors'), 'a');
+  writeFileSync(join(folder, 'g.safetensors'), 'b');
+  const study = ready({ output, base: { teacher: { weights }, generator: { weights: join(folder, 'g.safetensors') } } });
+  const before = await fingerprintsOf(study);
+  assert.equal(Object.keys(before), [weights, join(folder, 'g.safetensors')]);
+  assert.is(before[join(folder, 'g.safetensors')], '3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d', 'that of sha256sum');
+  checkFingerprints(study, before);
+  await saveFingerprints(study, before);
+  checkFingerprints(study, await fingerprintsOf(study));
+  writeFileSync(join(weights, 'model.safetensors'), 'c');
+  const changed = await fingerprintsOf(study);
+  const error = failure(() => checkFingerprints(study, changed));
+  assert.is(error.code, 'weights');
+  assert.match(error.message, /given: expected the weights that the runs in .*weighed were begun with \(SHA-256 \w{12}\.\.\.\), found others/);
+  rmSync(weights, { recursive: true });
+  const missing: any = await fingerprintsOf(study).catch((reason) => reason);
+  assert.equal([missing.code, missing.message.includes('given: no such file or folder')], ['io', true]);
+});
+
+test('variants share teacher and generator where theirs are the same', () => {
+  const study = resolveStudy({ output: join(folder, 'shared'), datasets: { birds: {} }, variants: { a: {}, b: { rounds: { count: 1 } }, c: { teacher: { training: { steps: 9 } } } }, seeds: [5, 0] });
+  const { foundations, units } = planStudy(study);
+  assert.equal(foundations.map(({ name, config, done }) => [name, config.seed, done]), [['birds/a/shared', 5, false], ['birds/c/shared', 5, false]]);
+  assert.equal(units.map(({ foundation }) => foundation!.name), ['birds/a/shared', 'birds/a/shared', 'birds/a/shared', 'birds/a/shared', 'birds/c/shared', 'birds/c/shared']);
+  assert.match(units[0].config.teacher.weights!, /shared\/birds\/a\/shared\/foundation\/teacher\/teacher\.safetensors$/);
+  assert.equal(planStudy(ready()).foundations, []);
+});
+
+test.run();
