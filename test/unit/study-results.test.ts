@@ -43,6 +43,40 @@ test('means with Student\'s interval, and differences paired by seed, as compute
   assert.equal(studyRows({ ...study, reference: 'config' }, measured(study, three)).differences.length, 3, 'each pair once');
 });
 
+test('the teacher, which all seeds share, has no interval; its distance from the students has one', () => {
+  const study = ready({ seeds: [0, 1, 2] });
+  const result = studyRows(study, measured(study, three));
+  const [teacher] = result.rows;
+  assert.equal(teacher.worstGroupAccuracy, { mean: 1, interval: null, values: [1, 1, 1] });
+  assert.equal([teacher.meanGroupAccuracy.interval, teacher.trainWeightedAccuracy.interval], [null, null]);
+  close(result.differences[0].worstGroupAccuracy.interval, [0.8 - 0.2484138, 0.8 + 0.2484138]);
+  const markdown = studyMarkdown('t', result, {});
+  assert.match(markdown, /\| Teacher +\| +1\.000 \| +1\.050 \|/);
+  const note = /^.*Intervals are over the seeds of the students, given this teacher, generator, training and test data/m;
+  assert.match(markdown, note);
+  assert.match(renderStudy({ title: 't', ...result, curves: new Map(), samples: new Map(), facts: {}, study }), note);
+});
+
+test('a method of several variants is compared with itself in the first of them, seed by seed', () => {
+  const study = ready({ seeds: [0, 1, 2], variants: { plain: { methods: ['config'] }, half: { methods: ['unguided', 'config'] }, weak: {} } });
+  const units = ['plain', 'half', 'weak'].flatMap((variant, place) => measured(study, { ...three, config: [0.9 - 0.1 * place, 0.8, 1 - 0.2 * place] }).map((unit) => ({ ...unit, variant })));
+  units[4].result = null; // seed 1 of `half`
+  const across = studyRows(study, units).differences.filter(({ variant, referenceVariant }) => variant !== referenceVariant);
+  assert.equal(across.map(({ variant, method, referenceVariant, seeds }) => [variant, method, referenceVariant, seeds]), [
+    ['half', 'edrm', 'plain', [0, 2]], ['half', 'config', 'plain', [0, 2]],
+    ['weak', 'edrm', 'plain', [0, 1, 2]], ['weak', 'unguided', 'half', [0, 2]], ['weak', 'config', 'plain', [0, 1, 2]],
+  ]);
+  assert.ok(across.every(({ method, reference }) => method === reference));
+  close(across[1].worstGroupAccuracy.values, [-0.1, -0.2]);
+  close(across[4].worstGroupAccuracy.values, [-0.2, 0, -0.4]);
+  // Standard deviation 0.2: twice that of the rows above.
+  close(across[4].worstGroupAccuracy.interval, [-0.2 - 0.4968276, -0.2 + 0.4968276]);
+  const result = studyRows(study, units);
+  assert.match(studyMarkdown('t', result, {}), /## birds, weak\n.*\| \+ ConfiG images +\| the same in plain +\| -0\.200 \[-0\.697, \+0\.297\] \|/s);
+  assert.match(studyCsv(result), /^birds,weak,config,config,plain,worstGroupAccuracy,-0\.2\d*,-0\.69682\d+,0\.29682\d+,0 1 2,/m);
+  assert.match(renderStudy({ title: 't', ...result, curves: new Map(), samples: new Map(), facts: {}, study }), /<td>the same in plain<\/td>/);
+});
+
 test('seeds that are missing are left out, one seed has no interval', () => {
   const study = ready({ seeds: [0, 1, 2] });
   const units = measured(study, three);
@@ -62,7 +96,7 @@ test('a row that is undefined on the data shows the reason and takes part in no 
   const result = studyRows(study, measured(study, three, ({ method }) => (method === 'unguided' ? { undefined: 'needs | groups', worstGroupAccuracy: nothing, meanGroupAccuracy: nothing } : {})));
   assert.equal(result.differences.map(({ method, reference }) => `${method}-${reference}`), ['teacher-edrm', 'config-edrm', 'config-teacher']);
   assert.match(studyMarkdown('t', result, {}), /\| \+ unguided images +\| +undefined \| +n\/a \|.*\n\n\+ unguided images is undefined on these data: it needs \| groups\.\n/s);
-  assert.match(studyCsv(result), /^birds,base,unguided,,worstGroupAccuracy,,,,0 1 2, {2},needs \| groups$/m);
+  assert.match(studyCsv(result), /^birds,base,unguided,,,worstGroupAccuracy,,,,0 1 2, {2},needs \| groups$/m);
   assert.match(renderStudy({ title: 't', ...result, curves: new Map(), samples: new Map(), facts: {}, study }), /<p class=\"note\">\+ unguided images is undefined on these data: it needs \| groups\.<\/p>/);
 });
 
@@ -75,10 +109,10 @@ test('the tables: Markdown with the facts, CSV with a line for each measure', ()
   assert.match(markdown, /\| \+ ConfiG images +\| Distillation \(EDRM\) +\| \+0\.700 \[\+0\.452, \+0\.948\] \|/);
   assert.match(markdown, /- command: sparring study x\n- machine: m\n$/);
   const lines = studyCsv(result).trimEnd().split('\n');
-  assert.is(lines[0], 'dataset,variant,method,minus,measure,mean,low,high,seeds,values,note');
+  assert.is(lines[0], 'dataset,variant,method,minus,minusVariant,measure,mean,low,high,seeds,values,note');
   assert.is(lines.length, 1 + 4 * 7 + 5 * 2);
-  assert.ok(lines.every((line) => line.split(',').length === 11));
-  assert.match(lines.find((line) => line.startsWith('birds,base,config,edrm,worstGroupAccuracy'))!, /,0\.7\d*,0\.45158\d+,0\.94841\d+,0 1 2,0\.8 0\.6\d* 0\.7/);
+  assert.ok(lines.every((line) => line.split(',').length === 12));
+  assert.match(lines.find((line) => line.startsWith('birds,base,config,edrm,base,worstGroupAccuracy'))!, /,0\.7\d*,0\.45158\d+,0\.94841\d+,0 1 2,0\.8 0\.6\d* 0\.7/);
 });
 
 test('the report: bars with intervals within 0..1, tables, nothing from elsewhere', () => {
