@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import type { Config } from '../../lib/config/schema.js';
 import { resolveStudy } from '../../lib/config/study.js';
+import { saveRunConfig } from '../../lib/methods/run-folder.js';
 import { checkFingerprints, fingerprintsOf, saveFingerprints } from '../../lib/study/given-weights.js';
 import { missingRows, planStudy } from '../../lib/study/plan.js';
 import { failure, makeRun, ready, row } from '../support/study.js';
@@ -63,10 +65,36 @@ test('weights that are no longer what the study began with are refused', async (
 test('variants share teacher and generator where theirs are the same', () => {
   const study = resolveStudy({ output: join(folder, 'shared'), datasets: { birds: {} }, variants: { a: {}, b: { rounds: { count: 1 } }, c: { teacher: { training: { steps: 9 } } } }, seeds: [5, 0] });
   const { foundations, units } = planStudy(study);
-  assert.equal(foundations.map(({ name, config, done }) => [name, config.seed, done]), [['birds/a/shared', 5, false], ['birds/c/shared', 5, false]]);
-  assert.equal(units.map(({ foundation }) => foundation!.name), ['birds/a/shared', 'birds/a/shared', 'birds/a/shared', 'birds/a/shared', 'birds/c/shared', 'birds/c/shared']);
-  assert.match(units[0].config.teacher.weights!, /shared\/birds\/a\/shared\/foundation\/teacher\/teacher\.safetensors$/);
+  const [first, other] = foundations.map(({ name }) => name);
+  assert.match(`${first} ${other}`, /^shared\/[0-9a-f]{8} shared\/[0-9a-f]{8}$/);
+  assert.is.not(first, other);
+  assert.equal(foundations.map(({ config, done }) => [config.seed, done]), [[5, false], [5, false]]);
+  assert.equal(units.map(({ foundation }) => foundation!.name), [first, first, first, first, other, other]);
+  assert.ok(units[0].config.teacher.weights!.endsWith(`/shared/${first}/foundation/teacher/teacher.safetensors`));
   assert.equal(planStudy(ready()).foundations, []);
+});
+
+test('variants and seeds that join in front leave what was begun as it is; another teacher does not', async () => {
+  const begun = { output: join(folder, 'joined'), datasets: { birds: {} }, methods: ['config'], variants: { b: {} }, seeds: [0], threads: 2 };
+  const { foundations, units } = planStudy(resolveStudy(begun));
+  mkdirSync(foundations[0].folder, { recursive: true });
+  await saveRunConfig(foundations[0].folder, foundations[0].config);
+  await makeRun(units[0], [row('teacher', 1), row('edrm', 0), row('config', 0.9)]);
+  const more = planStudy(resolveStudy({ ...begun, variants: { a: { rounds: { count: 1 } }, c: { teacher: { training: { steps: 9 } } }, b: {} }, seeds: [7, 0], threads: 3 }));
+  assert.equal(more.units.filter(({ result }) => result).map(({ name }) => name), ['birds/b/seed-0']);
+  assert.equal(more.foundations.map(({ name, config }) => [name === foundations[0].name, config.seed, config.threads]), [[true, 0, 2], [false, 7, 3]]);
+  const error = failure(() => planStudy(resolveStudy({ ...begun, base: { teacher: { training: { steps: 9 } } } })));
+  assert.is(error.code, 'config');
+  assert.match(error.message, /joined\/shared\/[0-9a-f]{8}: the config differs from .*: teacher\.training\.steps: expected \d+, found 9\./);
+});
+
+test('a foundation of an older version, whose config lacks later keys, is taken all the same', async () => {
+  const study = resolveStudy({ output: join(folder, 'older'), datasets: { birds: {} }, seeds: [0] });
+  const older = join(folder, 'older/shared/of-old');
+  const { precision: _, ...config } = planStudy(study).foundations[0].config;
+  mkdirSync(older, { recursive: true });
+  await saveRunConfig(older, config as Config);
+  assert.equal(planStudy(study).foundations.map(({ name }) => name), ['shared/of-old']);
 });
 
 test.run();
