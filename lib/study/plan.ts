@@ -41,6 +41,8 @@ export interface Unit {
   foundation: FoundationPlan | null;
   /** When every row is there. */
   result: UnitResult | null;
+  /** Rows that it has found undefined on the data, also when others are missing. */
+  undefinedRows: Method[];
 }
 
 /** result.json of a run. */
@@ -109,7 +111,7 @@ function unitOf(study: Study, { dataset, variant, config }: Cell, seed: number, 
   }
   const result = readJson<UnitResult>(join(folder, 'result.json'));
   const complete = result && ['teacher', 'edrm', ...own.methods].every((method) => result.rows.some((row) => row.method === method));
-  return { name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null };
+  return { name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null, undefinedRows: (result?.rows ?? []).filter((row) => row.undefined !== undefined).map(({ method }) => method) };
 }
 
 /** Tells in which setting the foundation of a run was another one: the config of the run would tell its path alone. */
@@ -154,7 +156,7 @@ function readJson<Content>(path: string): Content | undefined {
   }
 }
 
-/** Rows of a unit that are to be made yet, EDRM first; a row is a stage of its own. */
-export function missingRows({ folder, seed, config }: Unit): Exclude<Method, 'teacher'>[] {
-  return (['edrm', ...config.methods] as const).filter((method) => stepsDone(folder, `seed-${seed}/${method}`) < Infinity);
+/** Rows of a unit that are to be made yet, EDRM first; a row is a stage of its own, but for one that is undefined. */
+export function missingRows({ folder, seed, config, undefinedRows }: Unit): Exclude<Method, 'teacher'>[] {
+  return (['edrm', ...config.methods] as const).filter((method) => !undefinedRows.includes(method) && stepsDone(folder, `seed-${seed}/${method}`) < Infinity);
 }

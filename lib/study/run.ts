@@ -9,7 +9,7 @@ import { stepsDone } from '../training/stage.js';
 import { fileError } from '../training/files.js';
 import { checkFingerprints, fingerprintsOf, saveFingerprints } from './given-weights.js';
 import { estimate, type Estimate } from './estimate.js';
-import { missingRows, planStudy, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
+import { planStudy, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
 import { runTasks, type Failure, type Task } from './pool.js';
 import { runInProcess, type ProcessOptions } from './process.js';
 import { writeStudyReport } from './report.js';
@@ -62,14 +62,15 @@ async function overview({ processes }: Study, plan: StudyPlan, { signal }: Pick<
     const { teacher, generator } = foundation ? foundation.config : config;
     return (await runInProcess({ kind: 'probe', config: { ...config, teacher, generator } }, { ...(signal && { signal }) }))!;
   };
+  const { rows, ...estimated } = await estimate(plan, processes, probe);
   return {
     runs: units.length,
     done: units.length - missing.length,
     begun: missing.filter(isBegun).length,
-    foundations: missing.length === 0 ? 0 : foundations.filter(({ done }) => !done).length,
-    rows: missing.flatMap(missingRows).length,
+    foundations: foundations.filter((foundation) => !foundation.done && missing.some((unit) => unit.foundation === foundation)).length,
+    rows,
     processes,
-    estimate: await estimate(plan, processes, probe),
+    estimate: estimated,
   };
 }
 

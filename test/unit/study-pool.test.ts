@@ -3,7 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { SparringError } from '../../lib/errors.js';
-import { runTasks, type Task } from '../../lib/study/pool.js';
+import { runTasks, secondsOfTasks, type Task, type TimedTask } from '../../lib/study/pool.js';
 
 test('tasks: so many at a time, each after what it needs, a failure keeps back only what needs it', async () => {
   const events: string[] = [];
@@ -35,6 +35,17 @@ test('tasks: so many at a time, each after what it needs, a failure keeps back o
   events.length = 0;
   assert.equal(await runTasks([task('none')], 1, AbortSignal.abort()), []);
   assert.equal(events, []);
+});
+
+test('how long tasks take: what they wait for, and how many are done at a time', () => {
+  const task = (seconds: number, after: TimedTask | null = null): TimedTask => ({ seconds, after });
+  const [birds, photos] = [task(10), task(20)];
+  assert.is(secondsOfTasks([], 2), 0);
+  assert.is(secondsOfTasks([task(5), task(5), task(5)], 2), 10, 'three by two at a time');
+  assert.is(secondsOfTasks([birds, task(5, birds), task(5, birds), task(5, birds)], 8), 15);
+  // From 0 to 10 birds, to 20 photos; a run of the birds from 10 to 17, two of the photos from 20 to 25.
+  assert.is(secondsOfTasks([birds, photos, task(7, birds), task(5, photos), task(5, photos)], 2), 25);
+  assert.is(secondsOfTasks([birds, photos, task(7, birds)], 1), 37);
 });
 
 test.run();
