@@ -62,6 +62,23 @@ test('weights that are no longer what the study began with are refused', async (
   assert.equal([missing.code, missing.message.includes('given: no such file or folder')], ['io', true]);
 });
 
+test('the list of images of a dataset is known by its content too', async () => {
+  const output = join(folder, 'listed');
+  const file = join(folder, 'list.csv');
+  const weights = join(folder, 'w.safetensors');
+  mkdirSync(output, { recursive: true });
+  writeFileSync(file, 'path,label,split\n');
+  writeFileSync(weights, 'w');
+  const study = ready({ output, base: { teacher: { weights }, generator: { weights } }, datasets: { birds: {}, listed: { data: { kind: 'manifest', file } } } });
+  await saveFingerprints(study, await fingerprintsOf(study));
+  writeFileSync(file, 'path,label,split\na.png,0,train\n');
+  const changed = await fingerprintsOf(study);
+  assert.equal(Object.keys(changed), [weights, file]);
+  const error = failure(() => checkFingerprints(study, changed));
+  assert.is(error.code, 'data');
+  assert.match(error.message, /list\.csv: expected the list of images that the runs in .*listed were begun with \(SHA-256 \w{12}\.\.\.\), found another/);
+});
+
 test('variants share teacher and generator where theirs are the same', () => {
   const study = resolveStudy({ output: join(folder, 'shared'), datasets: { birds: {} }, variants: { a: {}, b: { rounds: { count: 1 } }, c: { teacher: { training: { steps: 9 } } } }, seeds: [5, 0] });
   const { foundations, units } = planStudy(study);
