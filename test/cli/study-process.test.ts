@@ -38,20 +38,23 @@ test('a job has ended when its process has: the next one finds all memory free',
 test('a probe draws few images in few steps, and stops within them', async () => {
   const { generate } = Generator.prototype;
   const drawn: [steps: number, images: number, signal: AbortSignal | undefined][] = [];
+  const windows: unknown[] = [];
   const controller = new AbortController();
   let abortAt = Infinity;
   Generator.prototype.generate = function (opponents, options, cancellable) {
+    windows.push(options.guidance.kind === 'step' && [options.guidance.from, options.guidance.until]);
     drawn.push([options.steps, options.seeds.length, cancellable?.signal]);
     if (drawn.length === abortAt) controller.abort();
     return generate.call(this, opponents, options, cancellable);
   };
   try {
-    // Guided between 0.5 and 0.45 alone: where no step of two lies.
-    const narrow = resolveConfig({ ...given, sampling: { steps: 50, guidance: { kind: 'step', from: 0.5, until: 0.45 } } });
+    // Guided between 0.3 and 0.25 alone: where no step of two lies.
+    const narrow = resolveConfig({ ...given, sampling: { steps: 50, guidance: { kind: 'step', from: 0.3, until: 0.25 } } });
     const rates = await probe(narrow, controller.signal);
     assert.equal([drawn.length, Math.max(...drawn.map(([steps]) => steps))], [4, 2]);
     assert.ok(drawn.every(([, images]) => images <= 16) && drawn[0][1] === 1);
     assert.ok(drawn.every(([, , signal]) => signal === controller.signal));
+    assert.equal(windows, [false, false, [1, 0], [1, 0]], 'guided in both steps');
     assert.ok(rates.unguidedImage > 0 && rates.guidedImage >= rates.unguidedImage);
     assert.equal(rates.undefinedRows, ['groupdro', 'dfr'], 'groups without training images, and no validation split');
     abortAt = 5;
