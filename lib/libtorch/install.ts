@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, write
 import { basename, join, resolve } from 'node:path';
 
 import { SparringError } from '../errors.js';
+import { temporaryPath, withLock } from '../lock.js';
 import type { Installation, InstallRecord } from './cache.js';
-import { cacheDirectory, listInstallations, removeLeftovers, temporaryPath, withLock } from './cache.js';
+import { cacheDirectory, listInstallations, removeLeftovers } from './cache.js';
 import { download, sha256OfFile, wrongChecksum } from './download.js';
 import type { Source, Variant } from './manifest.js';
 import { currentPlatform, formatBytes, INSTALL_VERSION, sourcesFor } from './manifest.js';
@@ -58,6 +59,7 @@ export async function installLibtorch(options: InstallOptions = {}): Promise<Ins
   mkdirSync(cache, { recursive: true });
   const lock = join(cache, `.${variant}.lock`);
   const onWait = (owner: string) => options.onStep?.(`Waiting for ${owner}, which is installing LibTorch`);
+  // It only saves double downloads: what makes an installation safe is the atomic rename at its end.
   return withLock(lock, onWait, async () => {
     removeLeftovers(cache);
     if (options.from === undefined) {

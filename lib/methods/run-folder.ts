@@ -54,17 +54,24 @@ export function readRunConfig(folder: string): unknown {
 
 /** Throws SparringError 'config' at the first key that makes a run another one than it was. */
 export function checkSameRun(folder: string, saved: unknown, config: Config, keys?: readonly (keyof Config)[]): void {
+  const found = firstDifference(saved, config, keys);
+  if (found === undefined) return;
+  const [path, old, now] = found;
+  const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
+  throw new SparringError('config', `${folder}: the config differs from the one that this run was started with (${join(folder, 'config.yaml')}): ${path}: expected ${text(old)}, found ${text(now)}.`, 'Resume with the same config, or choose another folder.');
+}
+
+/** Path and values, before and now, of the first key that makes a run another one; undefined where none does. */
+export function firstDifference(saved: unknown, config: Config, keys?: readonly (keyof Config)[]): Difference | undefined {
   // A run of an older version lacks later keys, whose defaults are what it did.
   const before = (isDeepStrictEqual(saved, asSaved(config)) ? saved : resolved(saved)) as Record<string, unknown>;
   const after = asSaved(config);
   const counting: readonly string[] = keys ?? [...new Set([...Object.keys(after), ...Object.keys(before)])].filter((key) => !mayDiffer.includes(key));
   for (const key of counting) {
     const found = difference(before[key], after[key], key);
-    if (found === undefined) continue;
-    const [path, old, now] = found;
-    const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
-    throw new SparringError('config', `${folder}: the config differs from the one that this run was started with (${join(folder, 'config.yaml')}): ${path}: expected ${text(old)}, found ${text(now)}.`, 'Resume with the same config, or choose another folder.');
+    if (found !== undefined) return found;
   }
+  return undefined;
 }
 
 /** As reading it back would give it. */
@@ -80,8 +87,10 @@ function resolved(saved: unknown): unknown {
   }
 }
 
-/** Path and values of the first difference between two trees; undefined where there is none. */
-function difference(before: unknown, after: unknown, path: string): [path: string, before: unknown, after: unknown] | undefined {
+type Difference = [path: string, before: unknown, after: unknown];
+
+/** That between two trees. */
+function difference(before: unknown, after: unknown, path: string): Difference | undefined {
   if (isDeepStrictEqual(before, after)) return undefined;
   const isSection = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isSection(before) || !isSection(after)) return [path, before, after];

@@ -1,6 +1,6 @@
 /**
- * What the weights that a study is given were when it began. A run is known by its config, which names them by path
- * alone: without this, results of an old file would pass for those of a new one.
+ * What the files that a study is given were when it began: weights, and the list of a dataset. A run is known by its
+ * config, which names them by path alone: without this, results of an old file would pass for those of a new one.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
@@ -24,12 +24,13 @@ export async function fingerprintsOf({ cells }: Pick<Study, 'cells'>): Promise<F
   return result;
 }
 
-/** Throws SparringError 'weights' when one is not what it was when the study began. */
-export function checkFingerprints({ output }: Pick<Study, 'output'>, found: Fingerprints): void {
+/** Throws SparringError 'weights' or 'data' when one is not what it was when the study began. */
+export function checkFingerprints({ output, cells }: Pick<Study, 'output' | 'cells'>, found: Fingerprints): void {
   const saved = savedFingerprints(output);
   for (const [path, sha256] of Object.entries(found)) {
     if (saved[path] === undefined || saved[path] === sha256) continue;
-    throw new SparringError('weights', `${path}: expected the weights that the runs in ${output} were begun with (SHA-256 ${saved[path].slice(0, 12)}...), found others (${sha256.slice(0, 12)}...).`, 'Put the old file back, or choose another folder with --output <folder>.');
+    const isList = cells.some(({ config }) => listOf(config) === path);
+    throw new SparringError(isList ? 'data' : 'weights', `${path}: expected the ${isList ? 'list of images' : 'weights'} that the runs in ${output} were begun with (SHA-256 ${saved[path].slice(0, 12)}...), found ${isList ? 'another' : 'others'} (${sha256.slice(0, 12)}...).`, 'Put the old file back, or choose another folder with --output <folder>.');
   }
 }
 
@@ -44,12 +45,18 @@ function savedFingerprints(output: string): Fingerprints {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Fingerprints;
   } catch (error) {
-    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete it if the weights are what they were.', { cause: error });
+    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete it if the weights and lists of images are what they were.', { cause: error });
   }
 }
 
-function pathsOf({ teacher, generator }: Config): string[] {
-  return [teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path].filter((path) => path !== undefined);
+function pathsOf(config: Config): string[] {
+  const { teacher, generator } = config;
+  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path].filter((path) => path !== undefined);
+}
+
+/** The file that says which images a dataset has, where the config names it. */
+function listOf({ data }: Config): string | undefined {
+  return 'file' in data ? data.file : undefined;
 }
 
 /** SHA-256 of a file; of a folder, or of an index and its shards, that of the names and hashes of all files. */

@@ -35,7 +35,7 @@ export function renderStudy({ title, command, rows, differences, curves, samples
   });
   return page(title, command, [
     ...places,
-    `<p class="note">${escapeHtml(notes.rows)} ${escapeHtml(notes.differences)} Curves: means over seeds. Images: of the first seed.</p>`,
+    `<p class="note">${escapeHtml(notes.rows)} ${escapeHtml(notes.differences)} ${escapeHtml(notes.scope)} Curves: means over seeds. Images: of the first seed.</p>`,
     section('Environment', namesAndValues(facts)),
     section('Configuration', `<details><summary>Resolved study</summary><pre>${escapeHtml(stringify(study))}</pre></details>`),
   ]);

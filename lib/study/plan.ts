@@ -1,21 +1,22 @@
 /** What a study consists of, and what of it is done: units of dataset, variant and seed, and the foundations they share. */
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import type { Cell, Study } from '../config/study.js';
 import { SparringError } from '../errors.js';
 import { foundationFiles, isTrained, isTrainedGenerator } from '../methods/foundation.js';
 import type { RunEnvironment } from '../methods/run-environment.js';
-import { checkSameRun, readRunConfig } from '../methods/run-folder.js';
+import { checkSameRun, firstDifference, readRunConfig } from '../methods/run-folder.js';
 import { foundationKeys } from '../methods/shared-foundation.js';
 import type { Method, Row } from '../report/rows.js';
 import { stepsDone } from '../training/stage.js';
 
 /** Teacher and generator of one or more cells, trained once. */
 export interface FoundationPlan {
-  /** `birds/base/shared`: what people are told, and the folder within that of the study. */
+  /** `shared/3f2a81c0`: what people are told, and the folder within that of the study. */
   name: string;
   folder: string;
   config: Config;
@@ -40,6 +41,8 @@ export interface Unit {
   foundation: FoundationPlan | null;
   /** When every row is there. */
   result: UnitResult | null;
+  /** Rows that it has found undefined on the data, also when others are missing. */
+  undefinedRows: Method[];
 }
 
 /** result.json of a run. */
@@ -66,15 +69,13 @@ export function planStudy(study: Study): StudyPlan {
 }
 
 /** That of an earlier cell if it would be the same, else a new one, which joins them; null when nothing is to be trained. */
-function foundationOf(study: Study, { dataset, variant, config }: Cell, threads: number, foundations: FoundationPlan[]): FoundationPlan | null {
+function foundationOf({ output, seeds }: Study, { config }: Cell, threads: number, foundations: FoundationPlan[]): FoundationPlan | null {
   if (!isTrained(config.teacher) && !isTrainedGenerator(config.generator)) return null;
-  const name = `${dataset}/${variant}/shared`;
-  const folder = join(study.output, name);
-  const own = withSavedThreads(folder, { ...config, name: `${dataset}-${variant}`, output: folder, seed: study.seeds[0], seeds: 1, methods: [], threads });
-  const same = foundations.find((other) => foundationKeys.every((key) => key === 'threads' || JSON.stringify(other.config[key]) === JSON.stringify(own[key])));
+  const name = join('shared', foundationName(join(output, 'shared'), config));
+  const folder = join(output, name);
+  const same = foundations.find((other) => other.name === name);
   if (same) return same;
-  const saved = readRunConfig(folder);
-  if (saved !== undefined) checkSameRun(folder, saved, own, foundationKeys);
+  const own: Config = { ...config, name: name.replaceAll('/', '-'), output: folder, seed: seeds[0], seeds: 1, methods: [], threads, ...saved(folder, ['seed', 'threads']) };
   const teacher = isTrained(own.teacher) ? readJson<Trained>(join(folder, 'foundation/teacher/result.json')) : { seconds: 0, steps: 0 };
   const generator = isTrainedGenerator(own.generator) ? readJson<Trained>(join(folder, 'foundation/generator/result.json')) : { seconds: 0 };
   const foundation: FoundationPlan = {
@@ -86,15 +87,43 @@ function foundationOf(study: Study, { dataset, variant, config }: Cell, threads:
   return foundation;
 }
 
+/** What makes it another one. Its seed is the first of the study that it was begun for, whatever seeds join that study later. */
+const settings = foundationKeys.filter((key) => key !== 'seed' && key !== 'threads');
+
+/** The name of one that was begun with these settings, or a short hash of them: it depends neither on order nor on what else there is. */
+function foundationName(shared: string, config: Config): string {
+  const begun = existsSync(shared) ? readdirSync(shared).sort() : [];
+  const same = begun.find((name) => {
+    const before = readRunConfig(join(shared, name));
+    return before !== undefined && firstDifference(before, config, settings) === undefined;
+  });
+  return same ?? createHash('sha256').update(JSON.stringify(settings.map((key) => config[key]))).digest('hex').slice(0, 8);
+}
+
 function unitOf(study: Study, { dataset, variant, config }: Cell, seed: number, threads: number, foundation: FoundationPlan | null): Unit {
   const name = `${dataset}/${variant}/seed-${seed}`;
   const folder = join(study.output, name);
-  const own = withSavedThreads(folder, { ...withFoundation(config, foundation), name: name.replaceAll('/', '-'), output: folder, seed, seeds: 1, threads });
-  const saved = readRunConfig(folder);
-  if (saved !== undefined) checkSameRun(folder, saved, own);
+  const own: Config = { ...withFoundation(config, foundation), name: name.replaceAll('/', '-'), output: folder, seed, seeds: 1, threads, ...saved(folder, ['threads']) };
+  const before = readRunConfig(folder);
+  if (before !== undefined) {
+    if (foundation) checkSameFoundation(before as Partial<Config> | null, foundation);
+    checkSameRun(folder, before, own);
+  }
   const result = readJson<UnitResult>(join(folder, 'result.json'));
   const complete = result && ['teacher', 'edrm', ...own.methods].every((method) => result.rows.some((row) => row.method === method));
-  return { name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null };
+  return { name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null, undefinedRows: (result?.rows ?? []).filter((row) => row.undefined !== undefined).map(({ method }) => method) };
+}
+
+/** Tells in which setting the foundation of a run was another one: the config of the run would tell its path alone. */
+function checkSameFoundation(run: Partial<Config> | null, { folder, config }: FoundationPlan): void {
+  for (const role of ['teacher', 'generator'] as const) {
+    const weights = run?.[role]?.weights;
+    if (typeof weights !== 'string') continue;
+    const begun = dirname(dirname(dirname(weights))); // of <folder>/foundation/<role>/<file>
+    const isOther = dirname(begun) === dirname(folder) && begun !== folder;
+    const before = isOther ? readRunConfig(begun) : undefined;
+    if (before !== undefined) checkSameRun(begun, before, config, settings);
+  }
 }
 
 /** The config of a run that takes as weights what its foundation trains. */
@@ -111,10 +140,10 @@ function withFoundation(config: Config, foundation: FoundationPlan | null): Conf
   };
 }
 
-/** What was begun goes on with as many threads as it had: with others its numbers would differ in the last digits. */
-function withSavedThreads(folder: string, config: Config): Config {
-  const saved = readRunConfig(folder) as { threads?: unknown } | null | undefined;
-  return typeof saved?.threads === 'number' ? { ...config, threads: saved.threads } : config;
+/** What was begun goes on with as many threads as it had: with others its numbers would differ in the last digits. Likewise a seed. */
+function saved(folder: string, keys: readonly ('threads' | 'seed')[]): Partial<Pick<Config, 'threads' | 'seed'>> {
+  const before = readRunConfig(folder) as Record<string, unknown> | null | undefined;
+  return Object.fromEntries(keys.flatMap((key) => (typeof before?.[key] === 'number' ? [[key, before[key]]] : [])));
 }
 
 /** undefined when there is no such file. */
@@ -127,7 +156,7 @@ function readJson<Content>(path: string): Content | undefined {
   }
 }
 
-/** Rows of a unit that are to be made yet, EDRM first; a row is a stage of its own. */
-export function missingRows({ folder, seed, config }: Unit): Exclude<Method, 'teacher'>[] {
-  return (['edrm', ...config.methods] as const).filter((method) => stepsDone(folder, `seed-${seed}/${method}`) < Infinity);
+/** Rows of a unit that are to be made yet, EDRM first; a row is a stage of its own, but for one that is undefined. */
+export function missingRows({ folder, seed, config, undefinedRows }: Unit): Exclude<Method, 'teacher'>[] {
+  return (['edrm', ...config.methods] as const).filter((method) => !undefinedRows.includes(method) && stepsDone(folder, `seed-${seed}/${method}`) < Infinity);
 }

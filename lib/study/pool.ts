@@ -13,6 +13,33 @@ export interface Failure {
   error: unknown;
 }
 
+/** What is known of a task before it is done. */
+export interface TimedTask {
+  after: TimedTask | null;
+  seconds: number;
+}
+
+/** How long `runTasks` takes for them. */
+export function secondsOfTasks(tasks: readonly TimedTask[], processes: number): number {
+  const waiting = [...tasks];
+  const done = new Set<TimedTask | null>([null]);
+  const running = new Map<TimedTask, number>(); // when each ends
+  let now = 0;
+  while (waiting.length + running.size > 0) {
+    const place = running.size >= processes ? -1 : waiting.findIndex(({ after }) => done.has(after));
+    if (place >= 0) {
+      const [task] = waiting.splice(place, 1);
+      running.set(task, now + task.seconds);
+      continue;
+    }
+    const [next, end] = [...running].reduce((first, other) => (other[1] < first[1] ? other : first));
+    running.delete(next);
+    done.add(next);
+    now = end;
+  }
+  return now;
+}
+
 /**
  * Runs tasks in their order, at most `processes` at a time. One that fails does not keep the others from being done,
  * except those that need it; after an abort, or when the machine lacks something, none begins any more.

@@ -14,17 +14,21 @@ export interface ProcessOptions {
   onWarning?: (warning: string) => void;
 }
 
-/** Resolves when the job is done; for a probe with what it found. An aborted job saves first. Throws the error of the job. */
+/** Resolves when the job is done and its process gone; for a probe with what it found. An aborted job saves first. Throws the error of the job. */
 export function runInProcess(job: WorkerJob, { signal, onProgress, onWarning }: ProcessOptions = {}): Promise<Rates | undefined> {
   const source = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
   const child = fork(fileURLToPath(source), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   const tell = (message: ToWorker): boolean => child.connected && child.send(message, () => {}); // it may be ending
+  let ended: Extract<FromWorker, { kind: 'done' | 'failed' }> | undefined;
   let errors = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-4000)));
   const stop = (): boolean => tell({ kind: 'stop' });
   return new Promise<Rates | undefined>((resolve, reject) => {
     child.once('error', reject);
+    // Not at its last message: the next job would find the memory of this one taken.
     child.once('close', (code, signalName) => {
+      if (ended?.kind === 'done') return resolve(ended.rates);
+      if (ended) return reject(Object.assign(new SparringError(ended.code, ended.message, ended.hint), ended.stack && { stack: ended.stack }));
       // Ctrl-C ends one that does not listen yet.
       if (signal?.aborted) return reject(new SparringError('aborted', 'The operation was cancelled.'));
       const cause = signalName ? `signal ${signalName}` : `exit code ${code}`;
@@ -33,8 +37,7 @@ export function runInProcess(job: WorkerJob, { signal, onProgress, onWarning }: 
     child.on('message', (message: FromWorker) => {
       if (message.kind === 'progress') onProgress?.(message.stage, message.done, message.total, message.fields);
       else if (message.kind === 'warning') onWarning?.(message.text);
-      else if (message.kind === 'done') resolve(message.rates);
-      else reject(Object.assign(new SparringError(message.code, message.message, message.hint), message.stack && { stack: message.stack }));
+      else ended = message;
     });
     signal?.addEventListener('abort', stop, { once: true });
     tell({ kind: 'job', job });

@@ -1,4 +1,4 @@
-/** From the runs of a study to its rows: means over seeds with intervals, and differences paired by seed. */
+/** From the runs of a study to its rows: means over seeds with intervals, and differences between rows and between variants, paired by seed. */
 import type { Study } from '../config/study.js';
 import { meanInterval } from '../metrics/student-t.js';
 import { methods as allMethods, type Method, type Row, type Summary } from '../report/rows.js';
@@ -11,7 +11,7 @@ export type Measure = (typeof measures)[number];
 export interface Mean {
   /** null where a seed has no value. */
   mean: number | null;
-  /** 95 %, Student's t over the seeds; null with a single one or without a mean. */
+  /** 95 %, Student's t over the seeds; null with a single one, without a mean, and for the teacher, which all seeds share. */
   interval: [low: number, high: number] | null;
   /** One per seed. */
   values: (number | null)[];
@@ -34,9 +34,10 @@ export interface StudyRow extends Place, Record<Measure, Mean> {
   seconds: number;
 }
 
-/** What a row has more than another one, seed by seed. */
+/** What a row has more than another one of the dataset, seed by seed: than another method, or than itself in the first variant. */
 export interface Difference extends Place, Record<'worstGroupAccuracy' | 'meanGroupAccuracy', Mean> {
   reference: Method;
+  referenceVariant: string;
 }
 
 export interface StudyRows {
@@ -44,7 +45,7 @@ export interface StudyRows {
   differences: Difference[];
 }
 
-/** Rows of what is done, by dataset and variant, each in the order of the table; a place without the reference has no differences to it. */
+/** Rows of what is done, by dataset and variant, each in the order of the table; a place without the reference has no differences to it. Differences of a place: between its methods, then to the first variant. */
 export function studyRows({ cells, reference }: Pick<Study, 'cells' | 'reference'>, units: readonly Unit[]): StudyRows {
   const rows: StudyRow[] = [];
   const differences: Difference[] = [];
@@ -54,17 +55,18 @@ export function studyRows({ cells, reference }: Pick<Study, 'cells' | 'reference
     if (done.length === 0) continue;
     const own = wanted.map((method) => studyRow({ dataset, variant, method, seeds: done.map(({ seed }) => seed) }, done.map((unit) => rowOf(unit, method))));
     rows.push(...own);
-    differences.push(...pairs(own, reference));
+    differences.push(...pairs(own, reference), ...sinceFirstVariant(own, cells, rows));
   }
   return { rows, differences };
 }
 
 function studyRow(place: Place, rows: readonly Row[]): StudyRow {
+  const mean = (values: readonly (number | null)[]): Mean => (place.method === 'teacher' ? { ...meanOf(values), interval: null } : meanOf(values));
   const undefinedReason = rows.map((row) => row.undefined).find((reason) => reason !== undefined);
   return {
     ...place,
     ...(undefinedReason !== undefined && { undefined: undefinedReason }),
-    ...(Object.fromEntries(measures.map((measure) => [measure, meanOf(rows.map((row) => single(row[measure])))])) as Record<Measure, Mean>),
+    ...(Object.fromEntries(measures.map((measure) => [measure, mean(rows.map((row) => single(row[measure])))])) as Record<Measure, Mean>),
     generated: rows[0].generated,
     trainingSteps: rows[0].trainingSteps,
     seconds: rows.reduce((sum, { seconds }) => sum + seconds, 0) / rows.length,
@@ -103,9 +105,26 @@ function pairs(rows: readonly StudyRow[], reference: Method): Difference[] {
   ];
 }
 
+/** Each row of students less that of the same method in the first variant that is to have it, over the seeds that both have. */
+function sinceFirstVariant(own: readonly StudyRow[], cells: Study['cells'], rows: readonly StudyRow[]): Difference[] {
+  return own.flatMap((row) => {
+    const first = cells.find(({ dataset, config }) => dataset === row.dataset && (row.method === 'edrm' || (config.methods as readonly Method[]).includes(row.method)));
+    if (!first || first.variant === row.variant || row.undefined !== undefined) return [];
+    const other = rows.find(({ dataset, variant, method }) => dataset === row.dataset && variant === first.variant && method === row.method);
+    if (!other || other.undefined !== undefined || !row.seeds.some((seed) => other.seeds.includes(seed))) return [];
+    return [difference(row, other)];
+  });
+}
+
 function difference(row: StudyRow, other: StudyRow): Difference {
-  const { dataset, variant, method, seeds } = row;
-  const less = (measure: 'worstGroupAccuracy' | 'meanGroupAccuracy'): Mean =>
-    meanOf(row[measure].values.map((value, place) => (value === null || other[measure].values[place] === null ? null : value - other[measure].values[place])));
-  return { dataset, variant, method, seeds, reference: other.method, worstGroupAccuracy: less('worstGroupAccuracy'), meanGroupAccuracy: less('meanGroupAccuracy') };
+  const { dataset, variant, method } = row;
+  const seeds = row.seeds.filter((seed) => other.seeds.includes(seed));
+  const less = (measure: 'worstGroupAccuracy' | 'meanGroupAccuracy'): Mean => {
+    const of = (one: StudyRow, seed: number): number | null => one[measure].values[one.seeds.indexOf(seed)];
+    return meanOf(seeds.map((seed) => {
+      const [value, base] = [of(row, seed), of(other, seed)];
+      return value === null || base === null ? null : value - base;
+    }));
+  };
+  return { dataset, variant, method, seeds, reference: other.method, referenceVariant: other.variant, worstGroupAccuracy: less('worstGroupAccuracy'), meanGroupAccuracy: less('meanGroupAccuracy') };
 }

@@ -1,13 +1,15 @@
 /** Runs a study: what is missing of it, several runs at a time, and then its tables and report. */
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 import type { Study } from '../config/study.js';
 import { explainStop, SparringError } from '../errors.js';
+import { withLock } from '../lock.js';
 import { stepsDone } from '../training/stage.js';
 import { fileError } from '../training/files.js';
 import { checkFingerprints, fingerprintsOf, saveFingerprints } from './given-weights.js';
 import { estimate, type Estimate } from './estimate.js';
-import { missingRows, planStudy, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
+import { planStudy, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
 import { runTasks, type Failure, type Task } from './pool.js';
 import { runInProcess, type ProcessOptions } from './process.js';
 import { writeStudyReport } from './report.js';
@@ -60,22 +62,38 @@ async function overview({ processes }: Study, plan: StudyPlan, { signal }: Pick<
     const { teacher, generator } = foundation ? foundation.config : config;
     return (await runInProcess({ kind: 'probe', config: { ...config, teacher, generator } }, { ...(signal && { signal }) }))!;
   };
+  const { rows, ...estimated } = await estimate(plan, processes, probe);
   return {
     runs: units.length,
     done: units.length - missing.length,
     begun: missing.filter(isBegun).length,
-    foundations: missing.length === 0 ? 0 : foundations.filter(({ done }) => !done).length,
-    rows: missing.flatMap(missingRows).length,
+    foundations: foundations.filter((foundation) => !foundation.done && missing.some((unit) => unit.foundation === foundation)).length,
+    rows,
     processes,
-    estimate: await estimate(plan, processes, probe),
+    estimate: estimated,
   };
 }
 
 /**
  * Runs what is missing and writes the tables. A study that was stopped or has failed in part goes on when it is run
- * again. Throws SparringError; the tables then show the runs that are done.
+ * again. Throws SparringError; the tables then show the runs that are done. Two at once in one folder would write the
+ * same files: the second is refused with 'usage'.
  */
 export async function runStudy(study: Study, options: StudyRunOptions = {}): Promise<StudyResult> {
+  const { output } = study;
+  try {
+    mkdirSync(output, { recursive: true });
+  } catch (error) {
+    throw fileError(error, 'create', output);
+  }
+  const lock = join(output, '.lock');
+  const refuse = (owner: string): never => {
+    throw new SparringError('usage', `${output}: expected no other command at work on this study, found ${owner}.`, `Wait for it, or choose another folder with --output <folder>. If that process does something else, delete ${lock}.`);
+  };
+  return withLock(lock, refuse, () => runAlone(study, options));
+}
+
+async function runAlone(study: Study, options: StudyRunOptions): Promise<StudyResult> {
   const { signal, onPlan, command } = options;
   const plan = planStudy(study);
   const weights = await fingerprintsOf(study);
@@ -83,16 +101,13 @@ export async function runStudy(study: Study, options: StudyRunOptions = {}): Pro
   onPlan?.(await overview(study, plan, options).catch((error) => {
     throw explainStop(error, 'Stopped before anything was begun.', 'Give the command again.');
   }));
-  try {
-    mkdirSync(study.output, { recursive: true });
-  } catch (error) {
-    throw fileError(error, 'create', study.output);
-  }
   await saveFingerprints(study, weights);
   const failures = await runTasks(tasksOf(plan, options), study.processes, signal);
   const after = planStudy(study);
   const rows = after.units.some(({ result }) => result) ? await writeStudyReport(study, after, command) : { rows: [], differences: [] };
-  if (failures.length > 0 || signal?.aborted) throw failureOf(study, failures, after.units);
+  const isMissing = after.units.some(({ result }) => !result);
+  // One that was stopped when all was done is done.
+  if (failures.some(({ error }) => !isAbort(error)) || (isMissing && (failures.length > 0 || signal?.aborted))) throw failureOf(study, failures, after.units);
   return { folder: study.output, ...rows };
 }
 
@@ -125,10 +140,14 @@ async function runOne(name: string, job: Parameters<typeof runInProcess>[0], { s
   onEnd?.(name, seconds());
 }
 
+function isAbort(error: unknown): boolean {
+  return error instanceof SparringError && error.code === 'aborted';
+}
+
 /** One error for all that went wrong: the first, and how many more. */
 function failureOf({ output }: Study, failures: readonly Failure[], units: readonly Unit[]): Error {
   const missing = units.filter(({ result }) => !result).length;
-  const first = failures.find(({ error }) => !(error instanceof SparringError && error.code === 'aborted'));
+  const first = failures.find(({ error }) => !isAbort(error));
   if (!first) return new SparringError('aborted', `Stopped with ${missing} of ${units.length} runs missing. What was done until now is in ${output}.`, 'Go on with the same command.');
   if (!(first.error instanceof SparringError)) return first.error as Error;
   const { code, message, hint, stack } = first.error;

@@ -24,7 +24,7 @@ export const rowColumns: Column<StudyRow>[] = [
 
 export const differenceColumns: Column<Difference>[] = [
   { title: 'Method', numeric: false, cell: ({ method }) => methodTitles[method] },
-  { title: 'minus', numeric: false, cell: ({ reference }) => methodTitles[reference] },
+  { title: 'minus', numeric: false, cell: ({ variant, reference, referenceVariant }) => (referenceVariant === variant ? methodTitles[reference] : `the same in ${referenceVariant}`) },
   { title: 'WGA', numeric: true, cell: (one) => meanText(one.worstGroupAccuracy, '+') },
   { title: 'MGA', numeric: true, cell: (one) => meanText(one.meanGroupAccuracy, '+') },
 ];
@@ -32,6 +32,7 @@ export const differenceColumns: Column<Difference>[] = [
 export const notes = {
   rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. Images: generated, before selection. Images and steps of one seed; seconds of one seed on average.',
   differences: 'Differences of the same seeds, their mean and 95 % interval (Student\'s t).',
+  scope: 'Intervals are over the seeds of the students, given this teacher, generator, training and test data; the teacher is one and has none.',
 };
 
 /** Why rows have no numbers. */
@@ -61,7 +62,7 @@ export function byPlace<Line extends { dataset: string; variant: string }>(lines
 /** @param facts command, machine, versions, date: name and value */
 export function studyMarkdown(title: string, { rows, differences }: StudyRows, facts: Readonly<Record<string, string>>): string {
   const tables = studyTables({ rows, differences }, (place) => `## ${place}`);
-  return [`# ${title}`, ...tables, notes.rows, notes.differences, Object.entries(facts).map(([name, value]) => `- ${name}: ${value}`).join('\n')].join('\n\n') + '\n';
+  return [`# ${title}`, ...tables, notes.rows, notes.differences, notes.scope, Object.entries(facts).map(([name, value]) => `- ${name}: ${value}`).join('\n')].join('\n\n') + '\n';
 }
 
 /** The tables of each place below its heading. */
@@ -80,15 +81,15 @@ function markdownTable<Line>(columns: readonly Column<Line>[], lines: readonly L
 
 /** One line per row, or pair of rows, and measure; `values` has one for each of `seeds`. Empty cells are undefined. */
 export function studyCsv({ rows, differences }: StudyRows): string {
-  const header = ['dataset', 'variant', 'method', 'minus', 'measure', 'mean', 'low', 'high', 'seeds', 'values', 'note'];
-  const place = (line: StudyRow | Difference, minus: string, measure: string): string[] => [line.dataset, line.variant, line.method, minus, measure];
+  const header = ['dataset', 'variant', 'method', 'minus', 'minusVariant', 'measure', 'mean', 'low', 'high', 'seeds', 'values', 'note'];
+  const place = (line: StudyRow | Difference, measure: string, minus = '', minusVariant = ''): string[] => [line.dataset, line.variant, line.method, minus, minusVariant, measure];
   const mean = (line: StudyRow | Difference, { mean: middle, interval, values }: Mean): (string | number)[] => [middle ?? '', ...(interval ?? ['', '']), line.seeds.join(' '), values.map((value) => value ?? '').join(' ')];
   const lines = [
     ...rows.flatMap((row) => [
-      ...measures.map((measure) => [...place(row, '', measure), ...mean(row, row[measure]), row.undefined ?? '']),
-      ...(['generated', 'trainingSteps', 'seconds'] as const).map((measure) => [...place(row, '', measure), row[measure], '', '', row.seeds.join(' '), '', row.undefined ?? '']),
+      ...measures.map((measure) => [...place(row, measure), ...mean(row, row[measure]), row.undefined ?? '']),
+      ...(['generated', 'trainingSteps', 'seconds'] as const).map((measure) => [...place(row, measure), row[measure], '', '', row.seeds.join(' '), '', row.undefined ?? '']),
     ]),
-    ...differences.flatMap((one) => (['worstGroupAccuracy', 'meanGroupAccuracy'] as const).map((measure) => [...place(one, one.reference, measure), ...mean(one, one[measure]), ''])),
+    ...differences.flatMap((one) => (['worstGroupAccuracy', 'meanGroupAccuracy'] as const).map((measure) => [...place(one, measure, one.reference, one.referenceVariant), ...mean(one, one[measure]), ''])),
   ];
   return [header, ...lines].map((line) => `${line.map(csvCell).join(',')}\n`).join('');
 }

@@ -61,7 +61,7 @@ test('two runs in two processes, after one training of teacher and generator; ta
   expected = timeless(ended.stdout);
   const markdown = text(reference, 'table.md');
   for (const part of ['## birds', '| Method', '- command: sparring study', '- runs: 2 of 2', '- machine: ', '- versions: sparring ', '- runs ended: 20']) assert.ok(markdown.includes(part), part);
-  assert.match(text(reference, 'table.csv'), /^birds,base,unguided,edrm,worstGroupAccuracy,/m);
+  assert.match(text(reference, 'table.csv'), /^birds,base,unguided,edrm,base,worstGroupAccuracy,/m);
   const html = text(reference, 'report.html');
   for (const part of ['Worst-group accuracy', 'Mean-group accuracy after each round', 'data:image/png;base64,']) assert.ok(html.includes(part), part);
   assert.not(finished(join(reference, 'birds/base/seed-3')).some((name) => name.includes('foundation')), 'no run trains its own');

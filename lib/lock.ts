@@ -1,0 +1,87 @@
+/** A lock that processes of one machine, or of several with a disk in common, take in turn. */
+import { randomUUID } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { fileError } from './training/files.js';
+
+/**
+ * Runs `work` while no other process holds the lock `path`, a file; one left by a dead process of this machine is taken over.
+ * @param onWait told once who holds it, before waiting; what it throws is thrown instead of waiting
+ */
+export async function withLock<T>(path: string, onWait: (owner: string) => void, work: () => Promise<T>): Promise<T> {
+  const ticket = temporaryPath(dirname(path));
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(ticket, `${process.pid} ${hostname()}`);
+    for (let told = false; !tryLink(ticket, path);) {
+      const owner = readText(path); // undefined when it was released just now
+      if (owner === undefined) continue;
+      const [pid, host] = owner.split(' ');
+      if (host === hostname() && !isRunning(Number(pid))) {
+        takeAway(path, owner);
+        continue;
+      }
+      if (!told) onWait(`process ${pid} on ${host}`);
+      told = true;
+      await sleep(500);
+    }
+  } catch (error) {
+    throw fileError(error, 'lock', path);
+  } finally {
+    rmSync(ticket, { force: true });
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}
+
+/** A name for unfinished work, in the folder where it is to be, so that the final rename stays on one file system. */
+export function temporaryPath(folder: string): string {
+  return join(folder, `.tmp-${process.pid}-${randomUUID()}`);
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** A hard link appears at once and with its content, so that nobody ever reads a half-written lock. */
+function tryLink(ticket: string, path: string): boolean {
+  try {
+    linkSync(ticket, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes the lock of a dead owner, unless another process has done so and taken it since it was read. */
+function takeAway(path: string, owner: string): void {
+  const aside = temporaryPath(dirname(path));
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  if (readText(aside) !== owner) tryLink(aside, path);
+  rmSync(aside, { force: true });
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,117 @@
+/** What of a study is done, what it was begun with, and what it shares. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import type { Config } from '../../lib/config/schema.js';
+import { resolveStudy } from '../../lib/config/study.js';
+import { saveRunConfig } from '../../lib/methods/run-folder.js';
+import { checkFingerprints, fingerprintsOf, saveFingerprints } from '../../lib/study/given-weights.js';
+import { missingRows, planStudy } from '../../lib/study/plan.js';
+import { failure, makeRun, ready, row } from '../support/study.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sparring-study-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a run is done when all its rows are there; a method that joins later is all that is missing', async () => {
+  const output = join(folder, 'planned');
+  const study = ready({ output });
+  const [first] = planStudy(study).units;
+  assert.equal(missingRows(first), ['edrm', 'unguided', 'config']);
+  await makeRun(first, [row('teacher', 1), row('edrm', 0), row('unguided', 0.1), row('config', 0.9)]);
+  assert.equal(planStudy(study).units.map(({ result }) => result !== null), [true, false]);
+  const more = planStudy(ready({ output, methods: ['unguided', 'unguided-selected', 'config'] })).units[0];
+  assert.is(more.result, null);
+  assert.equal(missingRows(more), ['unguided-selected']);
+  assert.ok(planStudy(ready({ output, methods: ['config'] })).units[0].result, 'one method fewer: nothing is missing');
+});
+
+test('a run that was made with another config is refused with the first difference; other threads are no other config', async () => {
+  const output = join(folder, 'changed');
+  await makeRun(planStudy(ready({ output })).units[1], [row('teacher', 1)]);
+  const error = failure(() => planStudy(ready({ output, datasets: { birds: { rounds: { training: { steps: 5 } } } } })));
+  assert.is(error.code, 'config');
+  assert.match(error.message, /birds\/base\/seed-1: the config differs from .*: rounds\.training\.steps: expected 640, found 5\./);
+  const { units } = planStudy(ready({ output, threads: 7 }));
+  assert.equal(units.map(({ config }) => config.threads), [7, 2], 'what was begun keeps its threads');
+});
+
+test('weights that are no longer what the study began with are refused', async () => {
+  const output = join(folder, 'weighed');
+  const weights = join(folder, 'given');
+  mkdirSync(output, { recursive: true });
+  mkdirSync(weights, { recursive: true });
+  writeFileSync(join(weights, 'model.safetensors'), 'a');
+  writeFileSync(join(folder, 'g.safetensors'), 'b');
+  const study = ready({ output, base: { teacher: { weights }, generator: { weights: join(folder, 'g.safetensors') } } });
+  const before = await fingerprintsOf(study);
+  assert.equal(Object.keys(before), [weights, join(folder, 'g.safetensors')]);
+  assert.is(before[join(folder, 'g.safetensors')], '3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d', 'that of sha256sum');
+  checkFingerprints(study, before);
+  await saveFingerprints(study, before);
+  checkFingerprints(study, await fingerprintsOf(study));
+  writeFileSync(join(weights, 'model.safetensors'), 'c');
+  const changed = await fingerprintsOf(study);
+  const error = failure(() => checkFingerprints(study, changed));
+  assert.is(error.code, 'weights');
+  assert.match(error.message, /given: expected the weights that the runs in .*weighed were begun with \(SHA-256 \w{12}\.\.\.\), found others/);
+  rmSync(weights, { recursive: true });
+  const missing: any = await fingerprintsOf(study).catch((reason) => reason);
+  assert.equal([missing.code, missing.message.includes('given: no such file or folder')], ['io', true]);
+});
+
+test('the list of images of a dataset is known by its content too', async () => {
+  const output = join(folder, 'listed');
+  const file = join(folder, 'list.csv');
+  const weights = join(folder, 'w.safetensors');
+  mkdirSync(output, { recursive: true });
+  writeFileSync(file, 'path,label,split\n');
+  writeFileSync(weights, 'w');
+  const study = ready({ output, base: { teacher: { weights }, generator: { weights } }, datasets: { birds: {}, listed: { data: { kind: 'manifest', file } } } });
+  await saveFingerprints(study, await fingerprintsOf(study));
+  writeFileSync(file, 'path,label,split\na.png,0,train\n');
+  const changed = await fingerprintsOf(study);
+  assert.equal(Object.keys(changed), [weights, file]);
+  const error = failure(() => checkFingerprints(study, changed));
+  assert.is(error.code, 'data');
+  assert.match(error.message, /list\.csv: expected the list of images that the runs in .*listed were begun with \(SHA-256 \w{12}\.\.\.\), found another/);
+});
+
+test('variants share teacher and generator where theirs are the same', () => {
+  const study = resolveStudy({ output: join(folder, 'shared'), datasets: { birds: {} }, variants: { a: {}, b: { rounds: { count: 1 } }, c: { teacher: { training: { steps: 9 } } } }, seeds: [5, 0] });
+  const { foundations, units } = planStudy(study);
+  const [first, other] = foundations.map(({ name }) => name);
+  assert.match(`${first} ${other}`, /^shared\/[0-9a-f]{8} shared\/[0-9a-f]{8}$/);
+  assert.is.not(first, other);
+  assert.equal(foundations.map(({ config, done }) => [config.seed, done]), [[5, false], [5, false]]);
+  assert.equal(units.map(({ foundation }) => foundation!.name), [first, first, first, first, other, other]);
+  assert.ok(units[0].config.teacher.weights!.endsWith(`/shared/${first}/foundation/teacher/teacher.safetensors`));
+  assert.equal(planStudy(ready()).foundations, []);
+});
+
+test('variants and seeds that join in front leave what was begun as it is; another teacher does not', async () => {
+  const begun = { output: join(folder, 'joined'), datasets: { birds: {} }, methods: ['config'], variants: { b: {} }, seeds: [0], threads: 2 };
+  const { foundations, units } = planStudy(resolveStudy(begun));
+  mkdirSync(foundations[0].folder, { recursive: true });
+  await saveRunConfig(foundations[0].folder, foundations[0].config);
+  await makeRun(units[0], [row('teacher', 1), row('edrm', 0), row('config', 0.9)]);
+  const more = planStudy(resolveStudy({ ...begun, variants: { a: { rounds: { count: 1 } }, c: { teacher: { training: { steps: 9 } } }, b: {} }, seeds: [7, 0], threads: 3 }));
+  assert.equal(more.units.filter(({ result }) => result).map(({ name }) => name), ['birds/b/seed-0']);
+  assert.equal(more.foundations.map(({ name, config }) => [name === foundations[0].name, config.seed, config.threads]), [[true, 0, 2], [false, 7, 3]]);
+  const error = failure(() => planStudy(resolveStudy({ ...begun, base: { teacher: { training: { steps: 9 } } } })));
+  assert.is(error.code, 'config');
+  assert.match(error.message, /joined\/shared\/[0-9a-f]{8}: the config differs from .*: teacher\.training\.steps: expected \d+, found 9\./);
+});
+
+test('a foundation of an older version, whose config lacks later keys, is taken all the same', async () => {
+  const study = resolveStudy({ output: join(folder, 'older'), datasets: { birds: {} }, seeds: [0] });
+  const older = join(folder, 'older/shared/of-old');
+  const { precision: _, ...config } = planStudy(study).foundations[0].config;
+  mkdirSync(older, { recursive: true });
+  await saveRunConfig(older, config as Config);
+  assert.equal(planStudy(study).foundations.map(({ name }) => name), ['shared/of-old']);
+});
+
+test.run();
