@@ -3,7 +3,7 @@ import type { SampleRecord } from '../store/record.js';
 import { gives } from './generation.js';
 
 /** Images of a guided round that are drawn without guidance as well, from the same noise. */
-export const comparedImages = 32;
+export const comparedImages = 16;
 
 /** How near the gradient that guided is to the exact one, where they were compared: once in a run, where they are not the same. */
 export function gradientCosine(images: readonly Pick<SampleRecord, 'gradientCosine'>[]): Record<string, number> {

@@ -14,7 +14,7 @@ import type { SampleStore } from '../store/store.js';
 import { imageLosses, storedLogits } from './evaluate.js';
 
 /** Images of each kind that are looked at; more would cost time and change the third digit. */
-const looked = 1000;
+const looked = 500;
 
 /** @param share of stored images in a batch; `store` is null where there are none */
 export async function omegaDiagnostics(student: Classifier, { train, test }: Splits, store: SampleStore | null, share: number, options: Cancellable = {}): Promise<Record<string, number>> {

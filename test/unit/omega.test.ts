@@ -43,7 +43,7 @@ test('test risk minus training risk, of real images and with the stored ones in 
   assert.equal(Object.keys(await omegaDiagnostics(student, splits, null, 0.75)), ['risk/real', 'risk/test', 'omega/real']);
 });
 
-test('of many images a thousand, evenly', async () => {
+test('of many images five hundred, evenly', async () => {
   const train = images(Array.from({ length: 2500 }, (_, i) => (i < 1250 ? 1 : 3)));
   const { 'risk/real': real } = await omegaDiagnostics(student, { train, test: train }, null, 0);
   close(real, (first(1) + first(3)) / 2);
