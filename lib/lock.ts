@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { fileError } from './training/files.js';
@@ -20,7 +20,7 @@ export async function withLock<T>(path: string, onWait: (owner: string) => void,
       const owner = readText(path); // undefined when it was released just now
       if (owner === undefined) continue;
       const [pid, host] = owner.split(' ');
-      if (host === hostname() && !isRunning(Number(pid))) {
+      if (host === hostname() && !isAtWork(Number(pid), path)) {
         takeAway(path, owner);
         continue;
       }
@@ -33,11 +33,21 @@ export async function withLock<T>(path: string, onWait: (owner: string) => void,
   } finally {
     rmSync(ticket, { force: true });
   }
+  held.add(resolve(path));
   try {
     return await work();
   } finally {
+    held.delete(resolve(path));
     rmSync(path, { force: true });
   }
+}
+
+/** Locks that this process holds. */
+const held = new Set<string>();
+
+/** A lock with our own number that we do not hold is that of an earlier process: in containers numbers repeat. */
+function isAtWork(pid: number, path: string): boolean {
+  return pid === process.pid ? held.has(resolve(path)) : isRunning(pid);
 }
 
 /** A name for unfinished work, in the folder where it is to be, so that the final rename stays on one file system. */
@@ -58,6 +68,14 @@ export function isRunning(pid: number): boolean {
 function tryLink(ticket: string, path: string): boolean {
   try {
     linkSync(ticket, path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    if (code === undefined || !['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error;
+  }
+  try {
+    writeFileSync(path, readFileSync(ticket), { flag: 'wx' }); // a disk without hard links
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -81,7 +99,8 @@ function takeAway(path: string, owner: string): void {
 function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }

@@ -59,13 +59,13 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   let metrics: GroupMetrics | undefined;
   for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
     const begin = Math.max(first, round * training.steps);
-    if (begin === round * training.steps && store) {
+    if (begin === round * training.steps && store && store.samples().filter((record) => record.round === round).length < rounds.imagesPerRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       if (pool) await reuseRound(pool, student, store, round, selection);
       else {
         using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
-        await generateRound(own ?? generator, { teacher, student }, store, {
+        const drawn = generateRound(own ?? generator, { teacher, student }, store, {
           seed, round, count: rounds.imagesPerRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
           train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages, provenance: provenanceOf(context, images!.conditions),
           ...hard, ...prototypes,
@@ -73,7 +73,12 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
           ...(signal && { signal }),
           onProgress: (done, count) => reporter.progress(`${stage.name} images`, round * count + done, rounds.count * count, { round, ...(round === 0 && gradientCosine(store.samples())) }),
         });
+        await drawn.catch(async (error) => {
+          if (signal?.aborted) await stage.checkpoint(trainer, begin); // keeps the time that the stored images took
+          throw error;
+        });
       }
+      await stage.checkpoint(trainer, begin);
     }
     const stored = store ? await keptImages(store) : null;
     await trainLoop({

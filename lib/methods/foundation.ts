@@ -23,7 +23,7 @@ import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
 import { checkConditions } from './conditions.js';
 import { labelsOf, openStage, type RunContext } from './context.js';
-import { takesPrototypes } from './recipes.js';
+import { recipes, samplingOf, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
 export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
@@ -105,8 +105,21 @@ export async function openGenerator(engine: Engine, { generator: given, methods,
     : pretrained ? await pretrainedGenerator(engine, { ...pretrained, sampler: sampling.sampler }, inputs)
     : await Generator.create(engine, pixelGenerator(given, classes.length, imageSize), classes, seed);
   await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, precision: engine.precision }));
+  await checkRowGuidance(engine, generator, methods, sampling);
   checkConditions(methods, generator);
   return generator;
+}
+
+/** Rows with guidance of their own must have a step where it acts. */
+async function checkRowGuidance(engine: Engine, generator: Generator, methods: Config['methods'], sampling: Config['sampling']): Promise<void> {
+  for (const method of methods) {
+    const { guidance, start } = samplingOf(recipes[method], sampling);
+    if (typeof recipes[method].images?.guidance !== 'object' || guidance.kind !== 'step' || 'strengths' in start) continue;
+    await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, guidance, start, precision: engine.precision })).catch((error) => {
+      if (error instanceof SparringError) error.message = `${method}: ${error.message}`;
+      throw error;
+    });
+  }
 }
 
 interface Trained<Model> {

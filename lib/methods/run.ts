@@ -86,7 +86,8 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
     }
   }
   const rows = toRows(outcomes);
-  await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds, environment: runEnvironment(engine) }, null, 2)}\n`);
   await writeRunReport(context, { outcomes, rows, log: log.rows, ...(options.command && { command: options.command }) });
+  // Last, since with it the run is done.
+  await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds, environment: runEnvironment(engine) }, null, 2)}\n`);
   return { folder, rows, seeds: config.seeds };
 }

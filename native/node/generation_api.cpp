@@ -173,6 +173,7 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
   result.seeds = integers(options, "seeds");
   result.sampling = sampling_options(options, denoiser);
   result.batch_size = integer(options, "batchSize");
+  if (result.batch_size < 1) throw Error("usage", "generate: batchSize: expected at least 1, found " + std::to_string(result.batch_size) + ".");
   if (result.classes.empty() || result.classes.size() != result.seeds.size()) {
     throw Error("usage", "generate: as many seeds as classes are needed, at least one.");
   }

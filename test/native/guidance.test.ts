@@ -83,6 +83,10 @@ test('gradient at the predicted image: that of the two classifiers there', async
   assert.ok(relativeError(gradient, expected) < 1e-4, `${relativeError(gradient, expected)}`);
 });
 
+test('a batch of no images is refused', async () => {
+  assert.match((await failure(() => engine.run((core) => core.generate(generator.handle, opponents, generateOptions({ batchSize: 0 }))), 'usage')).message, 'batchSize: expected at least 1, found 0');
+});
+
 test('what would guide nothing is refused, and pixels are not pooled', async () => {
   const check = (options: Partial<GenerateOptions>) => engine.run((core) => core.checkSampling(generator.handle, generateOptions(options)));
   const error = await failure(() => check({ steps: 3, start: { kind: 'image', strength: 0.5 }, guidance: step({ until: 0.4 }) }), 'config');

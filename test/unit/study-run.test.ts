@@ -29,19 +29,22 @@ async function done(name: string): Promise<Study> {
 test('a second command in the folder of a study is refused while the first one is at work', async () => {
   const study = await done('locked');
   const lock = join(study.output, '.lock');
-  writeFileSync(lock, `${process.pid} ${hostname()}`);
+  writeFileSync(lock, `${process.ppid} ${hostname()}`);
   const error: any = await runStudy(study).catch((reason) => reason);
   assert.is(error.code, 'usage');
-  assert.match(error.message, new RegExp(`locked: expected no other command at work on this study, found process ${process.pid} on `));
+  assert.match(error.message, new RegExp(`locked: expected no other command at work on this study, found process ${process.ppid} on `));
   assert.match(error.hint, /--output <folder>.*delete .*locked\/\.lock/);
   assert.equal([existsSync(join(study.output, 'table.md')), existsSync(lock)], [false, true], 'nothing is written, the lock is not ours');
   const both = await Promise.allSettled([1, 2].map(() => runStudy(study).catch((reason) => reason)));
   assert.equal(both.map(({ value }: any) => value.code), ['usage', 'usage']);
 
-  writeFileSync(lock, `${2 ** 22 + 1} ${hostname()}`); // above the largest process id of Linux
-  const two = await Promise.all([1, 2].map(() => runStudy(study).catch((reason) => reason)));
-  assert.equal(two.map(({ code = 'done' }: any) => code).sort(), ['done', 'usage'], 'what a dead one left is taken over, once');
-  assert.not(existsSync(lock));
+  // Above the largest process id of Linux; and our own, of an earlier process in a container that counts as this one does.
+  for (const pid of [2 ** 22 + 1, process.pid]) {
+    writeFileSync(lock, `${pid} ${hostname()}`);
+    const two = await Promise.all([1, 2].map(() => runStudy(study).catch((reason) => reason)));
+    assert.equal(two.map(({ code = 'done' }: any) => code).sort(), ['done', 'usage'], 'what a dead one left is taken over, once');
+    assert.not(existsSync(lock));
+  }
   assert.ok(existsSync(join(study.output, 'table.md')));
 });
 
