@@ -10,6 +10,7 @@ import { parse } from 'yaml';
 import { resolveConfig } from '../../lib/config/load.js';
 import { openData } from '../../lib/data/open.js';
 import { hardImages } from '../../lib/methods/hard-images.js';
+import { planOf } from '../../lib/methods/plan.js';
 import { Classifier } from '../../lib/native/models.js';
 import { openStore } from '../../lib/store/store.js';
 import { cli, lastLine, startCli } from '../support/cli.js';
@@ -202,6 +203,13 @@ test('a class without training images is found before anything is trained', asyn
   const ended = distill(join(folder, 'no-class'), '--dry-run', '--set', `data={kind: manifest, file: '${file}', imageSize: 32}`, '--set', 'teacher.trainOn=train', '--set', 'generator.trainOn=train', '--set', 'sampling.start={kind: image, strength: 0.7}');
   assert.is(ended.status, 1, ended.stderr);
   assert.match(ended.stderr, /expected training images of every class for samples to start from, found none of water\./);
+});
+
+test('actgen with so few steps that nothing would be guided is refused before any training', async () => {
+  const config = resolveConfig({ ...parse(miniature), methods: ['actgen'], sampling: { steps: 2 } });
+  const error: any = await planOf(config).catch((reason) => reason);
+  assert.is(error.code, 'config');
+  assert.match(error.message, /^actgen: sampling\.guidance: expected a step from 0\.525 \(until\) to 1 \(from\), found 1 between 0\.5/);
 });
 
 test.run();
