@@ -1,7 +1,8 @@
 /** Which training images are nearest to given ones: whether a generator draws, or only repeats what it was shown. */
+import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
 
-/** Training images that are searched, spread evenly; a whole ImageNet would take hours. */
+/** Training images that are searched, drawn at random; a whole ImageNet would take hours. */
 const searched = 5000;
 /** Larger images are compared by averages over squares, at about this side. */
 const comparedSide = 32;
@@ -19,9 +20,9 @@ export async function nearestImages(pixels: Uint8Array, train: Dataset): Promise
   const bytes = train.imageSize ** 2 * 3;
   const own = Array.from({ length: pixels.length / bytes }, (_, i) => reduced(pixels.subarray(i * bytes, (i + 1) * bytes), train.imageSize));
   const found: Nearest[] = own.map(() => ({ record: -1, distance: Infinity }));
-  const count = Math.min(searched, train.length);
-  for (let begin = 0; begin < count; begin += batchSize) {
-    const records = Array.from({ length: Math.min(batchSize, count - begin) }, (_, i) => Math.floor(((begin + i) * train.length) / count));
+  const chosen = batchIndices(train.length, Math.min(searched, train.length), 0, 0);
+  for (let begin = 0; begin < chosen.length; begin += batchSize) {
+    const records = chosen.subarray(begin, begin + batchSize);
     const batch = await train.read(records);
     for (const [place, record] of records.entries()) {
       const other = reduced(batch.subarray(place * bytes, (place + 1) * bytes), train.imageSize);

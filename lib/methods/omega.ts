@@ -6,6 +6,7 @@
  *   Ω_mixed  = R_test − (1 − w) R_real − w l̄      l̄: of stored images, to the teacher's labels; w: their share in a batch
  */
 import { subset } from '../data/memory.js';
+import { batchIndices } from '../data/order.js';
 import type { Dataset, Splits } from '../data/types.js';
 import { softCrossEntropy } from '../metrics/softmax.js';
 import type { Cancellable } from '../native/engine.js';
@@ -18,8 +19,8 @@ const looked = 500;
 
 /** @param share of stored images in a batch; `store` is null where there are none */
 export async function omegaDiagnostics(student: Classifier, { train, test }: Splits, store: SampleStore | null, share: number, options: Cancellable = {}): Promise<Record<string, number>> {
-  const real = mean(await imageLosses(student, spread(train), options));
-  const tested = mean(await imageLosses(student, spread(test), options));
+  const real = mean(await imageLosses(student, sample(train), options));
+  const tested = mean(await imageLosses(student, sample(test), options));
   const estimate = { 'risk/real': real, 'risk/test': tested, 'omega/real': tested - real };
   const kept = store ? store.samples().filter((record) => record.kept) : [];
   if (!store || kept.length === 0) return estimate;
@@ -29,14 +30,14 @@ export async function omegaDiagnostics(student: Classifier, { train, test }: Spl
   return { ...estimate, 'risk/stored': stored, 'omega/mixed': tested - (1 - share) * real - share * stored };
 }
 
-/** As many records as are looked at, evenly over the dataset. */
-function spread(dataset: Dataset): Dataset {
+/** As many records as are looked at. */
+function sample(dataset: Dataset): Dataset {
   return subset(dataset, places(dataset.length));
 }
 
+/** Always the same ones, drawn at random: in many datasets classes and groups take turns, and every fourth record is of one group. */
 function places(length: number): number[] {
-  const count = Math.min(looked, length);
-  return Array.from({ length: count }, (_, i) => Math.floor((i * length) / count));
+  return Array.from(batchIndices(length, Math.min(looked, length), 0, 0));
 }
 
 function mean(values: Float32Array): number {
