@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { batchIndices } from '../data/order.js';
 import { imageGrid, type GridOptions } from '../report/grid.js';
 import type { Report } from '../report/html.js';
 import { openStore } from '../store/store.js';
@@ -28,7 +29,7 @@ export async function runGrids(context: RunContext): Promise<Grid[]> {
     if (existsSync(path)) shown.push({ method, ...(await keptImages(path)) });
   }
   const count = Math.min(gridImages, data.train.length);
-  const training = await data.train.read(Array.from({ length: count }, (_, i) => Math.floor((i * data.train.length) / count)));
+  const training = await data.train.read(batchIndices(data.train.length, count, 0, 0)); // at random: groups may take turns
   const grids = [await draw(context, 'train', 'Training images', training)];
   for (const { method, pixels, note, captions } of shown) grids.push(await draw(context, method, `Images of '${method}'`, pixels, { captions }, note));
   grids.push(...(await nearestGrids(context, shown)));
