@@ -3,6 +3,7 @@ import type { Dataset, Splits } from '../data/types.js';
 import type { Engine } from '../native/engine.js';
 import type { Reporter } from '../report/reporter.js';
 import { Stage } from '../training/stage.js';
+import type { Batch } from '../training/trainer.js';
 
 /** What every stage of a run works with. */
 export interface RunContext {
@@ -18,7 +19,7 @@ export function openStage({ folder, config }: RunContext, name: string): Stage {
   return new Stage(folder, name, config.checkpoint);
 }
 
-/** Labels of some records of a dataset, [indices.length]. */
-export function labelsOf(dataset: Dataset, indices: ArrayLike<number>): Int32Array {
-  return Int32Array.from(indices, (index) => dataset.labels[index]);
+/** Images of some records with their labels. */
+export async function readBatch(dataset: Dataset, indices: Int32Array): Promise<Batch> {
+  return { images: await dataset.read(indices), labels: Int32Array.from(indices, (index) => dataset.labels[index]) };
 }

@@ -54,7 +54,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   // Unguided images depend on the student by their allocation alone: the second unguided row takes those of the first.
   const pool = method === 'unguided-selected' && rounds.allocation === 'balanced' && config.methods.includes('unguided') ? await openStore(join(context.folder, `seed-${seed}/unguided/store`)) : null;
 
-  const prototypes = takesPrototypes(method) ? await classPrototypes(teacher, data.train, seed, signal ? { signal } : {}) : null;
+  let prototypes: Awaited<ReturnType<typeof classPrototypes>> | null = null; // found when the first image is to be made
 
   let metrics: GroupMetrics | undefined;
   for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
@@ -65,6 +65,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       else {
         using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
+        if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
         const drawn = generateRound(own ?? generator, { teacher, student }, store, {
           seed, round, count: rounds.imagesPerRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
           train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages, provenance: provenanceOf(context, images!.conditions),

@@ -7,7 +7,7 @@ import type { Classifier } from '../native/models.js';
 import { Classifier as ClassifierModel } from '../native/models.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer } from '../training/trainer.js';
-import { labelsOf, openStage, type RunContext } from './context.js';
+import { openStage, readBatch, type RunContext } from './context.js';
 import { evaluate } from './evaluate.js';
 
 /** What a stage that ends with a student leaves behind. */
@@ -40,10 +40,7 @@ export async function distil(context: RunContext, teacher: Classifier | null, se
       from: await stage.resume(trainer),
       to: training.steps,
       total: training.steps,
-      batch: async (step) => {
-        const indices = batchIndices(data.train.length, training.batchSize, step, seed);
-        return { images: await data.train.read(indices), labels: labelsOf(data.train, indices) };
-      },
+      batch: (step) => readBatch(data.train, batchIndices(data.train.length, training.batchSize, step, seed)),
       reporter,
       ...(signal && { signal }),
     });

@@ -22,7 +22,7 @@ import { trainLoop } from '../training/loop.js';
 import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
 import { checkConditions } from './conditions.js';
-import { labelsOf, openStage, type RunContext } from './context.js';
+import { openStage, readBatch, type RunContext } from './context.js';
 import { recipes, samplingOf, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
@@ -172,10 +172,7 @@ export async function trainOnSplit(context: RunContext, trainer: Trainer<ModelHa
     from: await stage.resume(trainer),
     to: training.steps,
     total: training.steps,
-    batch: async (step) => {
-      const indices = batchIndices(dataset.length, training.batchSize, step, config.seed);
-      return { images: await dataset.read(indices), labels: labelsOf(dataset, indices) };
-    },
+    batch: (step) => readBatch(dataset, batchIndices(dataset.length, training.batchSize, step, config.seed)),
     reporter,
     ...(signal && { signal }),
   });

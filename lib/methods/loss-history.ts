@@ -10,7 +10,7 @@ import { Classifier } from '../native/models.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer } from '../training/trainer.js';
-import { labelsOf, openStage, type RunContext } from './context.js';
+import { openStage, readBatch, type RunContext } from './context.js';
 import { imageLosses } from './evaluate.js';
 
 export interface LossHistory {
@@ -44,10 +44,7 @@ export async function lossHistory(context: RunContext, name: string, seed: numbe
         from: Math.max(first, epoch === 0 ? 0 : ends[epoch - 1]!),
         to,
         total: ends.at(-1)!,
-        batch: async (step) => {
-          const indices = batchIndices(data.train.length, training.batchSize, step, seed);
-          return { images: await data.train.read(indices), labels: labelsOf(data.train, indices) };
-        },
+        batch: (step) => readBatch(data.train, batchIndices(data.train.length, training.batchSize, step, seed)),
         reporter,
         ...(signal && { signal }),
       });

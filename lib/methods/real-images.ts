@@ -4,7 +4,7 @@ import { groupOf, subset } from '../data/memory.js';
 import type { Dataset } from '../data/types.js';
 import type { Classifier } from '../native/models.js';
 import type { Batch, Weighing } from '../training/trainer.js';
-import { labelsOf, type RunContext } from './context.js';
+import { readBatch, type RunContext } from './context.js';
 import { predictAll } from './evaluate.js';
 import { GroupDro } from './group-dro.js';
 import { kMeans } from './k-means.js';
@@ -49,7 +49,7 @@ export async function realImages(context: RunContext, { real }: Recipe, edrm: Cl
 
 /** Epochs without a gap, each in an order of its own. */
 function inOrder(dataset: Dataset, seed: number): Pick<RealImages, 'batch'> {
-  return { batch: (count, step) => read(dataset, batchIndices(dataset.length, count, step, seed + 1)) };
+  return { batch: (count, step) => readBatch(dataset, batchIndices(dataset.length, count, step, seed + 1)) };
 }
 
 function repeated(train: Dataset, { indices, upWeighted }: Resampled, seed: number, seconds: number): RealImages {
@@ -63,13 +63,9 @@ function byGroup(dataset: Dataset, seed: number): Pick<RealImages, 'batch'> & { 
   const place = new Map(present.map(([group], i) => [group, i]));
   const batch = async (count: number, step: number): Promise<Batch> => {
     const indices = balancedIndices(members, count, step, seed + 1);
-    return { ...(await read(dataset, indices)), groups: Int32Array.from(indices, (record) => place.get(groupOf(dataset, record))!) };
+    return { ...(await readBatch(dataset, indices)), groups: Int32Array.from(indices, (record) => place.get(groupOf(dataset, record))!) };
   };
   return { batch, groups: members.length };
-}
-
-async function read(dataset: Dataset, indices: Int32Array): Promise<Batch> {
-  return { images: await dataset.read(indices), labels: labelsOf(dataset, indices) };
 }
 
 /** 2-means of the loss histories within each class, [length]. */

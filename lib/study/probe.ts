@@ -3,7 +3,7 @@ import type { Config, ClassifierTrainingConfig } from '../config/schema.js';
 import { openData } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
-import { labelsOf } from '../methods/context.js';
+import { readBatch } from '../methods/context.js';
 import { isTrained, isTrainedGenerator, openGenerator, openTeacher } from '../methods/foundation.js';
 import { recipes, type ContinuedMethod } from '../methods/recipes.js';
 import { undefinedReason } from '../methods/undefined-rows.js';
@@ -104,7 +104,7 @@ async function secondsOfStep(trainer: Trainer<ModelHandle>, dataset: Dataset, ba
     throwIfAborted(signal);
     const indices = batchIndices(dataset.length, batchSize, step, 0);
     const begin = performance.now();
-    await trainer.step({ images: await dataset.read(indices), labels: labelsOf(dataset, indices) }, 1e-6, step);
+    await trainer.step(await readBatch(dataset, indices), 1e-6, step);
     if (step > 0) seconds.push((performance.now() - begin) / 1000); // the first one allocates
   }
   return seconds.sort((a, b) => a - b)[Math.floor(timedSteps / 2)];
