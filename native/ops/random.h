@@ -24,6 +24,7 @@ enum class Stream : uint64_t {
   fractal = 17,
   cutouts = 18,
   cutout_noise = 19,
+  code_restarts = 32,
 };
 
 // SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection with full avalanche.
