@@ -15,7 +15,7 @@ import { nearest } from './suggest.js';
 export type Tree = Record<string, unknown>;
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path'];
+const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'discretiser.weights', 'discretiser.pretrained.path'];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {

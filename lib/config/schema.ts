@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { methods } from '../report/rows.js';
 import { architecture } from './architectures.js';
 import { data } from './data.js';
+import { discretiserSection } from './discretiser.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -178,6 +179,7 @@ export const configSchema = z.strictObject({
       training: training({ steps: 3200, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }).prefault({}),
     })
     .prefault({}),
+  discretiser: discretiserSection(trainOn.default('broad'), training({ steps: 1500, learningRate: 2e-3, emaDecay: 0.99, warmupSteps: 100 }).prefault({})).prefault({}).describe('of DAD, see docs/dad.md'),
   student: z
     .strictObject({
       architecture: architecture.prefault({ family: 'cnn', width: 16, stages: 5 }),
