@@ -13,7 +13,9 @@ export { runDistil, type RunOptions, type RunResult } from './methods/run.js';
 export { planOf } from './methods/plan.js';
 export { makeFoundation, type FoundationResult } from './methods/make-foundation.js';
 export { generateToStore, type GenerateRequest, type GenerateResult } from './methods/generate-to-store.js';
+export { discretiseToStore, type DiscretiseRequest, type DiscretiseResult } from './methods/discretise-to-store.js';
 export { evaluate, predictAll } from './methods/evaluate.js';
+export { evaluateAttacked } from './methods/evaluate-attacked.js';
 export { evaluateSpurious } from './methods/evaluate-spurious.js';
 export { methods, type Method, type Row, type Summary } from './report/rows.js';
 
@@ -24,7 +26,7 @@ export { pixelGenerator, type PixelGeneratorOptions } from './config/generators.
 export { pretrainedGenerator, type PretrainedOptions } from './diffusion/pretrained.js';
 export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
-export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, PrototypeGuidance, Prototypes, SamplingStart, StepResult } from './native/contract.js';
+export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, DiscreteAdversaries, DiscreteAttack, EvaluationAttack, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, PrototypeGuidance, Prototypes, SamplingStart, StepResult } from './native/contract.js';
 
 // Weights on disk
 export { listNetworks, type ListedNetwork } from './models/catalog.js';

@@ -3,7 +3,9 @@ import { z } from 'zod';
 
 import { methods } from '../report/rows.js';
 import { architecture } from './architectures.js';
+import { dad } from './dad.js';
 import { data } from './data.js';
+import { discretiser } from './discretiser.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -237,6 +239,8 @@ export const configSchema = z.strictObject({
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),
+  discretiser,
+  dad,
   checkpoint: z
     .strictObject({
       everySeconds: z.number().positive().default(60).describe('seconds between checkpoints within a stage'),

@@ -9,6 +9,7 @@ import { Engine } from '../native/engine.js';
 import { Generator } from '../native/models.js';
 import { imageGrid } from '../report/grid.js';
 import type { Reporter } from '../report/reporter.js';
+import { isCompared } from '../store/record.js';
 import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
@@ -75,7 +76,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     throw explainStop(error, `Stopped with ${store.samples().length} of ${count} images in ${folder}.`, 'The same command goes on from there.');
   });
   const records = store.samples();
-  const shown = [...records].sort((a, b) => b.disagreement - a.disagreement).slice(0, 48);
+  const shown = records.filter(isCompared).sort((a, b) => b.disagreement - a.disagreement).slice(0, 48);
   const captions = shown.map(({ class: name, disagreement }) => `${name} ${disagreement.toFixed(2)}`);
   const pixels = await store.readImages(shown.map(({ key }) => key));
   await writeFileAtomic(join(folder, 'grid.png'), await imageGrid({ pixels, imageSize: store.imageSize, columns: 8, captions }));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { batchIndices } from '../data/order.js';
 import { imageGrid, type GridOptions } from '../report/grid.js';
 import type { Report } from '../report/html.js';
+import { isCompared } from '../store/record.js';
 import { openStore } from '../store/store.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
@@ -40,7 +41,7 @@ async function keptImages(path: string): Promise<{ pixels: Uint8Array; note: str
   const store = await openStore(path);
   const records = store.samples();
   const kept = records.filter((record) => record.kept);
-  const first = [...kept].sort((a, b) => b.disagreement - a.disagreement).slice(0, gridImages);
+  const first = kept.filter(isCompared).sort((a, b) => b.disagreement - a.disagreement).slice(0, gridImages);
   return {
     pixels: await store.readImages(first.map((record) => record.key)),
     note: `${records.length} generated, ${kept.length} kept for training; by the disagreement of teacher and student, which stands below`,

@@ -3,11 +3,13 @@
  * native. Images cross as uint8 RGB, [B, size, size, 3]; options arrive complete, with every default filled in.
  */
 
+import type { NativeAttackInspection, NativeAttacks } from './attack-contract.js';
 import type { NativeInspection } from './inspection.js';
 import type {
   AutoencoderSpec, ClassifierSpec, DenoiserSpec, KeyNames, SamplerSpec, TextEncoderSpec,
 } from './specs.js';
 
+export type * from './attack-contract.js';
 export type * from './inspection.js';
 export type * from './specs.js';
 
@@ -275,7 +277,7 @@ export interface NativeInfo {
 
 export type Fields<Names extends string> = Promise<Record<Names, Float32Array>>;
 
-export interface NativeCore extends NativeInspection {
+export interface NativeCore extends NativeInspection, NativeAttacks, NativeAttackInspection {
   info(): NativeInfo;
   setThreads(threads: number): Promise<void>;
   createToken(): CancelToken;

@@ -200,8 +200,8 @@ export class SampleStore {
       : !Number.isInteger(label) || label < 0 || label >= this.classes.length ? `label: expected 0..${this.classes.length - 1}, found ${label}`
       : teacherProbabilities.length !== this.classes.length || !teacherProbabilities.every(inUnit)
         ? `teacherProbabilities: expected ${this.classes.length} numbers in 0..1, found ${teacherProbabilities.join(', ')}`
-      : !inUnit(studentProbability) ? `studentProbability: expected a number in 0..1, found ${studentProbability}`
-      : !Number.isFinite(disagreement) ? `disagreement: expected a finite number, found ${disagreement}`
+      : studentProbability !== undefined && !inUnit(studentProbability) ? `studentProbability: expected a number in 0..1, found ${studentProbability}`
+      : disagreement !== undefined && !Number.isFinite(disagreement) ? `disagreement: expected a finite number, found ${disagreement}`
       : !Number.isSafeInteger(seed) || seed < 0 ? `seed: expected an integer in 0..2^53-1, found ${seed}`
       : !Number.isInteger(round) || round < 0 ? `round: expected an integer of at least 0, found ${round}`
       : undefined;

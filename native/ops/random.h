@@ -20,6 +20,7 @@ enum class Stream : uint64_t {
   posterior = 7,
   mixing = 8,
   perturbation = 9,
+  attack_start = 10,
   view_policy = 16,
   fractal = 17,
   cutouts = 18,

@@ -218,6 +218,17 @@ test('a zero-shot teacher: its path starts at the folder, prompts have a place f
   assert.match(complaint({ teacher: { zeroShot: {} } }), /teacher\.zeroShot\.clip: expected string/);
 });
 
+test('discrete adversaries: the paper\'s attack is the default, the discretiser is given in one way', () => {
+  const { dad, discretiser } = resolveConfig({});
+  assert.equal(dad.attack, { variant: 'adversarial', norm: 'l2', epsilon: 0.1, stepSize: 0.1, steps: 1, randomStart: 0 });
+  assert.equal(discretiser, {});
+  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, pretrained: { path: vq } }\n');
+  const tree = readConfigFile(path) as any;
+  assert.equal([tree.discretiser.weights, tree.discretiser.pretrained.path], [join(folder, 'configs/q.safetensors'), join(folder, 'configs/vq')]);
+  assert.match(complaint(tree), /discretiser: expected weights or pretrained, found both/);
+  assert.match(complaint({ dad: { attack: { variant: 'noise' } } }), /dad\.attack\.variant: expected one of adversarial, noise-only, sample-only, found "noise"/);
+});
+
 test('a config file may be JSON, or empty', () => {
   assert.equal(readConfigFile(file('run.json', '{"seed": 3}')), { seed: 3 });
   assert.equal(readConfigFile(file('empty.yaml', '# nothing\n')), {});
