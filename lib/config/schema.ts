@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { methods } from '../report/rows.js';
 import { architecture } from './architectures.js';
-import { dad } from './dad.js';
+import { adversarialTraining, dad } from './dad.js';
 import { data } from './data.js';
 import { discretiser } from './discretiser.js';
 
@@ -241,6 +241,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   discretiser,
   dad,
+  adversarialTraining,
   checkpoint: z
     .strictObject({
       everySeconds: z.number().positive().default(60).describe('seconds between checkpoints within a stage'),

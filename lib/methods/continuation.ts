@@ -13,7 +13,7 @@ import { Trainer, type Batch } from '../training/trainer.js';
 import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
-import { distillationOf } from './distillation.js';
+import { learningOf } from './distillation.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
@@ -33,7 +33,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const name = `seed-${seed}/${method}`;
   const finished = openStage(context, name).finished<StudentResult>();
   if (finished) return finished;
-  const real = await realImages(context, recipes[method], start, name, seed);
+  const real = await realImages(context, foundation, recipes[method], start, name, seed);
   const stage = openStage(context, name); // whose time begins now
 
   const { config, data, reporter, signal } = context;
@@ -46,7 +46,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const selection: Selection | null = images?.selected ? rounds : null;
   const sampling = samplingOf(recipe, config.sampling);
 
-  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, ...distillationOf(recipe.loss ?? 'edrm', config), headOnly });
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, ...learningOf(recipe, config, foundation.discretiser), headOnly });
   const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
@@ -112,7 +112,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
     seconds: real.seconds + stage.seconds + (learned?.seconds ?? 0),
     trainingSteps: total,
-    generated: store ? store.samples().length : 0,
+    generated: (store ? store.samples().length : 0) + (real.counterparts ?? 0),
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
   };
   await stage.finish(result);
@@ -138,15 +138,15 @@ async function mixedBatch({ config, data }: RunContext, source: RealImages, stor
   if (!stored || storedCount === 0) return real;
 
   const bytes = data.train.imageSize ** 2 * 3;
-  const images = new Uint8Array(training.batchSize * bytes);
-  const labels = new Int32Array(training.batchSize);
+  const images = new Uint8Array((real.labels.length + storedCount) * bytes);
+  const labels = new Int32Array(real.labels.length + storedCount);
   images.set(real.images);
   labels.set(real.labels);
   const random = stream(seed, 'replay', step);
-  for (let slot = real.labels.length; slot < training.batchSize; slot++) {
+  for (let slot = real.labels.length; slot < labels.length; slot++) {
     const pick = random.integer(stored.labels.length);
     images.set(stored.images.subarray(pick * bytes, (pick + 1) * bytes), slot * bytes);
     labels[slot] = stored.labels[pick];
   }
-  return { images, labels };
+  return { images, labels, ...(real.counterparts && { counterparts: real.counterparts }) };
 }

@@ -1,6 +1,7 @@
 /** What a row's student learns from the teacher, and with which weights. */
 import type { Config } from '../config/schema.js';
 import type { DistillationOptions } from '../native/contract.js';
+import type { Autoencoder } from '../native/models.js';
 
 /**
  * Losses of a row, f the student, t the teacher, y the label, x' the counterpart of an image x: another version of it, made by an attack.
@@ -11,6 +12,23 @@ import type { DistillationOptions } from '../native/contract.js';
  * - `rslad`: 1/6 CE(t(x), f(x)) + 5/6 CE(t(x), f(x')) (arXiv 2108.07969)
  */
 export type Loss = 'edrm' | 'kd' | 'dist' | 'ard' | 'rslad';
+
+/**
+ * Adversaries of the student as it is in each step, from whose labels it learns: `discrete`, DAT's (arXiv 2209.07735), or `plain`, those
+ * of adversarial training (arXiv 1706.06083), where they take the place of the images.
+ */
+export type Online = 'discrete' | 'plain';
+
+/** All of a row; `discretiser` where it needs one. */
+export function learningOf({ loss = 'edrm', labelsOnly, online }: { loss?: Loss; labelsOnly?: true; online?: Online }, config: Config, discretiser: Autoencoder | null): DistillationOptions {
+  const options = labelsOnly ? { temperature: 1, labelWeight: 0 } : distillationOf(loss, config); // without a teacher nothing is weighed
+  if (online === 'plain') return { ...options, imageWeight: 0, online: { weight: 1, attack: { ...config.adversarialTraining, variant: 'adversarial' }, discretiser: null } };
+  if (online === 'discrete') {
+    const attack = { ...config.dad.attack, variant: 'adversarial' as const };
+    return { ...options, online: { weight: labelsOnly ? 1 : config.kd.weight, attack, discretiser: discretiser!.handle } };
+  }
+  return options;
+}
 
 export function distillationOf(loss: Loss, { student, kd }: Pick<Config, 'student' | 'kd'>): DistillationOptions {
   const { temperature, weight, labelWeight } = kd;

@@ -5,7 +5,9 @@ import type { Dataset } from '../data/types.js';
 import type { Classifier } from '../native/models.js';
 import type { Batch, Weighing } from '../training/trainer.js';
 import { readBatch, type RunContext } from './context.js';
+import { makeCounterparts, pairs } from './counterparts.js';
 import { predictAll } from './evaluate.js';
+import type { Foundation } from './foundation.js';
 import { GroupDro } from './group-dro.js';
 import { kMeans } from './k-means.js';
 import { lossHistory } from './loss-history.js';
@@ -16,19 +18,25 @@ import { balanceClusters, recordsByValue, repeatErrors, type Resampled } from '.
 const jttTimes = 50;
 
 export interface RealImages {
-  /** `count` images of a step, a pure function of it. */
+  /** `count` images of a step, counterparts included, a pure function of it. */
   batch(count: number, step: number): Promise<Batch>;
   /** Images that come more often than others, where the row looks for such. */
   upWeighted?: number;
   weighing?: Weighing;
-  /** Wall time of what had to be trained to find them. */
+  /** Counterparts that were made of them, those that are not for training included. */
+  counterparts?: number;
+  /** Wall time of what had to be trained to find them, or of their counterparts. */
   seconds: number;
 }
 
 /** @param name of the row's stage */
-export async function realImages(context: RunContext, { real }: Recipe, edrm: Classifier, name: string, seed: number): Promise<RealImages> {
+export async function realImages(context: RunContext, foundation: Foundation, { real, counterparts }: Recipe, edrm: Classifier, name: string, seed: number): Promise<RealImages> {
   const { train, validation } = context.data;
   const cancellable = { ...(context.signal && { signal: context.signal }) };
+  if (counterparts) {
+    const made = await makeCounterparts(context, foundation, counterparts);
+    return { batch: pairs(train, made, seed), counterparts: train.length, seconds: made.seconds };
+  }
   switch (real) {
     case undefined:
       return { ...inOrder(train, seed), seconds: 0 };

@@ -18,7 +18,7 @@ import { distil } from './distil.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
-import type { ContinuedMethod } from './recipes.js';
+import { recipes, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
@@ -80,7 +80,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
       if (!config.methods.includes(method as ContinuedMethod)) continue;
       const reason = undefinedReason(method as ContinuedMethod, data);
       const outcome = reason ? { undefined: reason }
-        : method === 'erm' ? await trainFromLabels(context, foundation, seed)
+        : recipes[method as ContinuedMethod].labelsOnly ? await trainFromLabels(context, foundation, method as ContinuedMethod, seed)
         : await continueStudent(context, foundation, student, method as ContinuedMethod, seed);
       outcomes.push({ method, seed, ...outcome });
     }

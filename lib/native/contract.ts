@@ -3,7 +3,7 @@
  * native. Images cross as uint8 RGB, [B, size, size, 3]; options arrive complete, with every default filled in.
  */
 
-import type { NativeAttackInspection, NativeAttacks } from './attack-contract.js';
+import type { DiscreteAttack, NativeAttackInspection, NativeAttacks } from './attack-contract.js';
 import type { NativeInspection } from './inspection.js';
 import type {
   AutoencoderSpec, ClassifierSpec, DenoiserSpec, KeyNames, SamplerSpec, TextEncoderSpec,
@@ -84,12 +84,21 @@ export interface DistillationOptions {
   /** Of the soft labels. */
   temperature: number;
   labelWeight: number;
-  /** Of distillation on the images themselves; default 1. */
+  /** Of distillation on the images themselves, without a teacher of their labels; default 1. */
   imageWeight?: number;
   /** `soft-labels` (default), or their `correlations` over the classes and over the batch (DIST, arXiv 2205.10536). */
   relation?: 'soft-labels' | 'correlations';
   /** Of distillation on counterparts, default 1; `target`: what the teacher says of the counterpart (`own`, default) or of the `image`. */
   counterparts?: { weight: number; target: 'own' | 'image' };
+  /** Adversaries of the student itself, made in each step, from whose labels it learns too. */
+  online?: OnlineAdversary;
+}
+
+/** `discretiser`: DAT (arXiv 2209.07735), lengths of l2 as for 224 px images; null: a plain attack, lengths as they are. */
+export interface OnlineAdversary {
+  weight: number;
+  attack: DiscreteAttack;
+  discretiser: AutoencoderHandle | null;
 }
 
 export interface StepResult {

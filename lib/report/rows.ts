@@ -1,8 +1,9 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
 export const methods = [
-  'teacher', 'edrm', 'edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
-  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-tab',
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad', 'dat-dad',
+  'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
+  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-dad', 'config-tab',
 ] as const;
 export type Method = (typeof methods)[number];
 
@@ -43,6 +44,15 @@ export const methodTitles: Record<Method, string> = {
   kd: 'Labels and teacher (KD)',
   'kd-randaugment': 'KD + RandAugment',
   dist: 'Correlations with the teacher (DIST)',
+  ard: 'ARD on discrete adversaries',
+  rslad: 'RSLAD on discrete adversaries',
+  adversarial: 'Adversarial training, no teacher',
+  dat: 'Discrete adversaries of the student (DAT), no teacher',
+  'dad-labels': 'Discrete adversaries of the teacher, labels alone',
+  'dad-sample': 'KD + discretised images',
+  'dad-noise': 'KD + discretised images with noise',
+  dad: 'KD + discrete adversaries (DAD)',
+  'dat-dad': 'DAT + DAD',
   mixup: '+ MixUp',
   cutmix: '+ CutMix',
   randaugment: '+ RandAugment',
@@ -62,6 +72,7 @@ export const methodTitles: Record<Method, string> = {
   'teacher-only': '+ guided by the teacher alone',
   'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',
+  'config-dad': '+ ConfiG images and discrete adversaries',
   'config-tab': '+ ConfiG images, TAB',
 };
 

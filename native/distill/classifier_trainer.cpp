@@ -49,26 +49,40 @@ at::Tensor ClassifierTrainer::teacher_logits(const at::Tensor& images, const at:
   return teacher_->forward_frozen(pixels, options_.training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
 }
 
+// images: [B, 3, H, W], target: [B] classes, both on the device -> the same number of images, or none where there are none.
+at::Tensor ClassifierTrainer::adversaries(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) {
+  const auto& training = options_.training;
+  if (!options_.online) return images.narrow(0, 0, 0);
+  auto labels = at::one_hot(target, student_->options().num_classes).to(at::kFloat);  // [B, K]
+  if (mixed) {
+    const auto share = mixed->share.to(images.device()).unsqueeze(1);
+    labels = share * labels + (1 - share) * labels.index_select(0, mixed->partner.to(images.device()));
+  }
+  return online_adversary(*student_, images, labels, *options_.online, training.autocast_bf16, training.seed, step);
+}
+
 StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning_rate, uint64_t step) {
   const auto device = student_->device();
   const auto& training = options_.training;
   const auto count = batch.images.size(0), counterpart_count = batch.counterparts.defined() ? batch.counterparts.size(0) : 0;
   auto [versions, mixed] = draw_views(batch.images, counterpart_count, step);
   if (counterpart_count > 0) versions.push_back(draw_views(batch.counterparts, counterpart_count, step).versions[0]);
-  const auto pixels = versions.size() == 1 ? versions[0].to(device) : at::cat(versions).to(device);  // [versions * B + C, 3, H, W]
+  const auto drawn = versions.size() == 1 ? versions[0].to(device) : at::cat(versions).to(device);  // [versions * B + C, 3, H, W]
   const auto target = batch.labels.to(device);
-  const auto counterparts = counterpart_count > 0 ? pixels.narrow(0, pixels.size(0) - counterpart_count, counterpart_count) : at::Tensor();
-  const auto teacher_logits = this->teacher_logits(pixels.narrow(0, 0, count), counterparts);
+  const auto counterparts = counterpart_count > 0 ? drawn.narrow(0, drawn.size(0) - counterpart_count, counterpart_count) : at::Tensor();
+  const auto teacher_logits = this->teacher_logits(drawn.narrow(0, 0, count), counterparts);
 
   BufferGuard statistics(student_->module());
   student_->module().train(!options_.head_only);  // statistics of batch norms are below the head
+  const auto adversaries = this->adversaries(drawn.narrow(0, 0, count), target, mixed, step);  // [B or 0, 3, H, W]
+  const auto pixels = options_.online ? at::cat({drawn, adversaries}) : drawn;                 // [versions * B + C + (B or 0), 3, H, W]
   at::Tensor all_logits;
   {
     AutocastGuard autocast(device.type(), training.autocast_bf16);
-    all_logits = student_->forward(pixels);  // [versions * B + C, K] fp32
+    all_logits = student_->forward(pixels);  // [versions * B + C + (B or 0), K] fp32
   }
   const auto logits = all_logits.narrow(0, 0, count);
-  const auto counterpart_logits = all_logits.narrow(0, all_logits.size(0) - counterpart_count, counterpart_count);
+  const auto counterpart_logits = all_logits.narrow(0, drawn.size(0) - counterpart_count, counterpart_count);
 
   const auto label_loss = [&](const at::Tensor& own) {
     const auto first = [&](const at::Tensor& all) { return all.narrow(0, 0, own.size(0)); };
@@ -81,14 +95,15 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
     losses = options_.image_weight * distance(logits, teacher_logits.narrow(0, 0, count), options_.temperature);
     if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss(logits);
   } else {
-    losses = label_loss(logits);
+    losses = options_.image_weight * label_loss(logits);
   }
   if (counterpart_count > 0) {
     const auto begin = options_.target == CounterpartTarget::own ? count : 0;
     const auto own = teacher_ ? distance(counterpart_logits, teacher_logits.narrow(0, begin, counterpart_count), options_.temperature) : label_loss(counterpart_logits);
     losses = losses + options_.counterpart_weight * at::constant_pad_nd(own, {0, count - counterpart_count});
   }
-  if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.chunk(3));
+  if (options_.online) losses = losses + options_.online->weight * label_loss(all_logits.narrow(0, drawn.size(0), count));
+  if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.narrow(0, 0, 3 * count).chunk(3));
   const auto loss = (batch.weights.defined() ? batch.weights.to(device) * losses : losses).mean();
 
   StepResult result;

@@ -7,6 +7,7 @@
 #include "distill/augment.h"
 #include "distill/losses.h"
 #include "distill/mixing.h"
+#include "distill/online_adversary.h"
 #include "distill/training_state.h"
 #include "distill/views/view_policy.h"
 #include "models/classifier.h"
@@ -19,10 +20,11 @@ struct ClassifierTrainerOptions {
   MixingOptions mixing;
   double temperature = 1;   // of the soft labels
   double label_weight = 0;  // weight of the hard-label term beside distillation
-  double image_weight = 1;  // of the distillation term of the images themselves
+  double image_weight = 1;  // of the distillation term of the images themselves; without a teacher of their labels
   double counterpart_weight = 1;                          // of that of their counterparts
   CounterpartTarget target = CounterpartTarget::own;      // what the counterparts learn from the teacher
   Relation relation = Relation::soft_labels;
+  std::optional<OnlineAdversaryOptions> online;
   bool head_only = false;   // a linear probe: all below the head stays as it is
   ViewPolicy policy = ViewPolicy::none;
 };
@@ -44,10 +46,10 @@ struct StepResult {
 
 class ClassifierTrainer {
  public:
-  // Without a teacher: CE to the labels y, of images and counterparts. With one, whose output is t, on the view that the student sees:
+  // Without a teacher: image_weight CE(f(x), y) + counterpart_weight CE(f(x'), y). With one, whose output is t, on the view that the student sees:
   //   label_weight CE(f(x), y) + image_weight D(f(x), t(x)) + counterpart_weight D(f(x'), t(x') or t(x))
   // D as `relation` says; the label of a counterpart does not count, as it may be wrong. With AugMix t sees the unmixed view,
-  // and the student is to be consistent over it and the mixed ones.
+  // and the student is to be consistent over it and the mixed ones. `online` adds weight CE(f(a), y), a an adversary of x.
   ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher, ClassifierTrainerOptions options);
 
   // The loss is the sum over the images of weight times loss, with that of the counterpart, divided by B. A counterpart is
@@ -69,6 +71,7 @@ class ClassifierTrainer {
   };
   Views draw_views(const at::Tensor& images, int64_t counterparts, uint64_t step) const;
   at::Tensor teacher_logits(const at::Tensor& images, const at::Tensor& counterparts);
+  at::Tensor adversaries(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step);
 
   std::shared_ptr<Classifier> student_, teacher_, ema_;
   ClassifierTrainerOptions options_;

@@ -13,7 +13,7 @@ void register_attacks(Api& api) {
   api.add_async("discreteAdversarial", 5, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[4].As<Napi::Object>();
     const auto attacked = attacked_images(info[0], info[2], info[3], options);
-    return [attacked, vqgan = discretiser(info[1], attacked), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
+    return [attacked, vqgan = discretiser(info[1], attacked.classifier->options().image_size), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
       torch::NoGradGuard no_grad;
       const auto found = discrete_adversary(attacked.target(), *vqgan, options, attacked.dtype, job).images;
       const auto images = to_uint8(found * 2 - 1);

@@ -57,12 +57,12 @@ AttackedImages attacked_images(const Napi::Value& classifier, const Napi::Value&
   return result;
 }
 
-std::shared_ptr<Autoencoder> discretiser(const Napi::Value& value, const AttackedImages& attacked) {
+std::shared_ptr<Autoencoder> discretiser(const Napi::Value& value, int64_t image_size) {
   auto vqgan = unwrap<Autoencoder>(value, "autoencoder");
   if (!vqgan->has_codes()) throw Error("usage", "Discretiser: this autoencoder has no codes.", "Use one of kind vqgan.");
-  const auto size = attacked.classifier->options().image_size, factor = vqgan->downsampling();
-  if (size % factor != 0) {
-    throw Error("config", c10::str("Discretiser: the images must have a side that is a multiple of ", factor, " px, which its codes stand for, found ", size, "."),
+  const auto factor = vqgan->downsampling();
+  if (image_size % factor != 0) {
+    throw Error("config", c10::str("Discretiser: the images must have a side that is a multiple of ", factor, " px, which its codes stand for, found ", image_size, "."),
                 "Set data.imageSize to a multiple, or use a discretiser with fewer levels.");
   }
   return vqgan;

@@ -27,8 +27,8 @@ struct AttackedImages {
 // (classifier, images, labels, {seeds, precision})
 AttackedImages attacked_images(const Napi::Value& classifier, const Napi::Value& images, const Napi::Value& labels, const Napi::Object& options);
 
-// The discretiser of these images: an autoencoder with codes, on the device of the classifier, whose downsampling divides their side.
-std::shared_ptr<Autoencoder> discretiser(const Napi::Value& value, const AttackedImages& attacked);
+// A discretiser of images of this side: an autoencoder with codes whose downsampling divides it.
+std::shared_ptr<Autoencoder> discretiser(const Napi::Value& value, int64_t image_size);
 
 // {kind: fgsm, pgd or apgd} with attack_options(): the attack, ready to run.
 using Attack = std::function<at::Tensor(const AttackTarget&, const JobContext&)>;

@@ -47,7 +47,7 @@ void register_attack_inspection(Api& api) {
   api.add_async("discreteSteps", 5, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[4].As<Napi::Object>();
     const auto attacked = attacked_images(info[0], info[2], info[3], options);
-    return [attacked, vqgan = discretiser(info[1], attacked), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
+    return [attacked, vqgan = discretiser(info[1], attacked.classifier->options().image_size), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
       const auto found = discrete_adversary(attacked.target(), *vqgan, options, attacked.dtype, job);
       return finish_fields({{"reconstruction", found.reconstruction}, {"moved", found.moved}, {"images", found.images}});
     };

@@ -6,6 +6,7 @@
 #include "distill/condition_trainer.h"
 #include "distill/denoiser_trainer.h"
 #include "node/api.h"
+#include "node/attack_options.h"
 #include "node/augment_options.h"
 #include "node/view_policy.h"
 #include "node/values.h"
@@ -106,6 +107,11 @@ void register_training(Api& api) {
       const auto counterparts = object(given, "counterparts");
       options.counterpart_weight = number(counterparts, "weight");
       options.target = text(counterparts, "target") == "image" ? CounterpartTarget::image : CounterpartTarget::own;
+    }
+    if (has("online")) {
+      const auto online = object(given, "online");
+      options.online = OnlineAdversaryOptions{number(online, "weight"), discrete_attack_options(object(online, "attack")),
+                                              online.Get("discretiser").IsNull() ? nullptr : discretiser(online.Get("discretiser"), student->options().image_size)};
     }
     if (has("headOnly")) options.head_only = boolean(given, "headOnly");
     if (has("policy")) options.policy = view_policy(given);

@@ -21,6 +21,7 @@ enum class Stream : uint64_t {
   mixing = 8,
   perturbation = 9,
   attack_start = 10,
+  online_adversary = 11,
   view_policy = 16,
   fractal = 17,
   cutouts = 18,
