@@ -14,6 +14,7 @@ import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
+import { isLastRound } from './early-stop.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
@@ -57,11 +58,13 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   let prototypes: Awaited<ReturnType<typeof classPrototypes>> | null = null; // found when the first image is to be made
 
   let metrics: GroupMetrics | undefined;
-  for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
+  let done = rounds.count;
+  for (let round = Math.floor(first / training.steps); round < done; round++) {
     const begin = Math.max(first, round * training.steps);
     if (begin === round * training.steps && store && store.samples().filter((record) => record.round === round).length < rounds.imagesPerRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
-      if (pool) await reuseRound(pool, student, store, round, selection);
+      // The other row may have stopped before this round.
+      if (pool?.samples().some((record) => record.round === round)) await reuseRound(pool, student, store, round, selection);
       else {
         using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
@@ -95,6 +98,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       ...(signal && { signal }),
     });
     metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
+    const made = store?.samples().filter((record) => record.round === round);
+    if (made && isLastRound(made, rounds)) done = round + 1;
     await reporter.log({
       stage: stage.name,
       step: (round + 1) * training.steps,
@@ -102,7 +107,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/worstGroupAccuracy': metrics.worstGroupAccuracy,
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
-      ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
+      ...(made && roundDiagnostics(made, rounds.teacherProbability)),
+      ...(done < rounds.count && { stopped: true }),
       ...(!recipe.real && (await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) }))),
     });
   }
@@ -110,9 +116,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
     seconds: real.seconds + stage.seconds + (learned?.seconds ?? 0),
-    trainingSteps: total,
+    trainingSteps: done * training.steps,
     generated: store ? store.samples().length : 0,
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
+    ...(store && rounds.earlyStop.studentWrong > 0 && { rounds: done }),
   };
   await stage.finish(result);
   return result;
