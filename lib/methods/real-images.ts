@@ -2,6 +2,7 @@
 import { balancedIndices, batchIndices } from '../data/order.js';
 import { groupOf, subset } from '../data/memory.js';
 import type { Dataset } from '../data/types.js';
+import type { Cancellable } from '../native/engine.js';
 import type { Classifier } from '../native/models.js';
 import type { Batch, Weighing } from '../training/trainer.js';
 import { readBatch, type RunContext } from './context.js';
@@ -36,7 +37,7 @@ export async function realImages(context: RunContext, { real }: Recipe, edrm: Cl
       return repeated(train, repeatErrors(train.labels, await predictAll(edrm, train, cancellable), jttTimes), seed, 0);
     case 'clusters-balanced': {
       const { losses, seconds } = await lossHistory(context, `${name}/helper`, seed);
-      return repeated(train, balanceClusters(train.labels, clustersByClass(train, losses, seed), seed), seed, seconds);
+      return repeated(train, balanceClusters(train.labels, await clustersByClass(train, losses, seed, cancellable), seed), seed, seconds);
     }
     case 'groups-balanced': {
       const { groups, ...balanced } = byGroup(train, seed);
@@ -69,10 +70,10 @@ function byGroup(dataset: Dataset, seed: number): Pick<RealImages, 'batch'> & { 
 }
 
 /** 2-means of the loss histories within each class, [length]. */
-function clustersByClass({ labels }: Dataset, losses: readonly Float32Array[], seed: number): Uint8Array {
+async function clustersByClass({ labels }: Dataset, losses: readonly Float32Array[], seed: number, cancellable: Cancellable): Promise<Uint8Array> {
   const clusters = new Uint8Array(labels.length);
   for (const [, members] of recordsByValue(labels)) {
-    const found = kMeans(members.map((record) => losses[record]!), 2, seed).clusters;
+    const found = (await kMeans(members.map((record) => losses[record]!), 2, seed, cancellable)).clusters;
     members.forEach((record, place) => (clusters[record] = found[place]!));
   }
   return clusters;

@@ -40,14 +40,14 @@ test('TAB makes both clusters of a class equally large and leaves the classes ap
   assert.is(balanceClusters([0, 0, 0, 0, 0, 0, 0], [1, 1, 1, 1, 0, 0, 0], 0).upWeighted, 1);
 });
 
-test('two clusters are found, with their inertia', () => {
-  const { clusters, inertia } = kMeans([[0, 0], [10, 10], [0, 2], [10, 12], [1, 1], [0, 1]], 2, 0);
+test('two clusters are found, with their inertia', async () => {
+  const { clusters, inertia } = await kMeans([[0, 0], [10, 10], [0, 2], [10, 12], [1, 1], [0, 1]], 2, 0);
   assert.equal([0, 2, 4, 5].map((i) => clusters[i]), Array(4).fill(clusters[0]));
   assert.equal([1, 3].map((i) => clusters[i]), Array(2).fill(1 - clusters[0]!));
   // Centres (0.25, 1) and (10, 11): 1.0625 + 1.0625 + 0.5625 + 0.0625, and 1 + 1.
   assert.ok(Math.abs(inertia - 4.75) < 1e-12, `${inertia}`);
-  assert.equal(kMeans([[3], [3], [3]], 2, 1), { clusters: Uint8Array.of(0, 0, 0), inertia: 0 });
-  assert.equal(kMeans([[7, 1]], 2, 2), { clusters: Uint8Array.of(0), inertia: 0 });
+  assert.equal(await kMeans([[3], [3], [3]], 2, 1), { clusters: Uint8Array.of(0, 0, 0), inertia: 0 });
+  assert.equal(await kMeans([[7, 1]], 2, 2), { clusters: Uint8Array.of(0), inertia: 0 });
 });
 
 test('epochs end after as many steps as their images need; one that is not complete counts only when there is no other', () => {
