@@ -1,6 +1,6 @@
 /** The real images that a continued row trains on: which they are, how often they come and how much they count. */
 import { balancedIndices, batchIndices } from '../data/order.js';
-import { groupOf, subset } from '../data/memory.js';
+import { groupOf } from '../data/memory.js';
 import type { Dataset } from '../data/types.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier } from '../native/models.js';
@@ -53,8 +53,10 @@ function inOrder(dataset: Dataset, seed: number): Pick<RealImages, 'batch'> {
   return { batch: (count, step) => readBatch(dataset, batchIndices(dataset.length, count, step, seed + 1)) };
 }
 
+/** Likewise, of the given records, some more than once; they are millions where JTT repeats many. */
 function repeated(train: Dataset, { indices, upWeighted }: Resampled, seed: number, seconds: number): RealImages {
-  return { ...inOrder(subset(train, indices), seed), upWeighted, seconds };
+  const batch = (count: number, step: number): Promise<Batch> => readBatch(train, batchIndices(indices.length, count, step, seed + 1).map((place) => indices[place]!));
+  return { batch, upWeighted, seconds };
 }
 
 /** Each group of the dataset equally often. */

@@ -25,14 +25,17 @@ export function recordsByValue(values: ArrayLike<number>): [value: number, recor
  * @param predictions of the first model, [labels.length]
  */
 export function repeatErrors(labels: ArrayLike<number>, predictions: ArrayLike<number>, times: number): Resampled {
-  const indices: number[] = [];
+  const isWrong = (record: number): boolean => predictions[record] !== labels[record];
   let upWeighted = 0;
+  for (let record = 0; record < labels.length; record++) if (isWrong(record)) upWeighted++;
+  const indices = new Int32Array(labels.length + upWeighted * (times - 1)); // 4 bytes each: an ImageNet with a fifth wrong takes 55 MB
+  let end = 0;
   for (let record = 0; record < labels.length; record++) {
-    const wrong = predictions[record] !== labels[record];
-    if (wrong) upWeighted++;
-    for (let copy = 0; copy < (wrong ? times : 1); copy++) indices.push(record);
+    const begin = end;
+    end += isWrong(record) ? times : 1;
+    indices.fill(record, begin, end);
   }
-  return { indices: Int32Array.from(indices), upWeighted };
+  return { indices, upWeighted };
 }
 
 /**
