@@ -66,7 +66,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       // The other row may have stopped before this round.
       if (pool?.samples().some((record) => record.round === round)) await reuseRound(pool, student, store, round, selection);
       else {
-        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
+        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
         if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
         const drawn = generateRound(own ?? generator, { teacher, student }, store, {
