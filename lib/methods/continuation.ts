@@ -61,10 +61,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   let done = rounds.count;
   for (let round = Math.floor(first / training.steps); round < done; round++) {
     const begin = Math.max(first, round * training.steps);
-    if (begin === round * training.steps && store && store.samples().filter((record) => record.round === round).length < rounds.imagesPerRound) {
+    if (begin === round * training.steps && store && store.ofRound(round).length < rounds.imagesPerRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       // The other row may have stopped before this round.
-      if (pool?.samples().some((record) => record.round === round)) await reuseRound(pool, student, store, round, selection);
+      if (pool && pool.ofRound(round).length > 0) await reuseRound(pool, student, store, round, selection);
       else {
         using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
@@ -98,7 +98,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       ...(signal && { signal }),
     });
     metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
-    const made = store?.samples().filter((record) => record.round === round);
+    const made = store?.ofRound(round);
     if (made && isLastRound(made, rounds)) done = round + 1;
     await reporter.log({
       stage: stage.name,

@@ -1,6 +1,6 @@
 /** The real images that a continued row trains on: which they are, how often they come and how much they count. */
 import { balancedIndices, batchIndices } from '../data/order.js';
-import { groupOf } from '../data/memory.js';
+import { groupOf, recordsByValue } from '../data/memory.js';
 import type { Dataset } from '../data/types.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Classifier } from '../native/models.js';
@@ -11,7 +11,7 @@ import { GroupDro } from './group-dro.js';
 import { kMeans } from './k-means.js';
 import { lossHistory } from './loss-history.js';
 import type { Recipe } from './recipes.js';
-import { balanceClusters, recordsByValue, repeatErrors, type Resampled } from './resampling.js';
+import { balanceClusters, repeatErrors, type Resampled } from './resampling.js';
 
 /** How often JTT repeats an error: what its paper takes for CelebA. */
 const jttTimes = 50;

@@ -1,4 +1,5 @@
 /** Training sets in which some images are repeated, as lists of records. */
+import { recordsByValue } from '../data/memory.js';
 import { stream } from '../data/random.js';
 
 export interface Resampled {
@@ -6,18 +7,6 @@ export interface Resampled {
   indices: Int32Array;
   /** How many images come more than once. */
   upWeighted: number;
-}
-
-/** The records that have each value, in the order of the values. */
-export function recordsByValue(values: ArrayLike<number>): [value: number, records: number[]][] {
-  const found = new Map<number, number[]>();
-  for (let record = 0; record < values.length; record++) {
-    const value = values[record]!;
-    const records = found.get(value);
-    if (records) records.push(record);
-    else found.set(value, [record]);
-  }
-  return [...found].sort(([a], [b]) => a - b);
 }
 
 /**

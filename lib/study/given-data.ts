@@ -4,7 +4,6 @@
  * count, so a copy of a folder is the same; nor do contents, which would have to be read: an image that changes keeps its size by chance only.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -17,7 +16,7 @@ import { listImages, type ListedConfig } from '../data/open.js';
 import { splitNames, type ImageRecord } from '../data/records.js';
 import { SparringError } from '../errors.js';
 import { throwIfAborted } from '../native/engine.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fileError, readSavedJson, writeFileAtomic } from '../training/files.js';
 
 /** Of one dataset. */
 export interface DataFingerprint {
@@ -61,13 +60,7 @@ export async function saveDataFingerprints({ output }: Pick<Study, 'output'>, fo
 }
 
 function savedFingerprints(output: string): DataFingerprint[] {
-  const path = join(output, fileName);
-  if (!existsSync(path)) return [];
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as DataFingerprint[];
-  } catch (error) {
-    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete it if the images are what they were.', { cause: error });
-  }
+  return readSavedJson<DataFingerprint[]>(join(output, fileName), 'The file is damaged; delete it if the images are what they were.') ?? [];
 }
 
 function find(fingerprints: readonly DataFingerprint[], data: DataFingerprint['data']): DataFingerprint | undefined {
@@ -91,7 +84,7 @@ async function partsOf(data: ListedConfig, signal?: AbortSignal): Promise<DataFi
   const bytes = new Float64Array(records.length);
   await inParallel(records.length, async (i) => {
     throwIfAborted(signal);
-    bytes[i] = await bytesOf(records[i]!.record);
+    bytes[i] = await bytesOf(records[i].record);
   });
   const parts = new Map<string, { images: number; bytes: number; hash: ReturnType<typeof createHash> }>();
   for (const [i, { split, record: { path, member, label, attribute } }] of records.entries()) {
@@ -99,7 +92,7 @@ async function partsOf(data: ListedConfig, signal?: AbortSignal): Promise<DataFi
     const part = parts.get(name) ?? { images: 0, bytes: 0, hash: createHash('sha256') };
     parts.set(name, part);
     part.images++;
-    part.bytes += bytes[i]!;
+    part.bytes += bytes[i];
     part.hash.update(`${JSON.stringify([split, member?.name ?? relative(dirname(path), path), classes[label], attributes[attribute], bytes[i]])}\n`);
   }
   return Object.fromEntries([...parts].map(([name, { images, bytes, hash }]) => [name, describe(images, bytes, hash.digest('hex'))]));
