@@ -206,6 +206,14 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  kd: z
+    .strictObject({
+      temperature: z.number().positive().default(4).describe('of the soft labels'),
+      weight: z.number().min(0).default(0.5).describe('of what is learned from them, on images and on their counterparts each'),
+      labelWeight: z.number().min(0).default(1).describe('of the labels'),
+    })
+    .prefault({})
+    .describe('of the rows that learn from labels and teacher, see docs/method.md'),
   daFusion: z
     .strictObject({
       steps: count.default(2000).describe('of training of the class embeddings'),

@@ -13,6 +13,7 @@ import { Trainer, type Batch } from '../training/trainer.js';
 import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
+import { distillationOf } from './distillation.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
 import { isLastRound } from './early-stop.js';
 import { evaluate } from './evaluate.js';
@@ -46,7 +47,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const selection: Selection | null = images?.selected ? rounds : null;
   const sampling = samplingOf(recipe, config.sampling);
 
-  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight, headOnly });
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, ...distillationOf(recipe.loss ?? 'edrm', config), headOnly });
   const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });

@@ -77,6 +77,19 @@ export interface TrainerOptions {
   augment: AugmentOptions;
 }
 
+/** What a classifier learns from its teacher beside the labels, whose weight is `labelWeight`; without a teacher the labels alone count. */
+export interface DistillationOptions {
+  /** Of the soft labels. */
+  temperature: number;
+  labelWeight: number;
+  /** Of distillation on the images themselves; default 1. */
+  imageWeight?: number;
+  /** `soft-labels` (default), or their `correlations` over the classes and over the batch (DIST, arXiv 2205.10536). */
+  relation?: 'soft-labels' | 'correlations';
+  /** Of distillation on counterparts, default 1; `target`: what the teacher says of the counterpart (`own`, default) or of the `image`. */
+  counterparts?: { weight: number; target: 'own' | 'image' };
+}
+
 export interface StepResult {
   loss: number;
   gradientNorm: number;
@@ -91,6 +104,8 @@ export interface StepOptions {
   step: number;
   /** Of each image, [B], 0 or more; default 1. The loss is sum of weight times loss, divided by B. Of classifiers. */
   weights?: Float32Array;
+  /** Other versions of the first images of the batch, [C, size, size, 3], which are augmented as these are. Of classifiers. */
+  counterparts?: Uint8Array;
   /** Whether the result has the losses of the single images; default false. Of classifiers. */
   losses?: boolean;
 }
@@ -332,7 +347,7 @@ export interface NativeCore extends NativeInspection {
     student: ClassifierHandle,
     teacher: ClassifierHandle | null,
     /** `headOnly`: a linear probe; default false. `policy`: default none. */
-    options: TrainerOptions & { mixing: MixingOptions; temperature: number; labelWeight: number; headOnly?: boolean; policy?: ViewPolicy },
+    options: TrainerOptions & DistillationOptions & { mixing: MixingOptions; headOnly?: boolean; policy?: ViewPolicy },
   ): Promise<TrainerHandle<ClassifierHandle>>;
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   /** Textual inversion of a generator with conditions of its own, which begins at those of the null class; `emaDecay` is 0. */

@@ -1,7 +1,7 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
 export const methods = [
-  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
   'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-tab',
 ] as const;
 export type Method = (typeof methods)[number];
@@ -42,6 +42,9 @@ export const methodTitles: Record<Method, string> = {
   edrm: 'Distillation (EDRM)',
   'edrm-longer': 'EDRM, trained as long',
   erm: 'Labels alone, no teacher',
+  kd: 'Labels and teacher (KD)',
+  'kd-randaugment': 'KD + RandAugment',
+  dist: 'Correlations with the teacher (DIST)',
   mixup: '+ MixUp',
   cutmix: '+ CutMix',
   randaugment: '+ RandAugment',
