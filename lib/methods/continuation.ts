@@ -59,8 +59,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   let prototypes: Awaited<ReturnType<typeof classPrototypes>> | null = null; // found when the first image is to be made
 
   let metrics: GroupMetrics | undefined;
-  let done = rounds.count;
-  for (let round = Math.floor(first / training.steps); round < done; round++) {
+  let end = rounds.count;
+  for (let round = Math.floor(first / training.steps); round < end; round++) {
     const begin = Math.max(first, round * training.steps);
     if (begin === round * training.steps && store && store.ofRound(round).length < rounds.imagesPerRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
@@ -100,7 +100,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
     });
     metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
     const made = store?.ofRound(round);
-    if (made && isLastRound(made, rounds)) done = round + 1;
+    if (made && isLastRound(made, rounds)) end = round + 1;
     await reporter.log({
       stage: stage.name,
       step: (round + 1) * training.steps,
@@ -109,7 +109,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
       ...(made && roundDiagnostics(made, rounds.teacherProbability)),
-      ...(done < rounds.count && { stopped: true }),
+      ...(end < rounds.count && { stopped: true }),
       ...(!recipe.real && (await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) }))),
     });
   }
@@ -117,10 +117,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
     seconds: real.seconds + stage.seconds + (learned?.seconds ?? 0),
-    trainingSteps: done * training.steps,
+    trainingSteps: end * training.steps,
     generated: store ? store.samples().length : 0,
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
-    ...(store && rounds.earlyStop.studentWrong > 0 && { rounds: done }),
+    ...(store && rounds.earlyStop.studentWrong > 0 && { rounds: end }),
   };
   await stage.finish(result);
   return result;
