@@ -20,7 +20,10 @@ const maximumIterations = 300;
 /** Numbers that are looked at between two looks at the clock: milliseconds. */
 const blockNumbers = 2 ** 16;
 
-/** Takes minutes for many points, but leaves the event loop free. @param points [n, d], at least one */
+/**
+ * Takes minutes for many points, but leaves the event loop free.
+ * @param points [n, d], at least one
+ */
 export async function kMeans(points: readonly Point[], k: number, seed: number, { signal }: Pick<Cancellable, 'signal'> = {}): Promise<Clustering> {
   const breather = new Breather(signal);
   let best: Clustering = { clusters: new Uint8Array(points.length), inertia: Infinity };
@@ -80,7 +83,8 @@ async function iterate(points: readonly Point[], start: Point[], breather: Breat
 async function means(points: readonly Point[], clusters: Uint8Array, before: readonly Point[], breather: Breather): Promise<Point[]> {
   const sums = before.map((centre) => ({ sum: new Float64Array(centre.length), count: 0 }));
   await forEach(points, breather, (point, i) => {
-    const own = sums[clusters[i]!]!;
+    const own = sums[clusters[i]!];
+    if (!own) return; // of a point that is not finite
     addTo(own.sum, point);
     own.count++;
   });

@@ -56,6 +56,10 @@ test('fewer different points than clusters: some clusters are empty', async () =
   assert.is(meanPoint([]), undefined);
 });
 
+test('a loss that is not finite leaves one cluster, and is no crash', async () => {
+  assert.equal(await kMeans([[1, NaN], [2, 3], [4, 5], [Infinity, 1]], 2, 0), { clusters: new Uint8Array(4), inertia: Infinity });
+});
+
 /** The same in the plainest form and without a pause, of one start after the other. */
 function plain(points: readonly number[][], k: number, seed: number): Clustering {
   const distance = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, value, d) => sum + (value - b[d]!) ** 2, 0);
