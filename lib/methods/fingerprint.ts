@@ -17,8 +17,9 @@ export async function fingerprint(path: string, given?: readonly string[]): Prom
   try {
     const files = given ?? filesOf(path);
     if (files.length === 1 && files[0] === path) return await sha256OfFile(path);
+    const root = statSync(path).isDirectory() ? path : dirname(path); // a copy under another name is the same
     const hash = createHash('sha256');
-    for (const file of files) hash.update(`/${relative(dirname(path), file)} ${await sha256OfFile(file)}\n`);
+    for (const file of files) hash.update(`${relative(root, file)} ${await sha256OfFile(file)}\n`);
     return hash.digest('hex');
   } catch (error) {
     throw fileError(error, 'read', path);

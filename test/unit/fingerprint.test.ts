@@ -1,5 +1,6 @@
 /** What tells weights from other weights. */
 import { createHash } from 'node:crypto';
+import { cpSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -32,6 +33,10 @@ test('of some files of a folder: these alone, however the path is written', asyn
   text(join(folder, 'pytorch_model.bin'), 'the same in another form');
   assert.is(await fingerprint(folder, [weights]), found);
   assert.is(await fingerprint(`./${relative('.', folder)}`, [relative('.', weights)]), found);
+  const copy = join(scratch.folder(), 'copy');
+  cpSync(folder, copy, { recursive: true });
+  assert.is(await fingerprint(copy, [join(copy, 'model.safetensors')]), found);
+  assert.is(await fingerprint(copy), await fingerprint(folder));
   text(weights, 'v');
   assert.is.not(await fingerprint(folder, [weights]), found);
 });
