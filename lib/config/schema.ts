@@ -201,6 +201,11 @@ export const configSchema = z.strictObject({
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),
       teacherProbability: fraction.default(0.8).describe('selection: the teacher prefers the class and gives it at least this'),
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),
+      earlyStop: z
+        .strictObject({
+          studentWrong: fraction.default(0).describe('a row ends after the round in which the student got less than this share of the images wrong that the teacher is sure of; 0 = never'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   kd: z

@@ -15,7 +15,7 @@ import { openStore, type SampleStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
 import { runDiscretePass, type PassShard } from './discrete-pass.js';
 import { discretiserPath, openDiscretiser } from './discretiser.js';
-import { fingerprint } from './fingerprint.js';
+import { fingerprintRead } from './fingerprint.js';
 import { loadClassifier } from './foundation.js';
 
 export interface DiscretiseRequest {
@@ -48,7 +48,7 @@ export async function discretiseToStore(config: Config, { shard = { index: 0, co
   const teacher = await loadClassifier(engine, config.teacher, weights, train);
   const discretiser = await openDiscretiser(engine, config);
   const { attack } = config.dad;
-  const settings = { method: 'dad', ...attack, seed: config.seed, teacher: await fingerprint(engine, weights), discretiser: await fingerprint(engine, path), data: config.data };
+  const settings = { method: 'dad', ...attack, seed: config.seed, teacher: await fingerprintRead(engine, weights), discretiser: await fingerprintRead(engine, path), data: config.data };
   const store = await openStore(folder, { writer: shard.count === 1 ? 'main' : `shard${shard.index + 1}of${shard.count}`, imageSize: train.imageSize, classes: train.classes });
   const [known] = store.samples();
   if (known && known.settings !== generatorSettingsId(settings)) {

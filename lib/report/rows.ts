@@ -26,11 +26,13 @@ export interface Row {
   classes: { name: string; accuracy: Summary }[];
   /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */
   gapClosed: Summary<number | null>;
-  /** Images generated, before any selection, of one seed. */
+  /** Images generated, before any selection, of one seed on average. */
   generated: number;
   /** Training images that come more often than others, of a row that looks for such. */
   upWeighted?: Summary;
-  /** Of the student (or teacher), of one seed. */
+  /** Rounds that it went through, of a row that may stop before the last one. */
+  rounds?: Summary;
+  /** Of the student (or teacher), of one seed on average. */
   trainingSteps: number;
   /** Wall time of one seed, on average. */
   seconds: number;

@@ -1,5 +1,5 @@
 /** The part of the native core that attacks classifiers. */
-import type { AutoencoderHandle, ClassifierHandle, Fields, JobControl, Precision } from './contract.js';
+import type { AutoencoderHandle, ClassifierHandle, Fields, JobControl, Precision } from './handles.js';
 
 export type AttackNorm = 'l2' | 'linf';
 
