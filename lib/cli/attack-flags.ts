@@ -5,21 +5,33 @@ import { SparringError } from '../errors.js';
 import { pgdStepSize } from '../methods/evaluate-attacked.js';
 import type { EvaluationAttack } from '../native/contract.js';
 
+const defaults = { norm: 'linf', epsilon: '4/255', steps: 20 } as const;
+
+// Defaults are filled in below: a flag that is given although nothing uses it is a mistake.
 export const attackOptions = {
   attack: { choices: ['fgsm', 'pgd', 'apgd'] as const, requiresArg: true, describe: 'accuracy under this attack as well' },
-  norm: { choices: ['linf', 'l2'] as const, default: 'linf' as const, describe: 'of the attack' },
-  epsilon: { type: 'string', default: '4/255', describe: 'its radius, of pixels in 0..1: linf of each value, l2 of the whole image' },
-  'attack-steps': { type: 'number', default: 20, requiresArg: true, describe: 'of pgd and apgd' },
+  norm: { choices: ['linf', 'l2'] as const, requiresArg: true, describe: `of the attack (default ${defaults.norm})` },
+  epsilon: { type: 'string', requiresArg: true, describe: `its radius, of pixels in 0..1: linf of each value, l2 of the whole image (default ${defaults.epsilon})` },
+  'attack-steps': { type: 'number', requiresArg: true, describe: `of pgd and apgd (default ${defaults.steps})` },
 } as const;
 
 export type AttackFlags = InferredOptionTypes<typeof attackOptions>;
 
 /** The attack that the flags ask for; undefined for none. */
-export function attackFromFlags({ attack: kind, norm, epsilon: text, 'attack-steps': steps }: AttackFlags): EvaluationAttack | undefined {
-  if (kind === undefined) return undefined;
-  const epsilon = radius(text);
+export function attackFromFlags({ attack: kind, ...given }: AttackFlags): EvaluationAttack | undefined {
+  if (kind === undefined) {
+    const lost = (['norm', 'epsilon', 'attack-steps'] as const).find((name) => given[name] !== undefined);
+    if (lost) throw new SparringError('usage', `--${lost}: expected --attack with it, found none.`, 'For example --attack pgd.');
+    return undefined;
+  }
+  const norm = given.norm ?? defaults.norm, epsilon = radius(given.epsilon ?? defaults.epsilon);
+  if (kind === 'fgsm') {
+    if (given['attack-steps'] !== undefined) throw new SparringError('usage', '--attack-steps: expected --attack pgd or apgd, found fgsm.', 'FGSM has one step.');
+    return { kind, norm, epsilon, steps: 1, stepSize: epsilon, randomStart: 0 };
+  }
+  const steps = given['attack-steps'] ?? defaults.steps;
   if (!Number.isInteger(steps) || steps < 1 || steps > 100_000) throw new SparringError('usage', `--attack-steps: expected a whole number from 1 to 100000, found ${steps}.`);
-  return { kind, norm, epsilon, steps, stepSize: pgdStepSize(epsilon, steps), randomStart: kind === 'fgsm' ? 0 : 1 };
+  return { kind, norm, epsilon, steps, stepSize: pgdStepSize(epsilon, steps), randomStart: 1 };
 }
 
 /** 4/255 or 0.0157. */

@@ -42,7 +42,7 @@ export const command: CommandModule<object, Flags> = {
     }
     print(metrics);
     if (!adversarial) return;
-    console.log(`\nunder ${flags.attack} (${flags.norm}, epsilon ${flags.epsilon}):\n`);
+    console.log(`\nunder ${attack!.kind} (${attack!.norm}, epsilon ${flags.epsilon ?? attack!.epsilon.toPrecision(3)}):\n`);
     print(adversarial);
   },
 };

@@ -121,7 +121,6 @@ function checkTogether(config: Config, source: string): void {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
   }
   if (generator.pretrained && (generator.weights ?? generator.start)) fail('generator: expected pretrained, weights or start, found two of them.', 'A published model is used as it is.');
-  if (config.discretiser.weights && config.discretiser.pretrained) fail('discretiser: expected weights or pretrained, found both.', 'Leave one of them out.');
   if (sampling.eta > 0 && sampling.sampler !== 'ddim') fail(`sampling.eta: expected 0, since it belongs to ddim, found ${sampling.eta} with ${sampling.sampler}.`, 'Take sampling.sampler ddim or leave eta out.');
   if (sampling.guidance.kind === 'chain' && sampling.sampler === 'dpm-solver++-2m') {
     fail('sampling.sampler: expected ddim, ddpm or euler for guidance through the chain, found dpm-solver++-2m.', 'Its steps depend on earlier ones, which cannot be run again by themselves.');

@@ -14,7 +14,7 @@ import { generatorSettingsId } from '../store/settings.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
 import { runDiscretePass, type PassShard } from './discrete-pass.js';
-import { discretiserPath, openDiscretiser } from './discretiser.js';
+import { openDiscretiser } from './discretiser.js';
 import { fingerprintRead } from './fingerprint.js';
 import { loadClassifier } from './foundation.js';
 
@@ -41,12 +41,13 @@ export async function discretiseToStore(config: Config, { shard = { index: 0, co
   checkShard(shard);
   const { weights } = config.teacher;
   if (!weights) throw new SparringError('config', 'discretise: expected teacher.weights, found none.', 'Give the file, e.g. the one that `sparring foundation` wrote.');
-  const path = discretiserPath(config);
+  const path = config.discretiser.weights ?? config.discretiser.pretrained?.path;
+  if (!path) throw new SparringError('config', 'discretise: expected discretiser.weights or discretiser.pretrained, found neither.', 'Give a VQGAN; see docs/dad.md.');
   const folder = config.output ?? join('runs', `${config.name}-dad`);
   const engine = await Engine.open(config);
   const { train } = await openData(config.data);
   const teacher = await loadClassifier(engine, config.teacher, weights, train);
-  const discretiser = await openDiscretiser(engine, config);
+  const discretiser = await openDiscretiser(engine, config.discretiser, train);
   const { attack } = config.dad;
   const settings = { method: 'dad', ...attack, seed: config.seed, teacher: await fingerprintRead(engine, weights), discretiser: await fingerprintRead(engine, path), data: config.data };
   const store = await openStore(folder, { writer: shard.count === 1 ? 'main' : `shard${shard.index + 1}of${shard.count}`, imageSize: train.imageSize, classes: train.classes });

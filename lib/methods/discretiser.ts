@@ -1,23 +1,18 @@
 /** The VQGAN that discretises images. */
+import { autoencoderSpecs } from '../config/autoencoders.js';
 import type { Config } from '../config/schema.js';
+import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
-import { openModel } from '../models/open.js';
-import { Autoencoder } from '../native/models.js';
 import type { Engine } from '../native/engine.js';
+import { Autoencoder } from '../native/models.js';
 
-/** Path of the file or folder that a config names. Throws SparringError 'config' where it names none. */
-export function discretiserPath({ discretiser }: Config): string {
-  const path = discretiser.weights ?? discretiser.pretrained?.path;
-  if (path === undefined) throw new SparringError('config', 'discretiser: expected weights or pretrained, found neither.', 'Give a VQGAN; see discretiser in docs/config.md.');
-  return path;
-}
-
-/** Opens the ready VQGAN of a config. Throws SparringError 'weights' for any other network. */
-export async function openDiscretiser(engine: Engine, config: Config): Promise<Autoencoder> {
-  const path = discretiserPath(config);
-  const architecture = config.discretiser.pretrained?.architecture;
-  const model = await openModel(engine, path, architecture === undefined ? {} : { architecture });
-  if (model instanceof Autoencoder && model.spec.kind === 'vqgan') return model;
-  const found = model === null ? 'weights that nothing describes' : model instanceof Autoencoder ? `an autoencoder of kind ${model.spec.kind}` : 'another network';
-  throw new SparringError('weights', `${path}: expected a VQGAN, found ${found}.`, model === null ? 'Give its name as discretiser.pretrained.architecture.' : 'Only a VQGAN has codes.');
+/** One that is given. Throws SparringError 'config' or 'weights' when it is no VQGAN or does not fit the data. */
+export async function openDiscretiser(engine: Engine, { weights, pretrained }: Config['discretiser'], { imageSize }: Pick<Dataset, 'imageSize'>): Promise<Autoencoder> {
+  if (weights && pretrained) throw new SparringError('config', 'discretiser: expected weights or pretrained, found both.', 'Give one of them.');
+  const path = weights ?? pretrained!.path;
+  const model = await Autoencoder.load(engine, path, pretrained && autoencoderSpecs[pretrained.architecture]);
+  if (model.spec.kind !== 'vqgan') throw new SparringError('weights', `${path}: expected an autoencoder of kind vqgan, found one of kind ${model.spec.kind}.`, 'Only a VQGAN has codes.');
+  const { length } = model.spec.blockChannels, factor = 2 ** (length - 1);
+  if (imageSize % factor !== 0) throw new SparringError('config', `${path}: ${length} levels need an image size divisible by ${factor}, found ${imageSize}.`, 'Use fewer levels or another data.imageSize.');
+  return model;
 }

@@ -18,7 +18,7 @@ export const provenanceSchema = z.object({
   round: z.int().min(0),
   /** The teacher's soft labels, one probability per class. */
   teacherProbabilities: z.array(probability),
-  /** The student's probability of the label when the image was made; absent, with the two below, where it was made without one. */
+  /** The student's probability of the label when the image was made; absent, with studentWrong and disagreement, where there was none. */
   studentProbability: probability.optional(),
   /** Whether the student then gave another class. */
   studentWrong: z.boolean().optional(),

@@ -7,15 +7,18 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 
-import { resolveConfig } from '../../lib/config/load.js';
+import { attackFromFlags } from '../../lib/cli/attack-flags.js';
+import { applyOverrides, readConfigFile, resolveConfig } from '../../lib/config/load.js';
 import { birdClasses } from '../../lib/data/birds.js';
 import { openData } from '../../lib/data/open.js';
+import { discretiseToStore } from '../../lib/methods/discretise-to-store.js';
 import { argmax } from '../../lib/metrics/softmax.js';
 import { Engine } from '../../lib/native/engine.js';
 import { Autoencoder, Classifier } from '../../lib/native/models.js';
 import { openStore } from '../../lib/store/store.js';
 import { cli, lastLine, startCli } from '../support/cli.js';
 import { relativeError } from '../support/numeric.js';
+import { failure } from '../support/tiny.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-discretise-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -120,40 +123,49 @@ test('two processes share the work, and the images are the same', async () => {
   assert.equal(images, (await bySource(whole)).images);
 });
 
-test('what cannot be done is said before anything is made', () => {
+test('what cannot be done is said before anything is made', async () => {
   const output = join(folder, 'wrong');
-  for (const [more, status, message] of [
-    [['--shard', '3/2'], 2, /expected a shard from 1 to as many as there are, found 3 of 2/],
-    [['--shard', 'two'], 2, /--shard: expected number\/count, found two/],
-    [['--set', 'teacher.weights=null'], 2, /teacher\.weights/],
-    [['--set', `discretiser.pretrained.path=${weights('vqgan')}`], 2, /discretiser: expected weights or pretrained, found both/],
-    [['--set', `discretiser={pretrained: {path: ${weights('taesd')}}}`], 1, /expected a VQGAN, found an autoencoder of kind taesd/],
-    [['--set', `discretiser={pretrained: {path: ${weights('teacher')}}}`], 1, /expected a VQGAN, found another network/],
-    [['--set', 'discretiser={}'], 2, /discretiser: expected weights or pretrained, found neither/],
+  const run = (overrides: string[], shard?: { index: number; count: number }) =>
+    discretiseToStore(resolveConfig(applyOverrides({ ...readConfigFile(configFile), output }, overrides)), shard && { shard });
+  for (const [overrides, code, message] of [
+    [[`discretiser.weights=${weights('taesd')}`], 'weights', /expected an autoencoder of kind vqgan, found one of kind taesd/],
+    [[`discretiser.weights=${weights('teacher')}`], 'weights', /expected an autoencoder, found a classifier/],
+    [[`discretiser.pretrained.path=${weights('vqgan')}`], 'config', /discretiser: expected weights or pretrained, found both/],
+    [['discretiser={}'], 'config', /discretise: expected discretiser\.weights or discretiser\.pretrained, found neither/],
+    [['data={kind: birds, imageSize: 33, train: 8, test: 8, broad: 8}'], 'weights', /teacher\.safetensors: expected 33 px images/],
+    [['teacher={}'], 'config', /discretise: expected teacher\.weights, found none/],
   ] as const) {
-    const ended = cli(args(output, ...more));
-    assert.is(ended.status, status, ended.stderr);
-    assert.match(ended.stderr, message);
-    assert.not(existsSync(join(output, 'index.jsonl')));
+    assert.match((await failure(() => run([...overrides]), code)).message, message);
   }
-  const other = cli(args(whole, '--set', 'dad.attack.variant=noise-only'));
-  assert.is(other.status, 2);
-  assert.match(other.stderr, /made with other weights, data, settings or another seed/);
+  assert.match((await failure(() => run([], { index: 2, count: 2 }), 'usage')).message, /expected a shard from 1 to as many as there are, found 3 of 2/);
+  assert.not(existsSync(output));
+  assert.match((await failure(() => run([`output=${whole}`, 'dad.attack.variant=noise-only']), 'usage')).message, /made with other weights, data, settings or another seed/);
+  const ended = cli(args(output, '--shard', 'two'));
+  assert.is(ended.status, 2);
+  assert.match(ended.stderr, /--shard: expected number\/count, found two/);
 });
 
-test('evaluate says how often a classifier is right under an attack', () => {
-  const evaluate = (...more: string[]) => cli(['evaluate', '--config', configFile, '--weights', weights('teacher'), '--quiet', ...more]);
-  const clean = lastLine(evaluate('--json').stdout);
-  assert.is(clean.adversarial, undefined);
-  const attacked = (...more: string[]) => lastLine(evaluate('--json', ...more).stdout);
-  const pgd = attacked('--attack', 'pgd', '--epsilon', '8/255', '--attack-steps', '5');
-  assert.is(pgd.accuracy, clean.accuracy);
-  assert.ok(pgd.adversarial.accuracy < clean.accuracy);
-  assert.equal(pgd.adversarial.attack, { kind: 'pgd', norm: 'linf', epsilon: 8 / 255, steps: 5, stepSize: 4 / 255, randomStart: 1 });
-  assert.is(attacked('--attack', 'apgd', '--epsilon', '0', '--norm', 'l2').adversarial.accuracy, clean.accuracy);
-  assert.match(evaluate('--attack', 'fgsm').stdout, /under fgsm \(linf, epsilon 4\/255\):\n\n.*worst group/s);
-  assert.match(evaluate('--attack', 'pgd', '--epsilon', '4/0').stderr, /--epsilon: expected a number of at least 0 or a fraction, found 4\/0/);
-  assert.match(evaluate('--attack', 'cw').stderr, /Choices: "fgsm", "pgd", "apgd"/);
+test('evaluate says how often a classifier is right under an attack', async () => {
+  const birds = new URL('../../assets/birds/teacher.safetensors', import.meta.url).pathname;
+  const evaluate = (...more: string[]) => cli(['evaluate', '--config', configFile, '--weights', birds, '--quiet', ...more]);
+  const flags = (more: object) => attackFromFlags({ attack: 'apgd', norm: undefined, epsilon: undefined, 'attack-steps': undefined, ...more });
+  const { adversarial, ...clean } = lastLine(evaluate('--json', '--attack', 'pgd', '--epsilon', '8/255', '--attack-steps', '5').stdout);
+  assert.ok(adversarial.accuracy < clean.accuracy, `${adversarial.accuracy} and ${clean.accuracy}`);
+  assert.equal(adversarial.attack, { kind: 'pgd', norm: 'linf', epsilon: 8 / 255, steps: 5, stepSize: 4 / 255, randomStart: 1 });
+  assert.match(evaluate('--attack', 'fgsm').stdout, /under fgsm \(linf, epsilon 0\.0157\):\n\n.*worst group/s);
+  for (const [epsilon, found] of [['0.5', 0.5], ['2/8', 0.25], ['0', 0], [undefined, 4 / 255]] as const) assert.is(flags({ epsilon })!.epsilon, found);
+  for (const epsilon of ['4/0', '-1', 'x', '1e3', '']) {
+    assert.match((await failure(async () => flags({ epsilon }), 'usage')).message, /--epsilon: expected a number of at least 0 or a fraction, found/);
+  }
+  for (const [more, message] of [
+    [{ 'attack-steps': 0 }, /--attack-steps: .*found 0/],
+    [{ attack: 'fgsm', 'attack-steps': 5 }, /--attack-steps: expected --attack pgd or apgd, found fgsm/],
+    [{ attack: undefined, epsilon: '1' }, /--epsilon: expected --attack with it, found none/],
+    [{ attack: undefined, norm: 'l2' }, /--norm: expected --attack with it, found none/],
+  ] as const) {
+    assert.match((await failure(async () => flags(more), 'usage')).message, message);
+  }
+  assert.is(flags({ attack: undefined }), undefined);
 });
 
 test.run();

@@ -227,6 +227,16 @@ test('the 8-bit images come with what the classifier says of them, the same in a
   assert.ok(differing < pixels / 200, `${differing} values`);
 });
 
+test('bf16 changes some codes, not the ball', async () => {
+  const options = { ...defaults, epsilon: 7, stepSize: 7, seeds, precision: 'bf16' } as const;
+  const { reconstruction, moved, images: found } = await core.discreteSteps(random.handle, vqgan.handle, images, labels, options);
+  for (const change of differences(moved, reconstruction)) assert.ok(norm(change) <= 0.5 * (1 + 1e-5) && norm(change) > 0.3, `${norm(change)}`);
+  const exact = await stepsOf({ epsilon: 7, stepSize: 7 });
+  for (const [what, error] of [['Q(x)', relativeError(reconstruction, exact.reconstruction)], ['x', relativeError(found, exact.images)]] as const) {
+    assert.ok(error > 1e-4 && error < 0.2, `${what}: off by ${error}`);
+  }
+});
+
 test('what is no discretiser, or does not fit the images, is named', async () => {
   using taesd = await Autoencoder.create(engine, { kind: 'taesd', width: 4, encoderBlocks: [1, 1], decoderBlocks: [1, 1], latentChannels: 4 }, 1);
   const run = (model: Autoencoder, options: object = {}) => random.discreteAdversaries(model, images, labels, { ...defaults, ...options, seeds });
