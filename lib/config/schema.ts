@@ -90,11 +90,12 @@ const objective = z
   .prefault({});
 const cutouts = z
   .strictObject({
-    count: z.int().min(0).max(64).default(0).describe('random square parts of the predicted image that the classifiers judge in each step; 0 = the whole image, without noise'),
+    count: z.int().min(0).max(64).default(0).describe('random square parts of the predicted image that the classifiers judge, others in each step or iteration; 0 = the whole image, without noise'),
     leastSide: z.number().gt(0).max(1).default(0.7).describe('sides are drawn from this share of the image to the whole'),
     noise: z.number().min(0).max(1).default(0).describe('standard deviation of noise added to them, of images in -1..1'),
   })
   .prefault({});
+const decoder = z.string().optional().describe('small autoencoder (TAESD) through which the gradient is taken, for a published generator of latents: model folder of diffusers or safetensors file; the images come from its own');
 const stepGuidance = z.strictObject({
   kind: z.literal('step'),
   objective,
@@ -105,13 +106,24 @@ const stepGuidance = z.strictObject({
   schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
   gradient: z.enum(['unet', 'x0']).default('unet').describe('unet: through the network to the noisy image; x0: at the predicted image, without the backward pass of the network'),
   latentPool: z.int().min(1).max(8).default(1).describe('predicted latents are averaged over squares of this side before they are decoded for the classifiers; 1 = full size; nothing for a generator of pixels'),
+  decoder,
 });
 const chainGuidance = z.strictObject({
   kind: z.literal('chain'),
   objective,
-  iterations: count.default(20).describe('Adam steps on the initial noise'),
-  learningRate: z.number().positive().default(0.05).describe('of Adam'),
+  cutouts,
+  lastPredictions: count.default(1).describe('of the run that are judged: the image that comes out and those predicted in the steps before the last'),
+  predictionWeights: z.enum(['linear', 'equal']).default('linear').describe('linear: 1, 2, 3, ... in the order of the run; they sum to 1'),
+  iterations: count.default(20).describe('Adam steps'),
+  learningRate: z.number().positive().default(0.05).describe('of Adam on the initial noise'),
+  conditions: z
+    .strictObject({
+      moved: z.enum(['none', 'class', 'null', 'both']).default('none').describe('what is moved beside the noise: what the generator is told of the class in each step, or of none for classifier-free guidance'),
+      learningRate: z.number().positive().default(0.01).describe('of Adam on what is added to them'),
+    })
+    .prefault({}),
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
+  decoder,
 });
 
 /** Where sampling starts. */
@@ -124,6 +136,12 @@ const imageStart = z.strictObject({
 const inversionStart = z.strictObject({
   kind: z.literal('inversion'),
   strength: strength.describe('share of the steps that is taken, from the noise that ddim backwards finds for a training image of the class'),
+  nullText: z
+    .strictObject({
+      iterations: z.int().min(0).default(0).describe('Adam steps at each step of the run that fit what is told of no class, so that it follows the inversion in spite of classifier-free guidance; 0 = none'),
+      learningRate: z.number().positive().default(0.01).describe('of Adam at the first step; falls to half of it'),
+    })
+    .prefault({}),
 });
 
 const zeroShot = z.strictObject({

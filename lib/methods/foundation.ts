@@ -12,7 +12,7 @@ import { pixelGenerator } from '../config/generators.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
-import { pretrainedGenerator } from '../diffusion/pretrained.js';
+import { pretrainedGenerator, pretrainedOptions } from '../diffusion/pretrained.js';
 import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
@@ -102,7 +102,7 @@ export async function openGenerator(engine: Engine, { generator: given, methods,
   const file = weights ?? start;
   const { classes, imageSize } = inputs;
   const generator = file ? await loadGenerator(engine, file, inputs)
-    : pretrained ? await pretrainedGenerator(engine, { ...pretrained, sampler: sampling.sampler }, inputs)
+    : pretrained ? await pretrainedGenerator(engine, pretrainedOptions(pretrained, sampling), inputs)
     : await Generator.create(engine, pixelGenerator(given, classes.length, imageSize), classes, seed);
   await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, precision: engine.precision }));
   await checkRowGuidance(engine, generator, methods, sampling);

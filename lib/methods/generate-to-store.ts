@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { pretrainedIdentity, type PretrainedOptions } from '../diffusion/pretrained.js';
+import { pretrainedIdentity, pretrainedOptions, type PretrainedOptions } from '../diffusion/pretrained.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { Generator } from '../native/models.js';
@@ -61,7 +61,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     seed: config.seed,
     selection,
     teacher: await fingerprintRead(engine, teacherConfig.weights),
-    generator: weights ? await fingerprintRead(engine, weights) : await publishedGenerator(engine, { ...pretrained!, sampler: sampling.sampler }),
+    generator: weights ? await fingerprintRead(engine, weights) : await publishedGenerator(engine, pretrainedOptions(pretrained!, sampling)),
     student: await fingerprintRead(engine, request.student),
     ...(fromImages && { data: config.data }),
   };

@@ -15,7 +15,32 @@ export interface GradientPath {
   gradient: 'unet' | 'x0';
   /** Predicted latents are averaged over squares of this side before they are decoded for the classifiers; 1 = full size. */
   latentPool: number;
+  /** The file of the generator's decoder for guidance (`setGuidanceDecoder`), where that is to be used; default its own. */
+  decoder?: string | undefined;
 }
+
+/** What of a run through the whole chain is judged. */
+export interface ChainLoss {
+  cutouts: Cutouts;
+  /** So many: the image that comes out, and x0 predicted in the steps before the last. */
+  lastPredictions: number;
+  /** Their weights in the order of the run: 1, 2, 3, ..., or 1 each; brought to a sum of 1. */
+  predictionWeights: 'linear' | 'equal';
+  /** As of GradientPath. */
+  decoder?: string | undefined;
+}
+
+export type ChainGuidance = ChainLoss & {
+  kind: 'chain';
+  objective: ObjectiveOptions;
+  iterations: number;
+  /** Of Adam on the initial noise. */
+  learningRate: number;
+  /** What is moved beside it: what is added to the condition of each image at each step, or to the null condition. */
+  conditions: { moved: 'none' | 'class' | 'null' | 'both'; learningRate: number };
+  /** Of activations; above it the chain is computed again in segments. */
+  memoryBytes: number;
+};
 
 /** Random square parts of the predicted image, which the classifiers judge in place of the whole; the objective is their mean. */
 export interface Cutouts {
@@ -39,7 +64,7 @@ export type Guidance =
       until: number;
       schedule: 'constant' | 'linear';
     })
-  | { kind: 'chain'; objective: ObjectiveOptions; iterations: number; learningRate: number; memoryBytes: number }
+  | ChainGuidance
   | PrototypeGuidance;
 
 /**
@@ -69,7 +94,10 @@ export interface Prototypes {
  * Where a run starts: noise, an image with noise added (SDEdit), or the noise that DDIM inversion finds for an image. From
  * images a share of the steps is taken, 0 < strength <= 1.
  */
-export type SamplingStart = { kind: 'noise' } | { kind: 'image' | 'inversion'; strength: number };
+export type SamplingStart =
+  | { kind: 'noise' }
+  | { kind: 'image'; strength: number }
+  | { kind: 'inversion'; strength: number; /** Adam steps on the null condition at each step of the run (arXiv 2211.09794); 0 = none. */ nullText: { iterations: number; learningRate: number } };
 
 export interface SamplingOptions {
   steps: number;
@@ -119,7 +147,7 @@ export interface Generated {
   /** [N, K] of the 8-bit image; null without a teacher. */
   teacherProbabilities: Float32Array | null;
   studentProbabilities: Float32Array | null;
-  /** Of each image of the first batch the cosine of its gradient with the exact one, mean over the guided steps, NaN where they are all zero; null where nothing was compared. */
+  /** Of each image of the first batch the cosine of its gradient with the exact one, mean over the guided steps or that of the first iteration of a chain, NaN where they are all zero; null where nothing was compared. */
   gradientCosines: Float32Array | null;
 }
 

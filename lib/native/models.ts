@@ -144,6 +144,11 @@ export class Generator implements Disposable {
     return new Generator(this.engine, await this.engine.run((core) => core.ownConditions(this.handle)), this.spec, this.classes);
   }
 
+  /** Guidance with `decoder` takes its gradient through this one, made for the same latents. */
+  setGuidanceDecoder(decoder: Autoencoder): Promise<void> {
+    return this.engine.run((core) => core.setGuidanceDecoder(this.handle, decoder.handle));
+  }
+
   saveConditions(path: string): Promise<void> {
     return this.engine.run((core) => core.saveConditions(this.handle, path));
   }

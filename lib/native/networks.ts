@@ -59,6 +59,8 @@ export interface NativeNetworks {
    * is told of each class and, last, of the null class, class embeddings or texts. It is neither trained nor saved as a whole.
    */
   ownConditions(source: DenoiserHandle): Promise<DenoiserHandle>;
+  /** A small autoencoder for the same latents, through which guidance may take its gradient. */
+  setGuidanceDecoder(model: DenoiserHandle, decoder: AutoencoderHandle): Promise<void>;
   saveConditions(model: DenoiserHandle, path: string): Promise<void>;
   loadConditions(model: DenoiserHandle, path: string): Promise<void>;
   createTextEncoder(spec: TextEncoderSpec & Placement): Promise<TextEncoderHandle>;

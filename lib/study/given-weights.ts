@@ -42,8 +42,8 @@ function savedFingerprints(output: string): Fingerprints {
 }
 
 function pathsOf(config: Config): string[] {
-  const { teacher, generator } = config;
-  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path].filter((path) => path !== undefined);
+  const { teacher, generator, sampling } = config;
+  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path, sampling.guidance.decoder].filter((path) => path !== undefined);
 }
 
 /** The file that says which images a dataset has, where the config names it. */

@@ -48,6 +48,12 @@ test('an empty config is the default run', () => {
   const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant', gradient: 'unet', latentPool: 1, cutouts: { count: 0, leastSide: 0.7, noise: 0 } };
   assert.equal(config.sampling.guidance, guidance);
   assert.equal(config.sampling.start, { kind: 'noise' });
+  const { sampling } = resolveConfig({ sampling: { start: { kind: 'inversion' }, guidance: { kind: 'chain' } } });
+  assert.equal(sampling.guidance, {
+    kind: 'chain', objective: guidance.objective, cutouts: guidance.cutouts, lastPredictions: 1, predictionWeights: 'linear', iterations: 20, learningRate: 0.05,
+    conditions: { moved: 'none', learningRate: 0.01 }, memoryBytes: 4 * 2 ** 30,
+  });
+  assert.equal(sampling.start, { kind: 'inversion', strength: 0.5, nullText: { iterations: 0, learningRate: 0.01 } });
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
   assert.is(config.student.training.augment.flip, true);
 });
@@ -139,6 +145,13 @@ test('what no single field can know is checked too', () => {
     [{ sampling: { start: { kind: 'image', strength: 0.05 }, guidance: { kind: 'step', until: 0 } } }, /sampling\.start\.strength: a strength of 0\.05 takes none of 10 steps/],
     [{ sampling: { start: { kind: 'inversion' }, sampler: 'euler' } }, /sampling\.start: expected sampling\.sampler ddim with eta 0 for inversion, found euler\./],
     [{ sampling: { start: { kind: 'inversion' }, eta: 0.5 } }, /for inversion, found ddim with eta 0\.5/],
+    [{ sampling: { start: { kind: 'inversion', nullText: { iterations: 10 } } } }, /sampling\.start\.nullText: expected a sampling\.guidanceScale other than 1, found 1/],
+    [{ sampling: { guidance: { kind: 'chain', conditions: { moved: 'both' } } } }, /sampling\.guidance\.conditions\.moved: expected none or class with sampling\.guidanceScale 1, found both/],
+    [{ sampling: { guidance: { kind: 'chain', lastPredictions: 11 } } }, /sampling\.guidance\.lastPredictions: expected at most 10, the steps that are taken, found 11/],
+    [{ sampling: { start: { kind: 'image' }, guidance: { kind: 'chain', lastPredictions: 6 } } }, /expected at most 5, the steps that are taken, found 6/],
+    [{ sampling: { guidance: { kind: 'chain' }, sampler: 'dpm-solver++-2m' } }, /sampling\.sampler: expected ddim, ddpm or euler for guidance through the chain/],
+    [{ sampling: { guidance: { decoder: 'taesd.safetensors' } } }, /sampling\.guidance\.kind/],
+    [{ sampling: { guidance: { kind: 'step', decoder: 'taesd.safetensors' } } }, /sampling\.guidance\.decoder: expected generator\.pretrained beside it, found none/],
     [{ methods: ['distdiff'], sampling: { steps: 1 } }, /methods: distdiff: a strength of 0\.5 takes none of 1 steps/],
     [{ methods: ['config', 'sdedit'], sampling: { steps: 1 } }, /methods: sdedit: a strength of 0\.5 takes none of 1 steps/],
     [{ methods: ['da-fusion'], sampling: { steps: 3 } }, /methods: da-fusion: a strength of 0\.25 takes none of 3 steps/],
