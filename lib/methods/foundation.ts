@@ -16,7 +16,7 @@ import { pretrainedGenerator, pretrainedOptions } from '../diffusion/pretrained.
 import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
-import { Classifier, Generator } from '../native/models.js';
+import { Classifier, Generator, type Autoencoder } from '../native/models.js';
 import { isArchive } from '../native/torchscript.js';
 import { trainLoop } from '../training/loop.js';
 import type { Stage } from '../training/stage.js';
@@ -53,12 +53,14 @@ export function isTrainedGenerator({ weights, pretrained }: Config['generator'])
 export interface Foundation {
   teacher: Classifier;
   generator: Generator;
+  /** Null where no row discretises images. */
+  discretiser: Autoencoder | null;
   /** Training time of each, over all sessions; 0 for one whose weights were given. */
   seconds: { teacher: number; generator: number };
 }
 
 /** Loads or trains both. */
-export async function obtainFoundation(context: RunContext): Promise<Foundation> {
+export async function obtainFoundation(context: RunContext): Promise<Omit<Foundation, 'discretiser'>> {
   const { config, engine, data } = context;
   // Both are opened before either is trained: a wrong file costs no training.
   const initialTeacher = isReady(context, 'teacher') ? null : await openTeacher(engine, config, data.train, context);

@@ -15,10 +15,11 @@ import type { RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
 import { trainFromLabels } from './erm.js';
 import { distil } from './distil.js';
+import { checkDiscretiser, obtainDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
-import { recipes, type ContinuedMethod } from './recipes.js';
+import { recipes, takesDiscretiser, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
@@ -66,14 +67,17 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
 
-  const foundation = await obtainFoundation(context);
+  if (takesDiscretiser(config.methods)) await checkDiscretiser(context);
+  const ready = await obtainFoundation(context);
+  const discretiser = takesDiscretiser(config.methods) ? await obtainDiscretiser(context, ready.teacher) : null;
+  const foundation = { ...ready, discretiser: discretiser?.model ?? null };
   const { teacher } = foundation;
   const teacherMetrics = await evaluate(teacher, data.test, { train: data.train, ...(signal && { signal }) });
   const { seconds } = foundation;
 
   const outcomes: Outcome[] = [];
   for (let seed = config.seed; seed < config.seed + config.seeds; seed++) {
-    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: seconds.teacher + seconds.generator, trainingSteps: isTrained(config.teacher) ? config.teacher.training.steps : 0, generated: 0 });
+    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: seconds.teacher + seconds.generator + (discretiser?.seconds ?? 0), trainingSteps: isTrained(config.teacher) ? config.teacher.training.steps : 0, generated: 0 });
     const { student, result } = await distil(context, teacher, seed);
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {
