@@ -1,0 +1,95 @@
+/** A student that learns from adversaries of itself, as it is in each step. */
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import type { AutoencoderSpec, DiscreteAttack, OnlineAdversary } from '../../lib/native/contract.js';
+import { Autoencoder } from '../../lib/native/models.js';
+import { logSoftmax, mean, relativeError, rows } from '../support/numeric.js';
+import { batch, failure, fullAugmentation, tinyClassifier, trainerOptions } from '../support/tiny.js';
+import { core, engine, sgd, stateOf } from '../support/training.js';
+
+const { images, labels } = batch(7, 6);
+const attack: DiscreteAttack = { variant: 'adversarial', norm: 'linf', epsilon: 0.02, stepSize: 0.01, steps: 3, randomStart: 0 };
+const vqganSpec: AutoencoderSpec = { kind: 'vqgan', blockChannels: [8, 8], attention: [0, 0], layersPerBlock: 1, normGroups: 4, latentChannels: 4, numCodes: 16, codeChannels: 4 };
+
+type Given = { online?: OnlineAdversary; imageWeight?: number; headOnly?: boolean; mixUp?: number; teacher?: boolean; augment?: typeof fullAugmentation };
+
+/** One step of the same new student; and the trainer's state after it. */
+async function run({ online, imageWeight, headOnly = false, mixUp = 0, teacher = false, augment }: Given, learningRate = 0.1) {
+  using student = await tinyClassifier(engine, 5);
+  using guide = await tinyClassifier(engine, 4);
+  const trainer = await engine.run((core) =>
+    core.createClassifierTrainer(student.handle, teacher ? guide.handle : null, {
+      ...trainerOptions({ optimizer: sgd, ...(augment && { augment }) }), mixing: { cutMix: 0, mixUp }, temperature: 1, labelWeight: 0, headOnly,
+      ...(imageWeight !== undefined && { imageWeight }), ...(online && { online }),
+    }),
+  );
+  const result = await engine.run((core) => core.trainStep(trainer, images, labels, { learningRate, step: 2, losses: true }));
+  return { ...result, state: await stateOf(trainer) };
+}
+
+const plain = (change: Partial<DiscreteAttack> = {}, weight = 1): OnlineAdversary => ({ weight, attack: { ...attack, ...change }, discretiser: null });
+
+for (const mixUp of [0, 0.7]) {
+  test(`adversaries that may not move are the images again, with their labels: mixUp ${mixUp}`, async () => {
+    const alone = await run({ mixUp, augment: fullAugmentation }), twice = await run({ mixUp, augment: fullAugmentation, online: plain({ epsilon: 0 }, 0.5) });
+    assert.ok(relativeError(twice.losses!, Array.from(alone.losses!, (loss) => 1.5 * loss)) < 1e-5);
+    // What the attack computes leaves no trace: neither in the gradient nor in the statistics of the student.
+    assert.ok(Math.abs(twice.gradientNorm / alone.gradientNorm - 1.5) < 1e-4);
+    const longer = await run({ mixUp, augment: fullAugmentation, online: plain({ epsilon: 0, steps: 9 }, 0.5) });
+    assert.ok(longer.state.equals(twice.state));
+  });
+}
+
+test('they raise the loss, the more so the larger the ball', async () => {
+  const losses = [];
+  for (const epsilon of [0, 0.01, 0.03]) losses.push((await run({ online: plain({ epsilon, stepSize: 0.01 }) })).loss);
+  assert.ok(losses[1]! > 1.02 * losses[0]! && losses[2]! > 1.02 * losses[1]!, `${losses}`);
+});
+
+test('they can take the place of the images', async () => {
+  const [both, online] = [await run({ online: plain() }), await run({ online: plain(), imageWeight: 0 })];
+  const alone = await run({});
+  assert.ok(online.loss > alone.loss);
+  const none = await run({ online: plain({ epsilon: 0 }), imageWeight: 0 });
+  assert.ok(relativeError(none.losses!, Array.from(alone.losses!)) < 1e-5);
+  assert.ok(both.loss > online.loss);
+});
+
+test('a teacher has no say in them', async () => {
+  const [alone, beside] = [await run({ teacher: true }), await run({ teacher: true, online: plain({ epsilon: 0 }, 0.25) })];
+  const hard = await run({});
+  assert.ok(relativeError(beside.losses!, Array.from(alone.losses!, (loss, i) => loss + 0.25 * hard.losses![i]!)) < 1e-5);
+});
+
+test('random starts follow from seed and step', async () => {
+  const start = plain({ randomStart: 1, steps: 1, stepSize: 0 });
+  const [one, same] = [await run({ online: start }), await run({ online: start })];
+  assert.ok(one.state.equals(same.state));
+  assert.not(one.state.equals((await run({ online: plain({ randomStart: 0, steps: 1, stepSize: 0 }) })).state));
+});
+
+test('with a discretiser they are its discrete adversaries', async () => {
+  using student = await tinyClassifier(engine, 5);
+  using vqgan = await Autoencoder.create(engine, vqganSpec, 3);
+  const discrete: DiscreteAttack = { ...attack, norm: 'l2', epsilon: 20, stepSize: 8, steps: 2 };
+  const seeds = Array.from(labels, () => 0);
+  const made = await core.discreteSteps(student.handle, vqgan.handle, images, labels, { ...discrete, seeds, precision: 'fp32' });
+  const reference = await core.discreteAdversarial(student.handle, vqgan.handle, images, labels, { ...discrete, seeds, precision: 'fp32' });
+  assert.ok(relativeError(made.moved, Array.from(made.reconstruction)) > 1e-3);
+  // A linear probe trains with fixed statistics, so that the attacked network is the one that classifies. The verb rounds to 8 bits.
+  const expected = rows(reference.probabilities, 2).map((row, i) => -Math.log(row[labels[i]!]!));
+  const { losses } = await run({ headOnly: true, imageWeight: 0, online: { weight: 1, attack: discrete, discretiser: vqgan.handle } });
+  assert.ok(relativeError(losses!, expected) < 5e-3, `${losses}, expected ${expected}`);
+  const clean = rows(await student.logits(images), 2).map((row, i) => -logSoftmax(Array.from(row))[labels[i]!]!);
+  assert.ok(Math.abs(mean(clean) - mean(expected)) > 0.02 * mean(expected), 'the images themselves would do');
+});
+
+test('an autoencoder without codes, or one that does not fit the images, is refused', async () => {
+  using kl = await Autoencoder.create(engine, { kind: 'kl', blockChannels: [8, 8], attention: [0, 0], layersPerBlock: 1, normGroups: 4, latentChannels: 4, scalingFactor: 1 }, 1);
+  assert.match((await failure(() => run({ online: { weight: 1, attack, discretiser: kl.handle } }), 'usage')).message, /no codes/);
+  using deep = await Autoencoder.create(engine, { ...vqganSpec, blockChannels: [8, 8, 8, 8, 8, 8], attention: [0, 0, 0, 0, 0, 0] }, 1);
+  assert.match((await failure(() => run({ online: { weight: 1, attack, discretiser: deep.handle } }), 'config')).message, /multiple of 32 px/);
+});
+
+test.run();
