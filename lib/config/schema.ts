@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { methods } from '../report/rows.js';
 import { architecture } from './architectures.js';
 import { data } from './data.js';
+import { ood } from './ood.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -229,6 +230,7 @@ export const configSchema = z.strictObject({
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),
+  ood,
   checkpoint: z
     .strictObject({
       everySeconds: z.number().positive().default(60).describe('seconds between checkpoints within a stage'),

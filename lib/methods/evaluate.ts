@@ -9,10 +9,15 @@ import type { SampleStore } from '../store/store.js';
 
 const batchSize = 256;
 
-/** Predicted class of every image of a dataset, [length]. */
-export async function predictAll(classifier: Classifier, dataset: Dataset, options: Cancellable = {}): Promise<Int32Array> {
+export interface PredictOptions extends Cancellable {
+  /** Class numbers to choose among, ascending. Default: all. */
+  among?: readonly number[];
+}
+
+/** Predicted class of every image of a dataset, [length]; `onProgress` hears of its images. */
+export async function predictAll(classifier: Classifier, dataset: Dataset, { among, ...options }: PredictOptions = {}): Promise<Int32Array> {
   const predictions = new Int32Array(dataset.length);
-  for await (const [begin, logits] of logitsOf(classifier, dataset, options)) predictions.set(argmax(logits, classifier.classes.length), begin);
+  for await (const [begin, logits] of logitsOf(classifier, dataset, options)) predictions.set(argmax(logits, classifier.classes.length, among), begin);
   return predictions;
 }
 
@@ -36,11 +41,17 @@ export async function storedLogits(classifier: Classifier, store: SampleStore, r
   return logits;
 }
 
-/** Logits of a batch, and where it begins, until every image had its turn. */
-async function* logitsOf(classifier: Classifier, dataset: Dataset, options: Cancellable): AsyncGenerator<[begin: number, logits: Float32Array]> {
+/** Logits of a batch, and where it begins, until every image had its turn; the next batch is read meanwhile. */
+export async function* logitsOf(classifier: Classifier, dataset: Dataset, { onProgress, ...options }: Cancellable): AsyncGenerator<[begin: number, logits: Float32Array]> {
+  const read = (begin: number): Promise<Uint8Array> => dataset.read(Array.from({ length: Math.min(batchSize, dataset.length - begin) }, (_, i) => begin + i));
+  let coming = dataset.length > 0 ? read(0) : undefined;
   for (let begin = 0; begin < dataset.length; begin += batchSize) {
-    const indices = Array.from({ length: Math.min(batchSize, dataset.length - begin) }, (_, i) => begin + i);
-    yield [begin, await classifier.logits(await dataset.read(indices), options)];
+    const images = await coming!;
+    const end = Math.min(begin + batchSize, dataset.length);
+    coming = end < dataset.length ? read(end) : undefined;
+    coming?.catch(() => {}); // thrown when its turn comes, if it comes
+    yield [begin, await classifier.logits(images, options)];
+    onProgress?.(end, dataset.length);
   }
 }
 
