@@ -15,6 +15,10 @@ export { makeFoundation, type FoundationResult } from './methods/make-foundation
 export { generateToStore, type GenerateRequest, type GenerateResult } from './methods/generate-to-store.js';
 export { evaluate, predictAll } from './methods/evaluate.js';
 export { evaluateSpurious } from './methods/evaluate-spurious.js';
+export { evaluateOod, type OodMetrics, type OodOptions, type SetAccuracy } from './methods/evaluate-ood.js';
+export { evaluateCorruptions, type CorruptionEvaluation, type CorruptionOptions } from './methods/evaluate-corruptions.js';
+export { loadImageNetClassifier } from './methods/imagenet-classifier.js';
+export { rememberIn, type Remember } from './methods/remembered.js';
 export { methods, type Method, type Row, type Summary } from './report/rows.js';
 
 // Models and training, step by step
@@ -54,6 +58,8 @@ export { wilsonInterval } from './metrics/intervals.js';
 export { meanInterval, studentT95 } from './metrics/student-t.js';
 export { averagePrecision, rocAuc } from './metrics/ranking.js';
 export { spuriousMetrics, type SpuriousClass, type SpuriousMetrics } from './metrics/spurious.js';
+export { alexNetErrors, asReference, corruptionMetrics, type CorruptionMetrics, type MeasuredErrors, type ReferenceErrors } from './metrics/corruption-error.js';
+export { shapeBias, type ShapeBias } from './metrics/shape-bias.js';
 export { openStore, type SampleStore } from './store/store.js';
 
 // Environment

@@ -1,4 +1,6 @@
 /** `sparring evaluate --suite`: the sets of a suite one after the other, with progress and kept results. */
+import type { InferredOptionTypes } from 'yargs';
+
 import type { Config } from '../config/schema.js';
 import { explainStop } from '../errors.js';
 import { Engine } from '../native/engine.js';
@@ -7,24 +9,27 @@ import { fingerprint } from '../methods/fingerprint.js';
 import { loadImageNetClassifier } from '../methods/imagenet-classifier.js';
 import { forget, rememberIn } from '../methods/remembered.js';
 import { oodText } from '../report/ood-table.js';
-import type { Flags } from './evaluate.js';
 import { interruptible } from './interrupt.js';
 import { Progress } from './progress.js';
 import { showProgress } from './run.js';
 
-export const suites = ['ood'] as const;
-export type SuiteName = (typeof suites)[number];
+export const suiteOptions = {
+  suite: { choices: ['ood'] as const, describe: 'ood: ImageNet-A, -C and others, the section ood of the config; see docs/ood.md' },
+  results: { type: 'string', requiresArg: true, describe: 'with --suite: JSON file of the sets that are done; an interrupted evaluation goes on from it' },
+} as const;
 
-export async function evaluateSuite(config: Config, { suite, weights, results, json, quiet }: Flags): Promise<void> {
+export type SuiteFlags = InferredOptionTypes<typeof suiteOptions>;
+
+export async function evaluateSuite(config: Config, weights: string, { suite, results, json, quiet }: SuiteFlags & { json: boolean; quiet: boolean }): Promise<void> {
   const engine = await Engine.open(config);
-  const classifier = await loadImageNetClassifier(engine, config, weights!);
-  const { mean, std } = classifier.spec;
-  const remember = results === undefined ? forget : rememberIn(results, { suite, weights: await fingerprint(engine, weights!), mean, std, imageSize: classifier.spec.imageSize, precision: engine.precision, ood: config.ood });
+  const classifier = await loadImageNetClassifier(engine, config, weights);
+  const { mean, std, imageSize } = classifier.spec;
+  const remember = results === undefined ? forget : rememberIn(results, { suite, weights: await fingerprint(engine, weights), mean, std, imageSize, precision: engine.precision, ood: config.ood });
   const progress = new Progress({ quiet });
   const metrics = await interruptible((signal) => evaluateOod(classifier, config.ood, { signal, onProgress: showProgress(progress), remember }))
-    .finally(() => progress.done())
     .catch((error) => {
       throw results === undefined ? error : explainStop(error, `Stopped; the sets that were done are in ${results}.`, 'The same command goes on from there.');
-    });
+    })
+    .finally(() => progress.done());
   console.log(json ? JSON.stringify({ command: 'evaluate', suite, ...metrics }) : oodText(metrics));
 }

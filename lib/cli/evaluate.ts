@@ -5,30 +5,22 @@ import { SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { evaluate } from '../methods/evaluate.js';
 import { loadClassifier } from '../methods/foundation.js';
-import { evaluateSuite, suites, type SuiteName } from './evaluate-suite.js';
+import { evaluateSuite, suiteOptions, type SuiteFlags } from './evaluate-suite.js';
 import { interruptible } from './interrupt.js';
 import { configFromFlags, flagsOf, type ConfigFlags } from './options.js';
 
-export interface Flags extends ConfigFlags {
+interface Flags extends ConfigFlags, SuiteFlags {
   weights?: string;
-  suite?: SuiteName;
-  results?: string;
   quiet: boolean;
 }
 
 export const command: CommandModule<object, Flags> = {
   command: 'evaluate',
-  describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals; or on a suite of sets',
-  builder: (yargs) =>
-    yargs
-      .options(flagsOf.config)
-      .option('weights', { type: 'string', demandOption: true, describe: 'safetensors or TorchScript file of the classifier; one of torchvision or timm has the architecture of student in the config' })
-      .option('suite', { choices: suites, describe: 'ood: ImageNet-A, -C and others, the section ood of the config; see docs/ood.md' })
-      .option('results', { type: 'string', requiresArg: true, describe: 'with --suite: JSON file of the sets that are done; an interrupted evaluation goes on from it' })
-      .option('quiet', { ...flagsOf.work.quiet, describe: 'with --suite: no progress' }) as never,
+  describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals; with --suite on published sets',
+  builder: (yargs) => yargs.options({ ...flagsOf.config, ...suiteOptions, quiet: flagsOf.work.quiet }).option('weights', { type: 'string', demandOption: true, describe: 'safetensors or TorchScript file of the classifier; one of torchvision or timm has the architecture of student in the config' }) as never,
   handler: async (flags) => {
     const config = configFromFlags(flags);
-    if (flags.suite) return evaluateSuite(config, flags);
+    if (flags.suite) return evaluateSuite(config, flags.weights!, flags);
     if (flags.results !== undefined) throw new SparringError('usage', '--results: expected --suite beside it, found none.', 'Without a suite there is one set of images, and --json prints its metrics.');
     const engine = await Engine.open(config);
     const data = await openData(config.data);

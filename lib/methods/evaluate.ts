@@ -41,17 +41,24 @@ export async function storedLogits(classifier: Classifier, store: SampleStore, r
   return logits;
 }
 
-/** Logits of a batch, and where it begins, until every image had its turn; the next batch is read meanwhile. */
+/** Logits of a batch, and where it begins, until every image had its turn. */
 export async function* logitsOf(classifier: Classifier, dataset: Dataset, { onProgress, ...options }: Cancellable): AsyncGenerator<[begin: number, logits: Float32Array]> {
-  const read = (begin: number): Promise<Uint8Array> => dataset.read(Array.from({ length: Math.min(batchSize, dataset.length - begin) }, (_, i) => begin + i));
-  let coming = dataset.length > 0 ? read(0) : undefined;
-  for (let begin = 0; begin < dataset.length; begin += batchSize) {
+  for await (const [begin, images] of batchesOf(dataset, onProgress)) yield [begin, await classifier.logits(images, options)];
+}
+
+/** Images of a batch, and where it begins; the next one is read meanwhile. `onProgress` hears of those that were dealt with. */
+export async function* batchesOf(dataset: Dataset, onProgress?: Cancellable['onProgress']): AsyncGenerator<[begin: number, images: Uint8Array]> {
+  const { length } = dataset;
+  const read = (begin: number): Promise<Uint8Array> => dataset.read(Array.from({ length: Math.min(batchSize, length - begin) }, (_, i) => begin + i));
+  let coming = length > 0 ? read(0) : undefined;
+  onProgress?.(0, length);
+  for (let begin = 0; begin < length; begin += batchSize) {
     const images = await coming!;
-    const end = Math.min(begin + batchSize, dataset.length);
-    coming = end < dataset.length ? read(end) : undefined;
+    const end = Math.min(begin + batchSize, length);
+    coming = end < length ? read(end) : undefined;
     coming?.catch(() => {}); // thrown when its turn comes, if it comes
-    yield [begin, await classifier.logits(images, options)];
-    onProgress?.(end, dataset.length);
+    yield [begin, images];
+    onProgress?.(end, length);
   }
 }
 
