@@ -1,4 +1,4 @@
-import { corruptions, heldOutCorruptions, severities, type AnyCorruption } from '../data/corruption-names.js';
+import { commonCorruptions, heldOutCorruptions, severities, type Corruption, type CorruptionSeverity } from '../data/corruption-names.js';
 import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
 import { asReference, corruptionMetrics, type CorruptionMetrics, type MeasuredErrors } from '../metrics/corruption-error.js';
@@ -13,7 +13,7 @@ export interface CorruptionOptions {
   /** A classifier whose errors are 100 %, such as one of plain training. Without it there is no mCE. */
   reference?: Classifier;
   /** Which corruptions. Default: the fifteen that count. */
-  kinds?: readonly AnyCorruption[];
+  kinds?: readonly Corruption[];
   signal?: AbortSignal;
   onProgress?: (set: string, done: number, total: number) => void;
   /** Where results are kept, `rememberIn(...)`. Default: nowhere. */
@@ -34,17 +34,17 @@ export interface CorruptionEvaluation extends CorruptionMetrics {
 export async function evaluateCorruptions(
   classifier: Classifier,
   clean: Dataset,
-  corrupted: (kind: AnyCorruption, severity: number) => Dataset | Promise<Dataset>,
-  { reference, kinds = corruptions, signal, onProgress, remember = forget }: CorruptionOptions = {},
+  corrupted: (kind: Corruption, severity: CorruptionSeverity) => Dataset | Promise<Dataset>,
+  { reference, kinds = commonCorruptions, signal, onProgress, remember = forget }: CorruptionOptions = {},
 ): Promise<CorruptionEvaluation> {
-  const known: readonly string[] = [...corruptions, ...heldOutCorruptions];
+  const known: readonly string[] = [...commonCorruptions, ...heldOutCorruptions];
   const unknown = kinds.find((kind) => !known.includes(kind));
   if (unknown !== undefined) throw new SparringError('usage', `corruptions: expected some of ${known.join(', ')}, found ${unknown}.`);
   const classifiers = reference ? [classifier, reference] : [classifier];
   const errors = (name: string, open: () => Dataset | Promise<Dataset>): Promise<number[]> =>
     remember(name, async () => errorsOn(await open(), classifiers, { ...(signal && { signal }), ...(onProgress && { onProgress: (done, total) => onProgress(name, done, total) }) }));
   const cleanErrors = await errors('clean', () => clean);
-  const measured = cleanErrors.map((clean): MeasuredErrors & { bySeverity: Partial<Record<AnyCorruption, number[]>> } => ({ clean, bySeverity: {} }));
+  const measured = cleanErrors.map((clean): MeasuredErrors & { bySeverity: Partial<Record<Corruption, number[]>> } => ({ clean, bySeverity: {} }));
   for (const kind of kinds) {
     for (const severity of severities) {
       (await errors(`${kind} ${severity}`, () => corrupted(kind, severity))).forEach((error, which) => (measured[which]!.bySeverity[kind] ??= []).push(error));

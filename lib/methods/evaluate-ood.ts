@@ -1,5 +1,5 @@
 import type { OodConfig } from '../config/ood.js';
-import type { AnyCorruption } from '../data/corruption-names.js';
+import type { Corruption } from '../data/corruption-names.js';
 import { openCueConflict, type CueConflict } from '../data/ood/cue-conflict.js';
 import type { ImageNetC } from '../data/ood/imagenet-c.js';
 import { plainV2 } from '../data/ood/imagenet-v2.js';
@@ -92,8 +92,8 @@ class SuiteWork {
     return { name, title, images, classes: columns?.length ?? this.classifier.classes.length, correct, accuracy: correct / images, interval: wilsonInterval(correct, images) };
   }
 
-  async corruptionErrors(imageNetC: ImageNetC): Promise<Partial<Record<AnyCorruption, number[]>>> {
-    const errors: Partial<Record<AnyCorruption, number[]>> = {};
+  async corruptionErrors(imageNetC: ImageNetC): Promise<Partial<Record<Corruption, number[]>>> {
+    const errors: Partial<Record<Corruption, number[]>> = {};
     const notes: string[] = [];
     for (const [corruption, sets] of imageNetC) {
       const own: number[] = (errors[corruption] = []);

@@ -48,13 +48,15 @@ export async function* logitsOf(classifier: Classifier, dataset: Dataset, { onPr
 
 /** Images of a batch, and where it begins; the next one is read meanwhile. `onProgress` hears of those that were dealt with. */
 export async function* batchesOf(dataset: Dataset, onProgress?: Cancellable['onProgress']): AsyncGenerator<[begin: number, images: Uint8Array]> {
-  const { length } = dataset;
-  const read = (begin: number): Promise<Uint8Array> => dataset.read(Array.from({ length: Math.min(batchSize, length - begin) }, (_, i) => begin + i));
+  const { length, imageSize } = dataset;
+  // Of large images fewer, whose activations would fill the memory: 64 of 224 px.
+  const atOnce = Math.max(16, Math.min(batchSize, Math.floor((64 * 224 ** 2) / imageSize ** 2)));
+  const read = (begin: number): Promise<Uint8Array> => dataset.read(Array.from({ length: Math.min(atOnce, length - begin) }, (_, i) => begin + i));
   let coming = length > 0 ? read(0) : undefined;
   onProgress?.(0, length);
-  for (let begin = 0; begin < length; begin += batchSize) {
+  for (let begin = 0; begin < length; begin += atOnce) {
     const images = await coming!;
-    const end = Math.min(begin + batchSize, length);
+    const end = Math.min(begin + atOnce, length);
     coming = end < length ? read(end) : undefined;
     coming?.catch(() => {}); // thrown when its turn comes, if it comes
     yield [begin, images];

@@ -1,4 +1,4 @@
-import { corruptions, heldOutCorruptions, severities, type AnyCorruption, type Corruption } from '../data/corruption-names.js';
+import { commonCorruptions, heldOutCorruptions, severities, type Corruption } from '../data/corruption-names.js';
 import { SparringError } from '../errors.js';
 
 /**
@@ -11,14 +11,14 @@ export interface MeasuredErrors {
   /** On the images without corruption; null where they were not tested. */
   clean: number | null;
   /** By corruption, for severity 1 to 5. */
-  bySeverity: Readonly<Partial<Record<AnyCorruption, readonly number[]>>>;
+  bySeverity: Readonly<Partial<Record<Corruption, readonly number[]>>>;
 }
 
 /** A classifier to which errors are relative. */
 export interface ReferenceErrors {
   clean: number | null;
   /** Mean over the severities. */
-  mean: Readonly<Partial<Record<AnyCorruption, number>>>;
+  mean: Readonly<Partial<Record<Corruption, number>>>;
 }
 
 /** AlexNet of torchvision on ImageNet-C, as all published values are normalised; the clean error is that of its weights. */
@@ -33,7 +33,7 @@ export const alexNetErrors: ReferenceErrors = {
 
 /** One corruption. */
 export interface CorruptionError {
-  name: AnyCorruption;
+  name: Corruption;
   /** Top-1 errors for severity 1 to 5, 0..1. */
   bySeverity: readonly number[];
   /** Their mean. */
@@ -60,7 +60,7 @@ export interface CorruptionMetrics {
 
 /** @param reference default: AlexNet, for ImageNet-C; for other data a classifier's own errors, see `asReference` */
 export function corruptionMetrics({ clean, bySeverity }: MeasuredErrors, reference: ReferenceErrors = alexNetErrors): CorruptionMetrics {
-  const measure = (name: AnyCorruption): CorruptionError[] => {
+  const measure = (name: Corruption): CorruptionError[] => {
     const errors = bySeverity[name];
     if (errors === undefined) return [];
     const error = meanOverSeverities(name, errors);
@@ -69,8 +69,8 @@ export function corruptionMetrics({ clean, bySeverity }: MeasuredErrors, referen
     const otherHarm = reference.clean === null || other === undefined ? null : other - reference.clean;
     return [{ name, bySeverity: errors, error, corruptionError: percent(error, other ?? null), relativeCorruptionError: harm === null ? null : percent(harm, otherHarm) }];
   };
-  const counted = corruptions.flatMap(measure);
-  const missing = corruptions.filter((name) => bySeverity[name] === undefined);
+  const counted = commonCorruptions.flatMap(measure);
+  const missing = commonCorruptions.filter((name) => bySeverity[name] === undefined);
   const overall = (value: (one: CorruptionError) => number | null): number | null => {
     const values = counted.map(value);
     return missing.length > 0 || values.includes(null) ? null : mean(values as number[]);

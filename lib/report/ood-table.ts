@@ -1,3 +1,4 @@
+import type { CorruptionEvaluation } from '../methods/evaluate-corruptions.js';
 import type { OodMetrics } from '../methods/evaluate-ood.js';
 import type { CorruptionMetrics } from '../metrics/corruption-error.js';
 import { count } from './table.js';
@@ -26,15 +27,22 @@ export function oodText({ sets, corruption, shapeBias, averages, skipped, notes 
   return lines.join('\n');
 }
 
-/** A table of corruptions and their means. */
-export function corruptionLines({ corruptions, heldOut, missing, meanAccuracy, meanCorruptionError, relativeMeanCorruptionError }: CorruptionMetrics, title: string): string[] {
+/** What `sparring evaluate --suite corruptions` prints for people. */
+export function corruptionText({ cleanError, reference, ...metrics }: CorruptionEvaluation): string {
+  const other = reference ? `, of the reference ${percent(reference.clean!)} %` : '';
+  return [...corruptionLines(metrics, 'Corruption'), `error without corruption ${percent(cleanError)} %${other}`].join('\n');
+}
+
+/** A table of corruptions and their means; without CE where there is no reference. */
+function corruptionLines({ corruptions, heldOut, missing, meanAccuracy, meanCorruptionError, relativeMeanCorruptionError }: CorruptionMetrics, title: string): string[] {
+  const relative = corruptions.some(({ corruptionError }) => corruptionError !== null);
   const row = ({ name, error, corruptionError, bySeverity }: CorruptionMetrics['corruptions'][number]): string =>
-    `  ${name.padEnd(nameWidth - 2)} ${percent(error).padStart(9)} ${number(corruptionError).padStart(7)}  ${bySeverity.map((one) => percent(one).padStart(5)).join(' ')}`;
-  const lines = [`${title.padEnd(nameWidth)}   Error %      CE  by severity`, ...corruptions.map(row)];
+    `  ${name.padEnd(nameWidth - 2)} ${percent(error).padStart(9)}${relative ? ` ${number(corruptionError).padStart(7)}` : ''}  ${bySeverity.map((one) => percent(one).padStart(5)).join(' ')}`;
+  const lines = [`${title.padEnd(nameWidth)}   Error %${relative ? '      CE' : ''}  by severity`, ...corruptions.map(row)];
   if (heldOut.length > 0) lines.push('  held out, in no mean:', ...heldOut.map(row));
-  if (missing.length > 0) return [...lines, `mCE n/a: without ${missing.join(', ')}`];
-  lines.push(`mCE ${number(meanCorruptionError)} (lower is better), relative mCE ${number(relativeMeanCorruptionError)}, mean accuracy ${meanAccuracy === null ? 'n/a' : `${percent(meanAccuracy)} %`}`);
-  return lines;
+  if (missing.length > 0) return [...lines, `no mean: without ${missing.join(', ')}`];
+  const accuracy = `mean accuracy ${percent(meanAccuracy!)} %`;
+  return [...lines, relative ? `mCE ${number(meanCorruptionError)} (lower is better), relative mCE ${number(relativeMeanCorruptionError)}, ${accuracy}` : accuracy];
 }
 
 function gap(lines: readonly string[]): string[] {

@@ -1,13 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { corruptions, heldOutCorruptions, type AnyCorruption } from '../../lib/data/corruption-names.js';
+import { commonCorruptions, heldOutCorruptions, type Corruption } from '../../lib/data/corruption-names.js';
 import { alexNetErrors, asReference, corruptionMetrics, type MeasuredErrors } from '../../lib/metrics/corruption-error.js';
 import { oodAverages } from '../../lib/metrics/ood-averages.js';
 import { failure } from '../support/dataset-trees.js';
 
 /** The same error at every severity. */
-function measured(errorOf: (name: AnyCorruption) => number, clean: number | null = null, names: readonly AnyCorruption[] = corruptions): MeasuredErrors {
+function measured(errorOf: (name: Corruption) => number, clean: number | null = null, names: readonly Corruption[] = commonCorruptions): MeasuredErrors {
   return { clean, bySeverity: Object.fromEntries(names.map((name) => [name, new Array<number>(5).fill(errorOf(name))])) };
 }
 
@@ -21,7 +21,7 @@ test('AlexNet has 100 of everything, and a mean error of 0.788993', () => {
 });
 
 test('each corruption is divided before the mean is taken, over its mean of five severities', () => {
-  const reference = { clean: 0.1, mean: Object.fromEntries(corruptions.map((name) => [name, name === 'fog' ? 0.2 : 0.8])) };
+  const reference = { clean: 0.1, mean: Object.fromEntries(commonCorruptions.map((name) => [name, name === 'fog' ? 0.2 : 0.8])) };
   const run = measured(() => 0.4, 0.2);
   const { corruptions: each, meanCorruptionError, relativeMeanCorruptionError } = corruptionMetrics({ ...run, bySeverity: { ...run.bySeverity, fog: [0, 0.2, 0.4, 0.6, 0.8] } }, reference);
   const fog = each.find(({ name }) => name === 'fog')!;
@@ -41,7 +41,7 @@ test('ResNet-50 as published: mCE 76.7, relative mCE 105.0', () => {
 });
 
 test('the four held-out corruptions are reported and never enter a mean', () => {
-  const all = measured((name) => (heldOutCorruptions.includes(name as never) ? 1 : 0.3), 0.2, [...corruptions, ...heldOutCorruptions]);
+  const all = measured((name) => (heldOutCorruptions.includes(name as never) ? 1 : 0.3), 0.2, [...commonCorruptions, ...heldOutCorruptions]);
   const { heldOut, ...counted } = corruptionMetrics(all);
   const { heldOut: none, ...without } = corruptionMetrics(measured(() => 0.3, 0.2));
   assert.equal(counted, without);
@@ -50,7 +50,7 @@ test('the four held-out corruptions are reported and never enter a mean', () => 
 });
 
 test('with a corruption missing there is no mean, and it says which', () => {
-  const some = corruptionMetrics(measured(() => 0.3, 0.2, corruptions.slice(1)));
+  const some = corruptionMetrics(measured(() => 0.3, 0.2, commonCorruptions.slice(1)));
   assert.equal([some.missing, some.meanCorruptionError, some.relativeMeanCorruptionError, some.meanAccuracy], [['gaussian_noise'], null, null, null]);
   assert.is(some.corruptions.length, 14);
 });
@@ -66,7 +66,7 @@ test('relative to another classifier, which itself has 100; without a clean erro
 });
 
 test('a reference without errors divides nothing: null, not infinity', () => {
-  const { corruptions: each, meanCorruptionError, meanAccuracy } = corruptionMetrics(measured(() => 0.25), { clean: 0.1, mean: Object.fromEntries(corruptions.map((name) => [name, name === 'fog' ? 0 : 0.1])) });
+  const { corruptions: each, meanCorruptionError, meanAccuracy } = corruptionMetrics(measured(() => 0.25), { clean: 0.1, mean: Object.fromEntries(commonCorruptions.map((name) => [name, name === 'fog' ? 0 : 0.1])) });
   assert.is(each.find(({ name }) => name === 'fog')!.corruptionError, null);
   assert.is(meanCorruptionError, null);
   close(meanAccuracy, 0.75);

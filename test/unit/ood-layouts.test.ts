@@ -5,7 +5,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { resolveConfig } from '../../lib/config/load.js';
-import { corruptions } from '../../lib/data/corruption-names.js';
 import { classImages } from '../../lib/data/ood/class-folders.js';
 import { listCueConflict, openCueConflict } from '../../lib/data/ood/cue-conflict.js';
 import { listImageNetC } from '../../lib/data/ood/imagenet-c.js';
@@ -227,7 +226,6 @@ test('C: damage', async () => {
   const other = await corrupted(scratch.folder(), ['fog']);
   mkdirSync(join(other, 'fog/3/tench'));
   assert.match((await failure(listImageNetC(other))).message, /expected the 1000 class folders of ImageNet-C fog 3 and nothing else, found tench/);
-  assert.is(corruptions.length, 15);
 });
 
 // Cue conflict ------------------------------------------------------------------------------------------------

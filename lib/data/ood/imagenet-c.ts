@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 
 import { SparringError } from '../../errors.js';
-import { corruptions, heldOutCorruptions, severities, type AnyCorruption } from '../corruption-names.js';
+import { commonCorruptions, heldOutCorruptions, severities, type Corruption } from '../corruption-names.js';
 import { layoutError, listFolder } from '../files.js';
 import { classFolders } from './class-folders.js';
 import type { OodSet } from './ood-set.js';
 
-const known: readonly string[] = [...corruptions, ...heldOutCorruptions];
+const known: readonly string[] = [...commonCorruptions, ...heldOutCorruptions];
 /** The archives of ImageNet-C, for those who unpacked each into a folder of its own. */
 const archives = ['noise', 'blur', 'weather', 'digital', 'extra'];
 
 /** Each corruption that is there, with its sets of severity 1 to 5. */
-export type ImageNetC = Map<AnyCorruption, OodSet[]>;
+export type ImageNetC = Map<Corruption, OodSet[]>;
 
 /**
  * Lists ImageNet-C (Hendrycks & Dietterich, arXiv 1903.12261): `[<archive>/]<corruption>/<1..5>/<wnid>`. Its images are
@@ -31,14 +31,14 @@ export async function listImageNetC(root: string): Promise<ImageNetC> {
   add(root, content.folders.filter((name) => !archives.includes(name)));
   for (const archive of archives.filter((name) => content.folders.includes(name))) add(join(root, archive), (await listFolder(join(root, archive)))!.folders);
   const result: ImageNetC = new Map();
-  for (const name of [...corruptions, ...heldOutCorruptions]) {
+  for (const name of [...commonCorruptions, ...heldOutCorruptions]) {
     const place = places.get(name);
     if (place !== undefined) result.set(name, await listSeverities(name, place));
   }
   return result;
 }
 
-async function listSeverities(corruption: AnyCorruption, folder: string): Promise<OodSet[]> {
+async function listSeverities(corruption: Corruption, folder: string): Promise<OodSet[]> {
   const found = (await listFolder(folder))?.folders ?? [];
   if (found.join() !== severities.join()) throw new SparringError('data', `${folder}: expected folders of severity ${severities.join(', ')}, found ${found.join(', ') || 'none'}`, 'The error of a corruption is the mean over all five: unpack its archive again, or remove the whole corruption.');
   const sets: OodSet[] = [];
