@@ -24,7 +24,7 @@ export async function evaluateSuite(config: Config, weights: string, { suite, re
   const engine = await Engine.open(config);
   const classifier = await loadImageNetClassifier(engine, config, weights);
   const { mean, std, imageSize } = classifier.spec;
-  const remember = results === undefined ? forget : rememberIn(results, { suite, weights: await fingerprint(engine, weights), mean, std, imageSize, precision: engine.precision, ood: config.ood });
+  const remember = results === undefined ? forget : rememberIn(results, { suite, weights: await fingerprint(engine, weights), mean, std, imageSize, precision: engine.precision, transform: config.ood.transform });
   const progress = new Progress({ quiet });
   const metrics = await interruptible((signal) => evaluateOod(classifier, config.ood, { signal, onProgress: showProgress(progress), remember }))
     .catch((error) => {

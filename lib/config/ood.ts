@@ -23,4 +23,6 @@ export const ood = z
   .describe('sets of `sparring evaluate --suite ood`, see docs/ood.md; one without a folder is skipped');
 
 export type OodConfig = z.infer<typeof ood>;
+/** Its keys that are folders. */
 export const oodFolders = ['val', 'v2', 'a', 'r', 'sketch', 'stylized', 'c', 'cueConflict'] as const satisfies (keyof OodConfig)[];
+export type OodFolder = (typeof oodFolders)[number];

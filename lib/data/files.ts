@@ -105,7 +105,7 @@ export async function layoutError(root: string, marks: readonly string[], expect
     return error(`the archive ${name}, not unpacked`, `Unpack ${name} in ${root}.`);
   }
   const names = [...content.folders, ...content.others, ...content.images];
-  return error(names.length === 0 ? 'an empty folder' : `${names.slice(0, 4).join(', ')}${names.length > 4 ? ', ...' : ''}`, key === 'data.root' ? 'Check data.root and data.kind; docs/data.md shows the layouts.' : `Check ${key}; the documentation shows the layouts.`);
+  return error(names.length === 0 ? 'an empty folder' : `${names.slice(0, 4).join(', ')}${names.length > 4 ? ', ...' : ''}`, key === 'data.root' ? 'Check data.root and data.kind; docs/data.md shows the layouts.' : `Check ${key}; docs/ood.md shows the layouts.`);
 }
 
 async function startsAsWebPage(path: string): Promise<boolean> {

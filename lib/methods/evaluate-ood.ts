@@ -109,7 +109,7 @@ class SuiteWork {
   }
 
   async shapeBias(cueConflict: CueConflict): Promise<ShapeBias> {
-    const { bias, notes } = await this.remember('cue-conflict', async () => {
+    const { bias, notes } = await this.remember(`cue-conflict: ${cueConflict.folder}`, async () => {
       const { dataset, notes } = await openCueConflict(cueConflict, this.classifier.spec.imageSize);
       const decisions = new Int32Array(dataset.length);
       for await (const [begin, logits] of logitsOf(this.classifier, dataset, this.running('cue conflict'))) decisions.set(sixteenClassDecisions(softmax(logits, 1000)), begin);
@@ -120,7 +120,7 @@ class SuiteWork {
   }
 
   private count(set: OodSet): Promise<Counted> {
-    return this.remember(set.name, async (): Promise<Counted> => {
+    return this.remember(`${set.name}: ${set.folder}`, async (): Promise<Counted> => {
       const { dataset, notes } = await openOodSet(set, this.classifier.spec.imageSize, this.ood.transform);
       const predictions = await predictAll(this.classifier, dataset, { ...(set.columns && { among: set.columns }), ...this.running(set.title) });
       return { images: dataset.length, correct: predictions.filter((label, image) => label === dataset.labels[image]).length, notes };

@@ -45,6 +45,9 @@ test('--results: kept, used again, and refused for other settings', () => {
   const again = evaluate('--json', '--results', results);
   assert.is(again.stdout, first.stdout);
   assert.is(again.stderr, ''); // nothing was left to do
+  const more = evaluate('--json', '--results', results, '--set', `ood.sketch=${join(root, 'imagenet-a')}`);
+  assert.is(lastLine(more.stdout).sets.length, 3);
+  assert.match(more.stderr, /^ImageNet-Sketch 100%[^\n]*\n$/); // what joins is measured alone
   const other = evaluate('--quiet', '--results', results, '--set', 'ood.transform.kernel=bicubic');
   assert.is(other.status, 2);
   assert.match(other.stderr, /error \(usage\): .*ood\.json: expected results of these weights and sets, found those of others/);

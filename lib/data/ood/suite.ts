@@ -1,10 +1,10 @@
-import type { OodConfig } from '../../config/ood.js';
+import type { OodConfig, OodFolder } from '../../config/ood.js';
 import { SparringError } from '../../errors.js';
 import { listCueConflict, type CueConflict } from './cue-conflict.js';
 import { listImageNetC, type ImageNetC } from './imagenet-c.js';
 import { listImageNetV2 } from './imagenet-v2.js';
 import type { OodSet } from './ood-set.js';
-import { listWordNetSet, titleOf } from './wordnet-sets.js';
+import { listWordNetSet, titleOf, type WordNetSetName } from './wordnet-sets.js';
 
 /** The sets of a config whose layout was looked at; none of their images was opened. */
 export interface OodSuite {
@@ -19,13 +19,13 @@ export interface OodSuite {
 /** Throws SparringError 'config' when no folder is given, 'data' when one does not fit. */
 export async function listOodSuite(ood: OodConfig): Promise<OodSuite> {
   const skipped: string[] = [];
-  const list = async <T>(key: 'val' | 'v2' | 'a' | 'r' | 'sketch' | 'stylized' | 'c' | 'cueConflict', title: string, read: (root: string) => Promise<T>): Promise<T | null> => {
+  const list = async <T>(key: OodFolder, title: string, read: (root: string) => Promise<T>): Promise<T | null> => {
     const root = ood[key];
     if (root !== undefined) return read(root);
     skipped.push(`${title} is skipped: ood.${key} is not set.`);
     return null;
   };
-  const wordNet = (name: 'val' | 'a' | 'r' | 'sketch' | 'stylized'): Promise<OodSet | null> => list(name, titleOf(name), (root) => listWordNetSet(name, root));
+  const wordNet = (name: WordNetSetName): Promise<OodSet | null> => list(name, titleOf(name), (root) => listWordNetSet(name, root));
   const sets = [await wordNet('val'), ...((await list('v2', 'ImageNet-V2', listImageNetV2)) ?? []), await wordNet('a'), await wordNet('r'), await wordNet('sketch'), await wordNet('stylized')];
   const imageNetC = await list('c', 'ImageNet-C', listImageNetC);
   const cueConflict = await list('cueConflict', 'Cue conflict', listCueConflict);

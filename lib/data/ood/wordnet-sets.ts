@@ -22,7 +22,6 @@ const layouts = {
 } as const satisfies Record<string, Layout>;
 
 export type WordNetSetName = keyof typeof layouts;
-export const wordNetSetNames = Object.keys(layouts) as WordNetSetName[];
 
 export function titleOf(name: WordNetSetName): string {
   return layouts[name].title;
