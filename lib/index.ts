@@ -28,7 +28,7 @@ export { pixelGenerator, type PixelGeneratorOptions } from './config/generators.
 export { pretrainedGenerator, type PretrainedOptions } from './diffusion/pretrained.js';
 export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
-export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, PrototypeGuidance, Prototypes, SamplingStart, StepResult } from './native/contract.js';
+export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, Corruption, CorruptionSeverity, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, PrototypeGuidance, Prototypes, SamplingStart, StepResult } from './native/contract.js';
 
 // Weights on disk
 export { listNetworks, type ListedNetwork } from './models/catalog.js';
@@ -51,6 +51,8 @@ export { transforms, type Transform } from './data/transform.js';
 export { openFolder, findUnreadableImages } from './data/folder.js';
 export { birdSplits } from './data/birds-dataset.js';
 export { spuCoMnistSplits } from './data/spuco-mnist.js';
+export { commonCorruptions, corrupt, corrupted, heldOutCorruptions, type CorruptOptions } from './data/corruptions.js';
+export { writeCorrupted, type CorruptedFolder, type CorruptedFolderOptions } from './data/corrupted-folder.js';
 export { MemoryDataset, dropGroups, groupCounts, subset } from './data/memory.js';
 export type { Dataset, Splits } from './data/types.js';
 export { gapClosed, groupMetrics, type GroupMetrics } from './metrics/groups.js';

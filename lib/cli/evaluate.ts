@@ -1,11 +1,10 @@
 import type { CommandModule } from 'yargs';
 
 import { openData } from '../data/open.js';
-import { SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { evaluate } from '../methods/evaluate.js';
 import { loadClassifier } from '../methods/foundation.js';
-import { evaluateSuite, suiteOptions, type SuiteFlags } from './evaluate-suite.js';
+import { checkSuiteFlags, evaluateSuite, suiteOptions, type SuiteFlags } from './evaluate-suite.js';
 import { interruptible } from './interrupt.js';
 import { configFromFlags, flagsOf, type ConfigFlags } from './options.js';
 
@@ -16,12 +15,12 @@ interface Flags extends ConfigFlags, SuiteFlags {
 
 export const command: CommandModule<object, Flags> = {
   command: 'evaluate',
-  describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals; with --suite on published sets',
+  describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals; with --suite on many sets',
   builder: (yargs) => yargs.options({ ...flagsOf.config, ...suiteOptions, quiet: flagsOf.work.quiet }).option('weights', { type: 'string', demandOption: true, describe: 'safetensors or TorchScript file of the classifier; one of torchvision or timm has the architecture of student in the config' }) as never,
   handler: async (flags) => {
     const config = configFromFlags(flags);
+    checkSuiteFlags(flags);
     if (flags.suite) return evaluateSuite(config, flags.weights!, flags);
-    if (flags.results !== undefined) throw new SparringError('usage', '--results: expected --suite beside it, found none.', 'Without a suite there is one set of images, and --json prints its metrics.');
     const engine = await Engine.open(config);
     const data = await openData(config.data);
     const classifier = await loadClassifier(engine, config.student, flags.weights!, data.test);

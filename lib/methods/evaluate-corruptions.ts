@@ -1,8 +1,9 @@
-import { commonCorruptions, heldOutCorruptions, severities, type Corruption, type CorruptionSeverity } from '../data/corruption-names.js';
+import { commonCorruptions, heldOutCorruptions, severities } from '../data/corruptions.js';
 import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
 import { asReference, corruptionMetrics, type CorruptionMetrics, type MeasuredErrors } from '../metrics/corruption-error.js';
 import { argmax } from '../metrics/softmax.js';
+import type { Corruption, CorruptionSeverity } from '../native/contract.js';
 import type { Classifier } from '../native/models.js';
 import { batchesOf } from './evaluate.js';
 import { forget, type Remember } from './remembered.js';

@@ -1,5 +1,4 @@
 import type { OodConfig } from '../config/ood.js';
-import type { Corruption } from '../data/corruption-names.js';
 import { openCueConflict, type CueConflict } from '../data/ood/cue-conflict.js';
 import type { ImageNetC } from '../data/ood/imagenet-c.js';
 import { plainV2 } from '../data/ood/imagenet-v2.js';
@@ -11,6 +10,7 @@ import { wilsonInterval } from '../metrics/intervals.js';
 import { oodAverages, type OodAverages } from '../metrics/ood-averages.js';
 import { shapeBias, type ShapeBias } from '../metrics/shape-bias.js';
 import { softmax } from '../metrics/softmax.js';
+import type { Corruption } from '../native/contract.js';
 import type { Classifier } from '../native/models.js';
 import { logitsOf, predictAll } from './evaluate.js';
 import { checkImageNetClassifier } from './imagenet-classifier.js';

@@ -1,5 +1,6 @@
-import { commonCorruptions, heldOutCorruptions, severities, type Corruption } from '../data/corruption-names.js';
+import { commonCorruptions, heldOutCorruptions, severities } from '../data/corruptions.js';
 import { SparringError } from '../errors.js';
+import type { Corruption } from '../native/contract.js';
 
 /**
  * Errors under common corruptions (Hendrycks & Dietterich, arXiv 1903.12261): each corruption's mean error over its five

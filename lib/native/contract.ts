@@ -68,6 +68,12 @@ export interface MixingOptions {
 /** Published augmentation of the views that a classifier is trained on. */
 export type ViewPolicy = 'none' | 'randaugment' | 'augmix' | 'pixmix';
 
+/** Hendrycks & Dietterich 2019 (arXiv 1903.12261), by the names of ImageNet-C's folders. */
+export type Corruption =
+  | 'gaussian_noise' | 'shot_noise' | 'impulse_noise' | 'defocus_blur' | 'glass_blur' | 'motion_blur' | 'zoom_blur' | 'snow' | 'frost' | 'fog'
+  | 'brightness' | 'contrast' | 'elastic_transform' | 'pixelate' | 'jpeg_compression' | 'speckle_noise' | 'gaussian_blur' | 'spatter' | 'saturate';
+export type CorruptionSeverity = 1 | 2 | 3 | 4 | 5;
+
 export interface TrainerOptions {
   optimizer: OptimizerOptions;
   clipNorm: number;
@@ -314,6 +320,9 @@ export interface NativeCore extends NativeInspection {
 
   /** Makes texts the head: `tokens` of as many prompts for each class in turn, [K * T * contextLength]. */
   zeroShotHead(model: ClassifierHandle, encoder: TextEncoderHandle, tokens: Int32Array, control?: JobControl): Promise<void>;
+
+  /** Corrupted copies of images of at least 32 px; `seeds`, one per image. */
+  corrupt(images: Uint8Array, options: { kind: Corruption; severity: CorruptionSeverity; size: number; seeds: ArrayLike<number> }, control?: JobControl): Promise<Uint8Array>;
 
   createAutoencoder(spec: AutoencoderSpec & Placement): Promise<AutoencoderHandle>;
   /** Latents, [B, C, size / f, size / f]; `seeds`, one per image, draw from the posterior of a `kl`, null takes its mode. */

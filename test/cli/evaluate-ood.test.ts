@@ -56,10 +56,40 @@ test('--results: kept, used again, and refused for other settings', () => {
   assert.match(alone.stderr, /--results: expected --suite beside it/);
 });
 
+test('evaluate --suite corruptions: the test split of any data, relative to another classifier', async () => {
+  const data = text(join(root, 'birds.yaml'), 'data: { kind: birds, test: 8 }\n');
+  const engine = await openEngine({ on: 'cpu' });
+  const paths = [];
+  for (const [seed, name] of ['student', 'erm'].entries()) {
+    using network = await Classifier.create(engine, { ...classifierSpec, imageSize: 32 }, ['landbird', 'waterbird'], seed);
+    await network.save((paths[seed] = join(root, `${name}-birds.safetensors`)));
+  }
+  const [student, erm] = paths as [string, string];
+  const run = (...more: string[]) => cli(['evaluate', '--suite', 'corruptions', '--config', data, '--weights', student, '--device', 'cpu', '--threads', '1', ...more]);
+  const results = join(root, 'birds.json');
+  const { status, stdout, stderr } = run('--reference', erm, '--json', '--quiet', '--results', results);
+  assert.is(status, 0, stderr);
+  const { suite, corruptions, missing, meanAccuracy, reference } = lastLine(stdout);
+  assert.equal([suite, corruptions.length, missing, Object.keys(reference.bySeverity).length], ['corruptions', 15, [], 15]);
+  assert.ok(corruptions.every(({ error, corruptionError, name }: any) => {
+    const other = reference.bySeverity[name].reduce((sum: number, one: number) => sum + one, 0) / 5;
+    return other === 0 ? corruptionError === null : Math.abs(corruptionError - (100 * error) / other) < 1e-9;
+  }));
+  assert.ok(meanAccuracy >= 0 && meanAccuracy <= 1);
+  const printed = run('--reference', erm, '--results', results);
+  assert.is(printed.stderr, ''); // all of it is known
+  assert.match(printed.stdout, /^Corruption +Error % +CE  by severity\n  gaussian_noise +\d+\.\d/);
+  assert.match(printed.stdout, /^error without corruption \d+\.\d %, of the reference \d+\.\d %$/m);
+  assert.match(run('--results', results).stderr, /error \(usage\): .*found those of others/);
+});
+
 test('errors: an unknown suite, no set, a folder that is not there, a classifier of other classes', async () => {
   const unknown = cli(['evaluate', '--suite', 'odd', '--weights', weights]);
   assert.is(unknown.status, 2);
   assert.match(unknown.stderr, /Invalid values:/);
+  const reference = evaluate('--reference', weights);
+  assert.is(reference.status, 2);
+  assert.match(reference.stderr, /--reference: expected --suite corruptions beside it, found --suite ood/);
   const none = cli(['evaluate', '--suite', 'ood', '--weights', weights, '--device', 'cpu']);
   assert.is(none.status, 2);
   assert.match(none.stderr, /error \(config\): ood: expected the folder of at least one set, found none/);

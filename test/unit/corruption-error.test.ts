@@ -1,9 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { commonCorruptions, heldOutCorruptions, type Corruption } from '../../lib/data/corruption-names.js';
+import { commonCorruptions, heldOutCorruptions } from '../../lib/data/corruptions.js';
 import { alexNetErrors, asReference, corruptionMetrics, type MeasuredErrors } from '../../lib/metrics/corruption-error.js';
 import { oodAverages } from '../../lib/metrics/ood-averages.js';
+import type { Corruption } from '../../lib/native/contract.js';
 import { failure } from '../support/dataset-trees.js';
 
 /** The same error at every severity. */

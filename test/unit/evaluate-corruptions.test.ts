@@ -1,10 +1,11 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { commonCorruptions, type Corruption } from '../../lib/data/corruption-names.js';
+import { commonCorruptions } from '../../lib/data/corruptions.js';
 import { MemoryDataset } from '../../lib/data/memory.js';
 import type { Dataset } from '../../lib/data/types.js';
 import { evaluateCorruptions } from '../../lib/methods/evaluate-corruptions.js';
+import type { Corruption } from '../../lib/native/contract.js';
 import { corruptionText } from '../../lib/report/ood-table.js';
 import { failure } from '../support/dataset-trees.js';
 

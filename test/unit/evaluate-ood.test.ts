@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { resolveConfig } from '../../lib/config/load.js';
-import { commonCorruptions } from '../../lib/data/corruption-names.js';
+import { commonCorruptions } from '../../lib/data/corruptions.js';
 import { sixteenClasses, sixteenClassMembers } from '../../lib/data/ood/sixteen-classes.js';
 import { wordNetIds } from '../../lib/data/ood/wordnet-ids.js';
 import { evaluateOod, type OodMetrics } from '../../lib/methods/evaluate-ood.js';

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 
 import { SparringError } from '../../errors.js';
-import { commonCorruptions, heldOutCorruptions, severities, type Corruption } from '../corruption-names.js';
+import type { Corruption } from '../../native/contract.js';
+import { commonCorruptions, heldOutCorruptions, severities } from '../corruptions.js';
 import { layoutError, listFolder } from '../files.js';
 import { classFolders } from './class-folders.js';
 import type { OodSet } from './ood-set.js';
