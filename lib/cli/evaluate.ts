@@ -1,29 +1,34 @@
 import type { CommandModule } from 'yargs';
 
 import { openData } from '../data/open.js';
+import { SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { evaluate } from '../methods/evaluate.js';
 import { evaluateAttacked } from '../methods/evaluate-attacked.js';
 import { loadClassifier } from '../methods/foundation.js';
 import type { GroupMetrics } from '../metrics/groups.js';
 import { attackFromFlags, attackOptions, type AttackFlags } from './attack-flags.js';
+import { checkSuiteFlags, evaluateSuite, suiteOptions, type SuiteFlags } from './evaluate-suite.js';
 import { interruptible } from './interrupt.js';
 import { configFromFlags, flagsOf, type ConfigFlags } from './options.js';
 import { Progress } from './progress.js';
 import { showProgress } from './run.js';
 
-interface Flags extends ConfigFlags, AttackFlags {
+interface Flags extends ConfigFlags, AttackFlags, SuiteFlags {
   weights?: string;
   quiet: boolean;
 }
 
 export const command: CommandModule<object, Flags> = {
   command: 'evaluate',
-  describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals; with --attack also its adversarial accuracy',
-  builder: (yargs) => yargs.options({ ...flagsOf.config, ...attackOptions, quiet: flagsOf.work.quiet }).option('weights', { type: 'string', demandOption: true, describe: 'safetensors or TorchScript file of the classifier; one of torchvision or timm has the architecture of student in the config' }) as never,
+  describe: 'Accuracy by group of a classifier on the test split, with Wilson intervals; with --attack also its adversarial accuracy, with --suite on many sets',
+  builder: (yargs) => yargs.options({ ...flagsOf.config, ...attackOptions, ...suiteOptions, quiet: flagsOf.work.quiet }).option('weights', { type: 'string', demandOption: true, describe: 'safetensors or TorchScript file of the classifier; one of torchvision or timm has the architecture of student in the config' }) as never,
   handler: async (flags) => {
     const config = configFromFlags(flags);
     const attack = attackFromFlags(flags);
+    checkSuiteFlags(flags);
+    if (flags.suite && attack) throw new SparringError('usage', '--attack: expected no --suite beside it, found both.', 'Attacks are on the test split of the config.');
+    if (flags.suite) return evaluateSuite(config, flags.weights!, flags);
     const engine = await Engine.open(config);
     const data = await openData(config.data);
     const classifier = await loadClassifier(engine, config.student, flags.weights!, data.test);

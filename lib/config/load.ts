@@ -8,6 +8,7 @@ import { SparringError } from '../errors.js';
 import { recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
 import { withoutPreset } from './presets.js';
+import { oodFolders } from './ood.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
 
@@ -15,7 +16,7 @@ import { nearest } from './suggest.js';
 export type Tree = Record<string, unknown>;
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'sampling.guidance.decoder', 'discretiser.weights', 'discretiser.pretrained.path'];
+const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'sampling.guidance.decoder', 'discretiser.weights', 'discretiser.pretrained.path', ...oodFolders.map((key) => `ood.${key}`)];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {

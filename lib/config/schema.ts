@@ -6,6 +6,7 @@ import { architecture } from './architectures.js';
 import { adversarialTraining, dad } from './dad.js';
 import { data } from './data.js';
 import { discretiser } from './discretiser.js';
+import { ood } from './ood.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -265,6 +266,7 @@ export const configSchema = z.strictObject({
   discretiser,
   dad,
   adversarialTraining,
+  ood,
   checkpoint: z
     .strictObject({
       everySeconds: z.number().positive().default(60).describe('seconds between checkpoints within a stage'),

@@ -4,6 +4,7 @@
  */
 
 import type { NativeAttackInspection, NativeAttacks } from './attacks.js';
+import type { NativeCorruptions } from './corruptions.js';
 import type { NativeGeneration } from './generation.js';
 import type { CancelToken, ModelHandle, TextEncoderHandle, TrainerHandle } from './handles.js';
 import type { NativeInspection } from './inspection.js';
@@ -11,6 +12,7 @@ import type { NativeNetworks } from './networks.js';
 import type { NativeTraining } from './training.js';
 
 export type * from './attacks.js';
+export type * from './corruptions.js';
 export type * from './generation.js';
 export type * from './handles.js';
 export type * from './inspection.js';
@@ -27,7 +29,7 @@ export interface NativeInfo {
   threads: number;
 }
 
-export interface NativeCore extends NativeNetworks, NativeTraining, NativeGeneration, NativeAttacks, NativeInspection, NativeAttackInspection {
+export interface NativeCore extends NativeNetworks, NativeTraining, NativeGeneration, NativeAttacks, NativeCorruptions, NativeInspection, NativeAttackInspection {
   info(): NativeInfo;
   setThreads(threads: number): Promise<void>;
   createToken(): CancelToken;

@@ -95,6 +95,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_conditions(api);
     register_autoencoders(api);
     register_attacks(api);
+    register_corruptions(api);
     register_examination(api);
     register_inspection(api);
     register_view_inspection(api);

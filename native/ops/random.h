@@ -26,6 +26,7 @@ enum class Stream : uint64_t {
   fractal = 17,
   cutouts = 18,
   cutout_noise = 19,
+  corruption = 24,
 };
 
 // SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection with full avalanche.
