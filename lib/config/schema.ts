@@ -267,6 +267,11 @@ export const configSchema = z.strictObject({
   dad,
   adversarialTraining,
   ood,
+  evaluation: z
+    .strictObject({
+      corruptions: z.boolean().default(false).describe('whether the final classifier of each row is also tested under fifteen common corruptions in five severities, see docs/corruptions.md'),
+    })
+    .prefault({}),
   checkpoint: z
     .strictObject({
       everySeconds: z.number().positive().default(60).describe('seconds between checkpoints within a stage'),

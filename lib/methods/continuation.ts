@@ -12,6 +12,7 @@ import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
 import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
+import { corruptionErrors } from './corruption-errors.js';
 import type { StudentResult } from './distil.js';
 import { learningOf } from './distillation.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
@@ -114,9 +115,11 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));
+  const { seconds } = stage; // those of evaluation under corruptions are no cost of the method
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
-    seconds: real.seconds + stage.seconds + (learned?.seconds ?? 0),
+    ...(await corruptionErrors(context, student, stage.name)),
+    seconds: real.seconds + seconds + (learned?.seconds ?? 0),
     trainingSteps: end * training.steps,
     generated: (store ? store.samples().length : 0) + (real.counterparts ?? 0),
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),

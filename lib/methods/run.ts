@@ -13,6 +13,7 @@ import { writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 import type { RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
+import { corruptionErrors } from './corruption-errors.js';
 import { trainFromLabels } from './erm.js';
 import { distil } from './distil.js';
 import { checkDiscretiser, obtainDiscretiser } from './discretiser.js';
@@ -73,11 +74,12 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const foundation = { ...ready, discretiser: discretiser?.model ?? null };
   const { teacher } = foundation;
   const teacherMetrics = await evaluate(teacher, data.test, { train: data.train, ...(signal && { signal }) });
+  const teacherErrors = await corruptionErrors(context, teacher, 'teacher');
   const { seconds } = foundation;
 
   const outcomes: Outcome[] = [];
   for (let seed = config.seed; seed < config.seed + config.seeds; seed++) {
-    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: seconds.teacher + seconds.generator + (discretiser?.seconds ?? 0), trainingSteps: isTrained(config.teacher) ? config.teacher.training.steps : 0, generated: 0 });
+    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, ...teacherErrors, seconds: seconds.teacher + seconds.generator + (discretiser?.seconds ?? 0), trainingSteps: isTrained(config.teacher) ? config.teacher.training.steps : 0, generated: 0 });
     const { student, result } = await distil(context, teacher, seed);
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {

@@ -26,6 +26,11 @@ export interface Row {
   classes: { name: string; accuracy: Summary }[];
   /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */
   gapClosed: Summary<number | null>;
+  /**
+   * Under common corruptions, where `evaluation.corruptions` asks for it: mean accuracy over the fifteen in all severities, 0..1, and
+   * mCE, 100 = as the row `erm` of the same seed; null without that row.
+   */
+  corruptions?: { accuracy: Summary<number | null>; error: Summary<number | null> };
   /** Images generated, before any selection, of one seed on average. */
   generated: number;
   /** Training images that come more often than others, of a row that looks for such. */

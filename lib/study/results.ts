@@ -28,6 +28,8 @@ interface Place {
 export interface StudyRow extends Place, Record<Measure, Mean> {
   /** Why there are no numbers. */
   undefined?: string;
+  /** As of a row of a run. */
+  corruptions?: Record<'accuracy' | 'error', Mean>;
   /** Images before selection, training steps and seconds of one seed on average. */
   generated: number;
   trainingSteps: number;
@@ -67,6 +69,7 @@ function studyRow(place: Place, rows: readonly Row[]): StudyRow {
     ...place,
     ...(undefinedReason !== undefined && { undefined: undefinedReason }),
     ...(Object.fromEntries(measures.map((measure) => [measure, mean(rows.map((row) => single(row[measure])))])) as Record<Measure, Mean>),
+    ...(rows.every((row) => row.corruptions) && { corruptions: { accuracy: mean(rows.map((row) => single(row.corruptions!.accuracy))), error: mean(rows.map((row) => single(row.corruptions!.error))) } }),
     generated: average(rows.map((row) => row.generated)),
     trainingSteps: average(rows.map((row) => row.trainingSteps)),
     seconds: average(rows.map((row) => row.seconds)),
