@@ -12,6 +12,8 @@ export { type Difference, type Mean, type StudyRow } from './study/results.js';
 export { runDistil, type RunOptions, type RunResult } from './methods/run.js';
 export { planOf } from './methods/plan.js';
 export { makeFoundation, type FoundationResult } from './methods/make-foundation.js';
+export { makeDiscretiser, type DiscretiserResult } from './methods/make-discretiser.js';
+export { discretise } from './methods/discretiser.js';
 export { generateToStore, type GenerateRequest, type GenerateResult } from './methods/generate-to-store.js';
 export { discretiseToStore, type DiscretiseRequest, type DiscretiseResult } from './methods/discretise-to-store.js';
 export { evaluate, predictAll } from './methods/evaluate.js';

@@ -11,8 +11,8 @@ import type { RunFlags } from './options.js';
 import { Progress } from './progress.js';
 
 /** What --dry-run prints. */
-export async function printPlan(command: string, config: Config, { json }: Pick<RunFlags, 'json'>): Promise<void> {
-  const plan = await planOf(config);
+export async function printPlan(command: string, config: Config, { json }: Pick<RunFlags, 'json'>, planned = planOf): Promise<void> {
+  const plan = await planned(config);
   console.log(json ? JSON.stringify({ command, plan }) : plan.join('\n'));
 }
 

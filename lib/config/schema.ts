@@ -5,7 +5,7 @@ import { methods } from '../report/rows.js';
 import { architecture } from './architectures.js';
 import { adversarialTraining, dad } from './dad.js';
 import { data } from './data.js';
-import { discretiser } from './discretiser.js';
+import { discretiserSection } from './discretiser.js';
 import { ood } from './ood.js';
 
 const count = z.int().min(1);
@@ -199,6 +199,7 @@ export const configSchema = z.strictObject({
       training: training({ steps: 3200, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }).prefault({}),
     })
     .prefault({}),
+  discretiser: discretiserSection(trainOn.default('broad'), training({ steps: 1500, learningRate: 2e-3, emaDecay: 0.99, warmupSteps: 100 }).prefault({})).prefault({}).describe('of DAD, see docs/dad.md'),
   student: z
     .strictObject({
       architecture: architecture.prefault({ family: 'cnn', width: 16, stages: 5 }),
@@ -263,7 +264,6 @@ export const configSchema = z.strictObject({
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
     })
     .prefault({}),
-  discretiser,
   dad,
   adversarialTraining,
   ood,

@@ -1,18 +1,87 @@
-/** The VQGAN that discretises images. */
-import { autoencoderSpecs } from '../config/autoencoders.js';
-import type { Config } from '../config/schema.js';
-import type { Dataset } from '../data/types.js';
-import { SparringError } from '../errors.js';
-import type { Engine } from '../native/engine.js';
-import { Autoencoder } from '../native/models.js';
+/**
+ * The discretiser of DAD, Q: images to the nearest codes of a VQGAN and back. Loaded from a file, or trained here with the
+ * teacher's features as perceptual loss.
+ */
+import { join } from 'node:path';
 
-/** One that is given. Throws SparringError 'config' or 'weights' when it is no VQGAN or does not fit the data. */
-export async function openDiscretiser(engine: Engine, { weights, pretrained }: Config['discretiser'], { imageSize }: Pick<Dataset, 'imageSize'>): Promise<Autoencoder> {
+import { autoencoderSpecs } from '../config/autoencoders.js';
+import { discretiserSpec } from '../config/discretiser.js';
+import type { Config } from '../config/schema.js';
+import { trainingSplit } from '../data/open.js';
+import type { Dataset } from '../data/types.js';
+import { isVqganFolder, vqganFolderSpec } from '../diffusion/vqgan-folder.js';
+import { SparringError } from '../errors.js';
+import type { AutoencoderSpec } from '../native/contract.js';
+import type { Cancellable, Engine } from '../native/engine.js';
+import { Autoencoder, type Classifier } from '../native/models.js';
+import { Trainer } from '../training/trainer.js';
+import { openStage, type RunContext } from './context.js';
+import { trainOnSplit, type Trained } from './foundation.js';
+
+export const discretiserFile = 'discretiser.safetensors';
+
+/** Loads or trains it; its kind is `vqgan`. Throws SparringError 'config' or 'weights' before any training when it does not fit the data. */
+export async function obtainDiscretiser(context: RunContext, teacher: Classifier): Promise<Trained<Autoencoder>> {
+  const { config, engine, data } = context;
+  const { perceptualWeight, adversarialWeight, adversarialFrom, training } = config.discretiser;
+  if (!isTrainedDiscretiser(config.discretiser)) return { model: await openDiscretiser(engine, config.discretiser, data.train), seconds: 0 };
+  const split = checkDiscretiser(context);
+  const stage = openStage(context, 'foundation/discretiser');
+  const file = join(stage.folder, discretiserFile);
+  if (!stage.finished()) {
+    using begin = await Autoencoder.create(engine, discretiserSpec(config.discretiser), config.seed);
+    if (perceptualWeight > 0 && teacher.spec.architecture.family === 'torchscript') {
+      throw new SparringError('weights', 'discretiser.perceptualWeight: expected a teacher whose features are known, found TorchScript.', 'Set it to 0, or take safetensors weights with their architecture.');
+    }
+    using trainer = await Trainer.discretiser(begin, perceptualWeight > 0 ? teacher : null, training, { seed: config.seed, size: split.imageSize, perceptualWeight, adversarialWeight, adversarialFrom });
+    await trainOnSplit(context, trainer, stage, split, training);
+    await new Autoencoder(engine, trainer.result(), begin.spec).save(file);
+    await stage.finish({ seconds: stage.seconds, steps: training.steps });
+  }
+  return { model: await Autoencoder.load(engine, file), ...stage.finished<{ seconds: number }>()! };
+}
+
+/** Whether it is trained here. */
+export function isTrainedDiscretiser({ weights, pretrained }: Config['discretiser']): boolean {
+  return !weights && !pretrained;
+}
+
+/** The split that it is trained on. Throws SparringError 'config' when there is none or the architecture does not fit its images. */
+export function checkDiscretiser({ config, data }: Pick<RunContext, 'config' | 'data'>): Dataset {
+  const { blockChannels, attention, normGroups, trainOn } = config.discretiser;
+  if (attention.length !== blockChannels.length) {
+    throw new SparringError('config', `discretiser.attention: expected ${blockChannels.length} entries, one per level, found ${attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
+  }
+  const odd = blockChannels.find((channels) => channels % normGroups !== 0);
+  if (odd !== undefined) throw new SparringError('config', `discretiser.normGroups: ${normGroups} does not divide ${odd} channels.`, 'Choose a divisor of every level.');
+  checkSize(discretiserSpec(config.discretiser), data.train, 'discretiser.blockChannels');
+  return trainingSplit(data, trainOn, 'discretiser.trainOn');
+}
+
+/** Throws what `obtainDiscretiser` would throw before it trains. */
+export async function readyDiscretiser(context: RunContext): Promise<void> {
+  if (isTrainedDiscretiser(context.config.discretiser)) checkDiscretiser(context);
+  else (await openDiscretiser(context.engine, context.config.discretiser, context.data.train))[Symbol.dispose]();
+}
+
+/** One that is given. */
+export async function openDiscretiser(engine: Engine, { weights, pretrained }: Config['discretiser'], inputs: Pick<Dataset, 'imageSize'>): Promise<Autoencoder> {
   if (weights && pretrained) throw new SparringError('config', 'discretiser: expected weights or pretrained, found both.', 'Give one of them.');
   const path = weights ?? pretrained!.path;
-  const model = await Autoencoder.load(engine, path, pretrained && autoencoderSpecs[pretrained.architecture]);
+  const spec = pretrained && (isVqganFolder(path) ? await vqganFolderSpec(path) : autoencoderSpecs[pretrained.architecture]);
+  const model = await Autoencoder.load(engine, path, spec);
   if (model.spec.kind !== 'vqgan') throw new SparringError('weights', `${path}: expected an autoencoder of kind vqgan, found one of kind ${model.spec.kind}.`, 'Only a VQGAN has codes.');
-  const { length } = model.spec.blockChannels, factor = 2 ** (length - 1);
-  if (imageSize % factor !== 0) throw new SparringError('config', `${path}: ${length} levels need an image size divisible by ${factor}, found ${imageSize}.`, 'Use fewer levels or another data.imageSize.');
+  checkSize(model.spec, inputs, path);
   return model;
+}
+
+function checkSize({ blockChannels }: Pick<AutoencoderSpec & { kind: 'vqgan' }, 'blockChannels'>, { imageSize }: Pick<Dataset, 'imageSize'>, where: string): void {
+  const factor = 2 ** (blockChannels.length - 1);
+  if (imageSize % factor !== 0) throw new SparringError('config', `${where}: ${blockChannels.length} levels need an image size divisible by ${factor}, found ${imageSize}.`, 'Use fewer levels or another data.imageSize.');
+}
+
+/** Q(x) of uint8 images, [B, size, size, 3], and the codes in it, [B, size / f, size / f]. */
+export async function discretise(model: Autoencoder, images: Uint8Array, size: number, cancellable: Cancellable = {}): Promise<{ images: Uint8Array; codes: Int32Array }> {
+  const { latents, indices } = await model.quantise(await model.encode(images, size, cancellable), size, cancellable);
+  return { images: await model.decode(latents, size, cancellable), codes: indices };
 }

@@ -59,6 +59,12 @@ export interface Foundation {
   seconds: { teacher: number; generator: number };
 }
 
+/** Loads or trains the teacher alone. */
+export async function obtainTeacher(context: RunContext): Promise<Trained<Classifier>> {
+  const initial = isReady(context, 'teacher') ? null : await openTeacher(context.engine, context.config, context.data.train, context);
+  return context.config.teacher.weights ? { model: initial!, seconds: 0 } : completeTeacher(context, initial);
+}
+
 /** Loads or trains both. */
 export async function obtainFoundation(context: RunContext): Promise<Omit<Foundation, 'discretiser'>> {
   const { config, engine, data } = context;
@@ -124,7 +130,7 @@ async function checkRowGuidance(engine: Engine, generator: Generator, methods: C
   }
 }
 
-interface Trained<Model> {
+export interface Trained<Model> {
   model: Model;
   seconds: number;
 }

@@ -1,11 +1,13 @@
 /** What a run would do, checked as far as it can be without doing it. */
+import { discretiserSpec } from '../config/discretiser.js';
 import type { Config } from '../config/schema.js';
 import { groupCounts } from '../data/memory.js';
 import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
-import { Classifier, Generator } from '../native/models.js';
+import { Autoencoder, Classifier, Generator } from '../native/models.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
+import { checkTrainable } from './make-discretiser.js';
 import { checkStartImages } from './start-images.js';
 import { undefinedRows } from './undefined-rows.js';
 
@@ -15,7 +17,6 @@ export async function planOf(config: Config): Promise<string[]> {
   const data = await openData(config.data);
   const { classes, imageSize } = data.train;
   const size = { numClasses: classes.length, imageSize };
-  const count = async (model: Classifier | Generator): Promise<string> => (await engine.run((core) => core.parameterCount(model.handle))).toLocaleString('en');
   checkSplits(config, data);
   checkStartImages(config, data.train);
   const teacher = await openTeacher(engine, config, data.train);
@@ -23,20 +24,48 @@ export async function planOf(config: Config): Promise<string[]> {
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
 
   const { rounds, sampling } = config;
-  const trained = (training: { steps: number }, from: string | undefined): string => `to be trained, ${training.steps} steps${from ? ` from ${from} on` : ''}`;
-  const teacherSource = isTrained(config.teacher) ? trained(config.teacher.training, config.teacher.start ?? config.teacher.zeroShot?.clip) : `from ${config.teacher.weights ?? config.teacher.zeroShot?.clip}`;
-  const generatorSource = isTrainedGenerator(config.generator) ? trained(config.generator.training, config.generator.start) : `from ${config.generator.weights ?? config.generator.pretrained?.path}`;
+  const generatorSource = isTrainedGenerator(config.generator) ? toTrain(config.generator.training, config.generator.start) : `from ${config.generator.weights ?? config.generator.pretrained?.path}`;
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
     ...describeData('train', data.train),
     ...describeData('test', data.test),
     ...[...(data.warnings ?? []), ...undefinedRows(config.methods, data)].map((warning) => `warning: ${warning}`),
-    `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
-    `generator  ${await count(generator)} parameters, ${generatorSource}`,
-    `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
+    `teacher    ${await parameters(teacher)} parameters, ${teacherSource(config)}`,
+    `generator  ${await parameters(generator)} parameters, ${generatorSource}`,
+    `student    ${await parameters(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
     `then ${config.methods.join(', ')}: ${rounds.earlyStop.studentWrong > 0 ? 'up to ' : ''}${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
   ];
+}
+
+/** What `makeDiscretiser` would do, likewise. */
+export async function planOfDiscretiser(config: Config): Promise<string[]> {
+  const engine = await Engine.open(config);
+  const data = await openData(config.data);
+  checkTrainable({ config, data });
+  using teacher = await openTeacher(engine, config, data.train);
+  using discretiser = await Autoencoder.create(engine, discretiserSpec(config.discretiser), config.seed);
+  const { blockChannels, numCodes, training } = config.discretiser;
+  const side = data.train.imageSize / 2 ** (blockChannels.length - 1);
+  return [
+    `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
+    ...describeData('train', data.train),
+    ...describeData('test', data.test),
+    `teacher      ${await parameters(teacher)} parameters, ${teacherSource(config)}`,
+    `discretiser  ${await parameters(discretiser)} parameters, ${toTrain(training)}; an image is ${side} x ${side} of ${numCodes} codes`,
+  ];
+}
+
+async function parameters({ engine, handle }: Classifier | Generator | Autoencoder): Promise<string> {
+  return (await engine.run((core) => core.parameterCount(handle))).toLocaleString('en');
+}
+
+function toTrain({ steps }: { steps: number }, from?: string): string {
+  return `to be trained, ${steps} steps${from ? ` from ${from} on` : ''}`;
+}
+
+function teacherSource({ teacher }: Config): string {
+  return isTrained(teacher) ? toTrain(teacher.training, teacher.start ?? teacher.zeroShot?.clip) : `from ${teacher.weights ?? teacher.zeroShot?.clip}`;
 }
 
 function describeData(name: string, dataset: Dataset): string[] {

@@ -16,7 +16,7 @@ import { continueStudent } from './continuation.js';
 import { corruptionErrors } from './corruption-errors.js';
 import { trainFromLabels } from './erm.js';
 import { distil } from './distil.js';
-import { checkDiscretiser, obtainDiscretiser } from './discretiser.js';
+import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
@@ -68,9 +68,10 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
 
-  if (takesDiscretiser(config.methods)) await checkDiscretiser(context);
+  const discretises = takesDiscretiser(config.methods);
+  if (discretises) await readyDiscretiser(context);
   const ready = await obtainFoundation(context);
-  const discretiser = takesDiscretiser(config.methods) ? await obtainDiscretiser(context, ready.teacher) : null;
+  const discretiser = discretises ? await obtainDiscretiser(context, ready.teacher) : null;
   const foundation = { ...ready, discretiser: discretiser?.model ?? null };
   const { teacher } = foundation;
   const teacherMetrics = await evaluate(teacher, data.test, { train: data.train, ...(signal && { signal }) });

@@ -71,6 +71,8 @@ export interface StepResult {
   gradientNorm: number;
   /** Of a classifier: predictions that equal the given labels, before the update. */
   correct?: number;
+  /** Of an autoencoder: what its loss consists of, and that of the discriminator once it takes part. */
+  terms?: Record<string, number>;
   /** Of each image before it is weighted, [B], where they were asked for. */
   losses?: Float32Array;
 }
@@ -96,6 +98,15 @@ export interface NativeTraining {
   createDenoiserTrainer(denoiser: DenoiserHandle, options: TrainerOptions & { labelDropout: number }): Promise<TrainerHandle<DenoiserHandle>>;
   /** Textual inversion of a generator with conditions of its own, which begins at those of the null class; `emaDecay` is 0. */
   createConditionTrainer(denoiser: DenoiserHandle, options: TrainerOptions): Promise<TrainerHandle<DenoiserHandle>>;
+  /**
+   * Of a `vqgan`, on images of side `size`; labels are of no account. The classifier is the one whose features the perceptual loss
+   * compares, null where its weight is 0. The discriminator is trained and takes part from step `adversarialFrom` on.
+   */
+  createAutoencoderTrainer(
+    autoencoder: AutoencoderHandle,
+    classifier: ClassifierHandle | null,
+    options: TrainerOptions & { size: number; perceptualWeight: number; adversarialWeight: number; adversarialFrom: number },
+  ): Promise<TrainerHandle<AutoencoderHandle>>;
   trainStep(
     trainer: TrainerHandle<ModelHandle>,
     images: Uint8Array,

@@ -58,6 +58,7 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
         'train/loss': window.loss / window.steps,
         ...(result.correct !== undefined && { 'train/accuracy': window.correct / window.images }),
         'train/gradientNorm': result.gradientNorm,
+        ...Object.fromEntries(Object.entries(result.terms ?? {}).map(([name, value]) => [`train/${name}`, value])), // of this step alone
         'train/learningRate': learningRate,
       });
       stage.window = { ...emptyWindow };

@@ -43,14 +43,23 @@ TrainingState::TrainingState(torch::nn::Module& module, torch::nn::Module* ema, 
     : module_(module), ema_(ema), options_(options), optimizer_(trainable(module), options.optimizer) {}
 
 double TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step) {
+  const auto norm = gradients(loss, step);
+  update(learning_rate, step);
+  return norm;
+}
+
+double TrainingState::gradients(const at::Tensor& loss, uint64_t step) {
   require_finite(loss.item<double>(), "loss", step);
   optimizer_.clear_gradients();
   loss.backward();
   const auto norm = optimizer_.clip_gradients(options_.clip_norm);
   require_finite(norm, "gradient norm", step);
+  return norm;
+}
+
+void TrainingState::update(double learning_rate, uint64_t step) {
   optimizer_.step(learning_rate);
   if (ema_) update_ema(step);
-  return norm;
 }
 
 void TrainingState::update_ema(uint64_t step) {
@@ -72,23 +81,24 @@ NamedTensors TrainingState::tensors() const {
   return all;
 }
 
-void TrainingState::restore(const NamedTensors& saved, const std::string& path) {
+void TrainingState::restore(const NamedTensors& saved, const std::string& path) { restore_tensors(tensors(), saved, path); }
+
+void restore_tensors(const NamedTensors& live, const NamedTensors& saved, const std::string& path) {
   torch::NoGradGuard no_grad;
   std::map<std::string, at::Tensor> by_name(saved.begin(), saved.end());
-  const auto live = tensors();
   const char* const hint = "The checkpoint belongs to another model or optimizer; start a new run folder.";
   // Check everything before anything is written, so that a bad file changes nothing.
   if (by_name.size() != live.size()) {
     throw Error("weights", path + ": expected a training state of " + std::to_string(live.size()) + " tensors, found " + std::to_string(by_name.size()) + ".", hint);
   }
-  for (auto& [name, tensor] : live) {
+  for (const auto& [name, tensor] : live) {
     const auto found = by_name.find(name);
     if (found == by_name.end() || found->second.sizes() != tensor.sizes()) {
       throw Error("weights", path + ": training state '" + name + "' is " + (found == by_name.end() ? "missing." : "of another shape."),
                   hint);
     }
   }
-  for (auto& [name, tensor] : live) tensor.copy_(by_name.at(name));
+  for (const auto& [name, tensor] : live) tensor.copy_(by_name.at(name));
 }
 
 }  // namespace sparring

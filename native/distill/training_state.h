@@ -34,6 +34,9 @@ class TrainingState {
   // Backward, clip, optimizer step, moving average. Returns the gradient norm before clipping.
   // Throws Error "numeric" before any weight is changed when loss or gradient is not finite.
   double apply(const at::Tensor& loss, double learning_rate, uint64_t step);
+  // The two halves of apply(), for steps of several networks of which all or none change: what throws, and what changes weights.
+  double gradients(const at::Tensor& loss, uint64_t step);
+  void update(double learning_rate, uint64_t step);
 
   // Weights ("model."), moving average ("ema.") and optimizer ("optimizer.") by name, aliasing the live tensors.
   NamedTensors tensors() const;
@@ -48,5 +51,8 @@ class TrainingState {
   TrainingOptions options_;
   Optimizer optimizer_;
 };
+
+// Writes saved tensors into live ones; every name and shape must match, or nothing is written. Throws Error "weights".
+void restore_tensors(const NamedTensors& live, const NamedTensors& saved, const std::string& path);
 
 }  // namespace sparring

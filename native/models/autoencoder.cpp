@@ -44,8 +44,18 @@ at::Tensor Autoencoder::decode(const at::Tensor& latents, at::ScalarType dtype) 
 }
 
 Quantised Autoencoder::quantise(const at::Tensor& latents) const {
+  return vqgan().quantise(latents);
+}
+
+VQGANImpl& Autoencoder::vqgan() const {
   TORCH_CHECK(has_codes(), "Autoencoder: only a VQGAN has codes");
-  return std::get<VQGAN>(net_)->quantise(latents);
+  return *std::get<VQGAN>(net_).ptr();
+}
+
+std::shared_ptr<Autoencoder> Autoencoder::clone() const {
+  auto copy = std::make_shared<Autoencoder>(options_, device_, std::nullopt);
+  copy_weights(module(), copy->module());
+  return copy;
 }
 
 torch::nn::Module& Autoencoder::module() const {

@@ -33,10 +33,14 @@ class Autoencoder {
   bool has_codes() const { return std::holds_alternative<VQGAN>(net_); }
   bool has_posterior() const { return std::holds_alternative<AutoencoderKL>(net_); }
 
+  // A second one of the same kind with its own copy of the weights.
+  std::shared_ptr<Autoencoder> clone() const;
+
   // To be called after every change of the weights.
   void touch() { frozen_.reset(); }
 
   torch::nn::Module& module() const;
+  VQGANImpl& vqgan() const;  // of one that has codes
   // Images to latents, to the nearest codes of a VQGAN, and back, by the network itself instead of its frozen copy.
   at::Tensor reconstruct(const at::Tensor& images);
   int64_t latent_channels() const;

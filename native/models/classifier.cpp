@@ -104,6 +104,18 @@ at::Tensor Classifier::features_frozen(const at::Tensor& pixels, at::ScalarType 
   return headless(dtype).forward(prepare_frozen(pixels, dtype)).to(at::kFloat);
 }
 
+std::vector<at::Tensor> Classifier::feature_maps_frozen(const at::Tensor& pixels, at::ScalarType dtype) {
+  std::vector<at::Tensor> maps;
+  if (!script_) {
+    auto& network = *frozen(dtype).ptr();
+    if (auto* cnn = network.as<Cnn>()) maps = cnn->feature_maps(prepare_frozen(pixels, dtype));
+    if (auto* resnet = network.as<ResNet>()) maps = resnet->feature_maps(prepare_frozen(pixels, dtype));
+  }
+  if (maps.empty()) return {features_frozen(pixels, dtype).unsqueeze(2).unsqueeze(3)};
+  for (auto& map : maps) map = map.to(at::kFloat);
+  return maps;
+}
+
 at::Tensor Classifier::prepare_frozen(const at::Tensor& pixels, at::ScalarType dtype) const {
   return prepare(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
 }

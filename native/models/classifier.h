@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <torch/torch.h>
 
@@ -41,6 +42,10 @@ class Classifier {
   // What the head of the frozen copy takes, [B, D] fp32; the mean over them of a network with two heads. Gradients as above.
   // Throws Error "weights" for a TorchScript network, whose head is unknown.
   at::Tensor features_frozen(const at::Tensor& pixels, at::ScalarType dtype);
+
+  // Of the frozen copy, for losses between images: the outputs of the stages of a cnn or resnet, [B, C, h, w] fp32 each; of the
+  // other families features_frozen alone, as [B, D, 1, 1]. Gradients as above; throws like it.
+  std::vector<at::Tensor> feature_maps_frozen(const at::Tensor& pixels, at::ScalarType dtype);
 
   // To be called after every change of the weights.
   void touch() {

@@ -16,6 +16,15 @@ CnnImpl::CnnImpl(const CnnOptions& options) : options(options) {
   fc = register_module("fc", Linear(in, options.num_classes()));
 }
 
+std::vector<at::Tensor> CnnImpl::feature_maps(at::Tensor x) {
+  std::vector<at::Tensor> maps;
+  for (auto& layer : *features) {
+    x = layer.forward(x);
+    if (layer.ptr()->as<torch::nn::ReLU>()) maps.push_back(x);
+  }
+  return maps;
+}
+
 at::Tensor CnnImpl::forward(at::Tensor x) {
   x = features->forward(x);                // [B, C, H / 2^(stages-1), W / 2^(stages-1)]
   return fc(x.mean(at::IntArrayRef{2, 3}));  // [B, num_classes]

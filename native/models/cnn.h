@@ -4,6 +4,8 @@
 //   head:    global average pool, linear
 #pragma once
 
+#include <vector>
+
 #include <torch/torch.h>
 
 namespace sparring {
@@ -18,6 +20,8 @@ struct CnnImpl : torch::nn::Module {
   explicit CnnImpl(const CnnOptions& options = {});
   // x: [B, 3, H, W] -> logits [B, num_classes]
   at::Tensor forward(at::Tensor x);
+  // The output of each stage, [B, width * 2^i, H / 2^i, W / 2^i].
+  std::vector<at::Tensor> feature_maps(at::Tensor x);
 
   CnnOptions options;
   torch::nn::Sequential features{nullptr};

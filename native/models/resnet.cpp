@@ -98,9 +98,19 @@ ResNetImpl::ResNetImpl(const ResNetOptions& options) : options(options) {
   }
 }
 
+at::Tensor ResNetImpl::stem(const at::Tensor& x) {
+  const auto activated = at::relu(bn1(conv1(x)));
+  return options.cifar_stem() ? activated : at::max_pool2d(activated, 3, 2, 1);  // [B, width, H, W] or a quarter of the side
+}
+
+std::vector<at::Tensor> ResNetImpl::feature_maps(at::Tensor x) {
+  std::vector<at::Tensor> maps{stem(x)};
+  for (auto& stage : stages) maps.push_back(stage->forward(maps.back()));
+  return maps;
+}
+
 at::Tensor ResNetImpl::forward(at::Tensor x) {
-  x = at::relu(bn1(conv1(x)));
-  if (!options.cifar_stem()) x = at::max_pool2d(x, 3, 2, 1);  // [B, width, H/4, W/4]
+  x = stem(x);
   for (auto& stage : stages) x = stage->forward(x);
   return fc(x.mean(at::IntArrayRef{2, 3}));
 }

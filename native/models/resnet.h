@@ -21,12 +21,17 @@ struct ResNetImpl : torch::nn::Module {
   explicit ResNetImpl(const ResNetOptions& options = {});
   // x: [B, 3, H, W] -> logits [B, num_classes]
   at::Tensor forward(at::Tensor x);
+  // What the stem gives and the output of each stage, [B, C, h, w].
+  std::vector<at::Tensor> feature_maps(at::Tensor x);
 
   ResNetOptions options;
   torch::nn::Conv2d conv1{nullptr};
   torch::nn::BatchNorm2d bn1{nullptr};
   std::vector<torch::nn::Sequential> stages;
   torch::nn::Linear fc{nullptr};
+
+ private:
+  at::Tensor stem(const at::Tensor& x);
 };
 TORCH_MODULE(ResNet);
 

@@ -1,7 +1,9 @@
+#include <limits>
 #include <variant>
 
 #include <torch/torch.h>
 
+#include "distill/autoencoder_trainer.h"
 #include "distill/classifier_trainer.h"
 #include "distill/condition_trainer.h"
 #include "distill/denoiser_trainer.h"
@@ -34,21 +36,51 @@ TrainingOptions training_options(const Napi::Object& options) {
   return result;
 }
 
+AutoencoderTrainerOptions autoencoder_trainer_options(const Napi::Object& given, const Autoencoder& autoencoder, const Classifier* classifier) {
+  AutoencoderTrainerOptions options{training_options(given), augment_options(object(given, "augment")), integer(given, "size")};
+  options.perceptual_weight = number(given, "perceptualWeight");
+  options.adversarial_weight = number(given, "adversarialWeight");
+  options.adversarial_from = static_cast<uint64_t>(integer(given, "adversarialFrom"));
+  if (options.image_size < 1 || options.image_size % autoencoder.downsampling() != 0) {
+    throw Error("config", "Training of an autoencoder: expected images with a side that is a multiple of " + std::to_string(autoencoder.downsampling()) +
+                              " pixels, found " + std::to_string(options.image_size) + ".");
+  }
+  if ((options.perceptual_weight > 0) != (classifier != nullptr)) throw Error("usage", "Training of an autoencoder: expected a classifier where the perceptual weight is above 0, and none otherwise.");
+  if (classifier && classifier->options().image_size != options.image_size) {
+    throw Error("config", "Training of an autoencoder: the classifier takes images of " + std::to_string(classifier->options().image_size) + " px, the autoencoder " +
+                              std::to_string(options.image_size) + " px.");
+  }
+  return options;
+}
+
+// What of a trainer is saved: one state, or the trainer itself where it has several.
+AutoencoderTrainer& state_of(AutoencoderTrainer& trainer) { return trainer; }
+TrainingState& state_of(auto& trainer) { return trainer.state(); }
+int64_t image_size_of(const AutoencoderTrainer& trainer) { return trainer.options().image_size; }
+int64_t image_size_of(const auto& trainer) { return trainer.result()->options().image_size; }
+int64_t num_classes_of(const AutoencoderTrainer&) { return std::numeric_limits<int32_t>::max(); }  // it takes no notice of them
+int64_t num_classes_of(const auto& trainer) { return trainer.result()->options().num_classes; }
+
 // A trainer of any kind, for the verbs that treat all alike.
 struct AnyTrainer {
-  std::variant<std::shared_ptr<ClassifierTrainer>, std::shared_ptr<DenoiserTrainer>, std::shared_ptr<ConditionTrainer>> trainer;
+  std::variant<std::shared_ptr<ClassifierTrainer>, std::shared_ptr<DenoiserTrainer>, std::shared_ptr<ConditionTrainer>,
+               std::shared_ptr<AutoencoderTrainer>>
+      trainer;
 
-  TrainingState& state() const {
-    return std::visit([](const auto& own) -> TrainingState& { return own->state(); }, trainer);
+  NamedTensors tensors() const {
+    return std::visit([](const auto& own) { return state_of(*own).tensors(); }, trainer);
+  }
+  void restore(const NamedTensors& saved, const std::string& path) const {
+    std::visit([&](const auto& own) { state_of(*own).restore(saved, path); }, trainer);
   }
   void touch() const {
     std::visit([](const auto& own) { own->touch(); }, trainer);
   }
   int64_t image_size() const {
-    return std::visit([](const auto& own) { return own->result()->options().image_size; }, trainer);
+    return std::visit([](const auto& own) { return image_size_of(*own); }, trainer);
   }
   int64_t num_classes() const {
-    return std::visit([](const auto& own) { return own->result()->options().num_classes; }, trainer);
+    return std::visit([](const auto& own) { return num_classes_of(*own); }, trainer);
   }
   void check_counterparts(int64_t counterparts, int64_t images) const {
     if (counterparts > images) throw Error("usage", "trainStep: there must not be more counterparts than images.");
@@ -59,6 +91,7 @@ struct AnyTrainer {
   StepResult step(const ClassifierBatch& batch, double learning_rate, uint64_t step) const {
     if (const auto* classifier = std::get_if<std::shared_ptr<ClassifierTrainer>>(&trainer)) return (*classifier)->step(batch, learning_rate, step);
     if (const auto* denoiser = std::get_if<std::shared_ptr<DenoiserTrainer>>(&trainer)) return (*denoiser)->step(batch.images, batch.labels, learning_rate, step);
+    if (const auto* autoencoder = std::get_if<std::shared_ptr<AutoencoderTrainer>>(&trainer)) return (*autoencoder)->step(batch.images, learning_rate, step);
     return std::get<std::shared_ptr<ConditionTrainer>>(trainer)->step(batch.images, batch.labels, learning_rate, step);
   }
 };
@@ -74,6 +107,7 @@ at::Tensor step_weights(const Napi::Value& value, int64_t batch) {
 AnyTrainer any_trainer(const Napi::Value& value) {
   auto* base = value.IsExternal() ? value.As<Napi::External<HandleBase>>().Data() : nullptr;
   if (dynamic_cast<Handle<DenoiserTrainer>*>(base)) return {unwrap<DenoiserTrainer>(value, "trainer")};
+  if (dynamic_cast<Handle<AutoencoderTrainer>*>(base)) return {unwrap<AutoencoderTrainer>(value, "trainer")};
   if (dynamic_cast<Handle<ConditionTrainer>*>(base)) return {unwrap<ConditionTrainer>(value, "trainer")};
   return {unwrap<ClassifierTrainer>(value, "trainer")};
 }
@@ -141,7 +175,18 @@ void register_training(Api& api) {
     };
   });
 
-  // trainStep(trainer, images, labels, {learningRate, step, weights?, counterparts?, losses?}, control) -> {loss, gradientNorm, correct?, losses?}
+  // createAutoencoderTrainer(autoencoder, classifier | null, options)
+  api.add_async("createAutoencoderTrainer", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto autoencoder = unwrap<Autoencoder>(info[0], "autoencoder");
+    const auto classifier = info[1].IsNull() ? nullptr : unwrap<Classifier>(info[1], "classifier");
+    const auto options = autoencoder_trainer_options(info[2].As<Napi::Object>(), *autoencoder, classifier.get());
+    return [autoencoder, classifier, options](const JobContext&) -> Finish {
+      auto trainer = std::make_shared<AutoencoderTrainer>(autoencoder, classifier, options);
+      return [trainer](Napi::Env env) { return wrap(env, trainer); };
+    };
+  });
+
+  // trainStep(trainer, images, labels, {learningRate, step, weights?, counterparts?, losses?}, control) -> {loss, gradientNorm, correct?, terms?, losses?}
   api.add_async("trainStep", 4, [](const Napi::CallbackInfo& info) -> Work {
     const auto trainer = any_trainer(info[0]);
     const auto options = info[3].As<Napi::Object>();
@@ -164,6 +209,11 @@ void register_training(Api& api) {
         object.Set("loss", result.loss);
         object.Set("gradientNorm", result.gradient_norm);
         if (result.correct) object.Set("correct", static_cast<double>(*result.correct));
+        if (!result.terms.empty()) {
+          auto terms = Napi::Object::New(env);
+          for (const auto& [name, value] : result.terms) terms.Set(name, value);
+          object.Set("terms", terms);
+        }
         if (each.defined()) object.Set("losses", to_float32_array(env, each));
         return object;
       };
@@ -178,14 +228,14 @@ void register_training(Api& api) {
 
   api.add_async("saveTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
     return [trainer = any_trainer(info[0]), path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {
-      write_safetensors(path, trainer.state().tensors(), {{"sparring.kind", "training-state"}});
+      write_safetensors(path, trainer.tensors(), {{"sparring.kind", "training-state"}});
       return [](Napi::Env env) { return env.Undefined(); };
     };
   });
 
   api.add_async("loadTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
     return [trainer = any_trainer(info[0]), path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {
-      trainer.state().restore(read_safetensors(path).tensors, path);
+      trainer.restore(read_safetensors(path).tensors, path);
       trainer.touch();
       return [](Napi::Env env) { return env.Undefined(); };
     };

@@ -27,6 +27,7 @@ enum class Stream : uint64_t {
   cutouts = 18,
   cutout_noise = 19,
   corruption = 24,
+  code_restarts = 32,
 };
 
 // SplitMix64's finaliser (Steele, Lea & Flood 2014): a bijection with full avalanche.

@@ -1,0 +1,49 @@
+/** The folder of a foundation that is to be shipped or shared: its stages are in `work/`, which goes when all is written. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { Config } from '../config/schema.js';
+import { openData } from '../data/open.js';
+import { explainStop } from '../errors.js';
+import { Engine } from '../native/engine.js';
+import { openMetricsLog } from '../report/metrics-log.js';
+import { fileError } from '../training/files.js';
+import { stepsDone } from '../training/stage.js';
+import type { RunContext } from './context.js';
+import type { RunOptions } from './run.js';
+import { prepareRunFolder, saveRunConfig } from './run-folder.js';
+
+/**
+ * `check` fails before anything is written, `train` does what an interruption may leave for later, and `write` puts into the folder
+ * what it is for.
+ */
+export async function inFoundationFolder<Trained, Result>(
+  config: Config,
+  options: RunOptions,
+  { check, train, write }: {
+    check(context: RunContext): void;
+    train(context: RunContext): Promise<Trained>;
+    write(context: RunContext, trained: Trained, folder: string): Promise<Result>;
+  },
+): Promise<Result> {
+  const { signal, onProgress = () => {} } = options;
+  const folder = config.output ?? join('runs', config.name);
+  const work = join(folder, 'work');
+  const fresh = prepareRunFolder(work, config, options.resume ?? false);
+  const engine = await Engine.open(config);
+  const data = await openData(config.data);
+  const reporter: RunContext['reporter'] = { log: async () => {}, progress: onProgress };
+  const context: RunContext = { config, engine, data, folder: work, reporter, ...(signal && { signal }) };
+  check(context);
+  if (fresh) await saveRunConfig(work, config);
+  const log = await openMetricsLog(work, { keep: (row) => row.step <= stepsDone(work, row.stage) });
+  reporter.log = (row) => log.write(row);
+  const trained = await train(context).catch((error) => {
+    throw explainStop(error, `Stopped. What was done until now is in ${work}.`, 'Continue with --resume.');
+  });
+  const result = await write(context, trained, folder);
+  await rm(work, { recursive: true }).catch((error) => {
+    throw fileError(error, 'remove', work);
+  });
+  return result;
+}
