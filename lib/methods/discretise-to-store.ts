@@ -65,7 +65,7 @@ export async function discretiseToStore(config: Config, { shard = { index: 0, co
   await store.refresh();
   const records = store.samples();
   await drawPairs(store, train, records);
-  return { folder, images: train.length, ...countKept(records), classes: train.classes.map((name, label) => ({ class: name, ...countKept(records.filter((record) => record.label === label)) })) };
+  return { folder, images: train.length, stored: records.length, kept: records.filter(({ kept }) => kept).length, classes: countByClass(train.classes, records) };
 }
 
 function checkShard({ index, count }: PassShard): void {
@@ -73,8 +73,13 @@ function checkShard({ index, count }: PassShard): void {
   throw new SparringError('usage', `discretise: expected a shard from 1 to as many as there are, found ${index + 1} of ${count}.`, 'For example --shard 2/4.');
 }
 
-function countKept(records: readonly SampleRecord[]): { stored: number; kept: number } {
-  return { stored: records.length, kept: records.filter(({ kept }) => kept).length };
+function countByClass(classes: readonly string[], records: readonly SampleRecord[]): DiscretiseResult['classes'] {
+  const counts = classes.map((name) => ({ class: name, stored: 0, kept: 0 }));
+  for (const { label, kept } of records) {
+    counts[label].stored++;
+    if (kept) counts[label].kept++;
+  }
+  return counts;
 }
 
 /** Some training images, each above its discrete adversary, with what the teacher gives its class. */

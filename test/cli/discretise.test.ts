@@ -132,7 +132,7 @@ test('what cannot be done is said before anything is made', async () => {
     [[`discretiser.weights=${weights('teacher')}`], 'weights', /expected an autoencoder, found a classifier/],
     [[`discretiser.pretrained.path=${weights('vqgan')}`], 'config', /discretiser: expected weights or pretrained, found both/],
     [['discretiser={}'], 'config', /discretise: expected discretiser\.weights or discretiser\.pretrained, found neither/],
-    [['data={kind: birds, imageSize: 33, train: 8, test: 8, broad: 8}'], 'weights', /teacher\.safetensors: expected 33 px images/],
+    [['data={kind: birds, imageSize: 64, train: 8, test: 8, broad: 8}'], 'weights', /teacher\.safetensors: expected 64 px images/],
     [['teacher={}'], 'config', /discretise: expected teacher\.weights, found none/],
   ] as const) {
     assert.match((await failure(() => run([...overrides]), code)).message, message);
