@@ -129,6 +129,20 @@ test('impulse noise hits its share of the values, half of them white', async () 
   assert.ok(Math.abs(share(0) - 0.135) < 0.01 && Math.abs(share(255) - 0.135) < 0.01, `${share(0)} and ${share(255)}`);
 });
 
+test('frost is as bright and as uneven as the photographs of the reference', async () => {
+  const size = 224, count = 24, values = size * size * 3;
+  const ice = await corrupt(engine, new Uint8Array(count * values), { kind: 'frost', severity: 1, size, seeds: Array.from({ length: count }, (_, i) => i) });
+  const images = Array.from({ length: count }, (_, i) => {
+    const own = ice.subarray(i * values, (i + 1) * values);
+    const grey = Array.from({ length: size * size }, (_, place) => (own[3 * place]! + own[3 * place + 1]! + own[3 * place + 2]!) / 3 / 0.4);
+    const average = mean(grey);
+    return { average, deviation: Math.sqrt(mean(grey.map((value) => (value - average) ** 2))) };
+  });
+  const average = mean(images.map((one) => one.average)), deviation = mean(images.map((one) => one.deviation));
+  assert.ok(Math.abs(average - 164) < 10, `mean ${average}`);
+  assert.ok(Math.abs(deviation - 23) < 4, `deviation ${deviation}`);
+});
+
 test('images without contrast stay numbers', async () => {
   for (const grey of [0, 255]) {
     for (const kind of kinds) {

@@ -55,9 +55,9 @@ function picture(side: number, number: number): Uint8Array {
 const roundings: Partial<Record<Corruption, number>> = { gaussian_blur: 0.06, glass_blur: 0.04, defocus_blur: 0.2, motion_blur: 0.08, elastic_transform: 0.002, spatter: 0.004 };
 
 for (const kind of new Set(cases.map((one) => one.kind))) {
-  test(`${kind} in five severities at 32 and 224 px`, async () => {
+  test(`${kind} in five severities at ${[...new Set(cases.filter((one) => one.kind === kind).map(({ size }) => size))].join(', ')} px`, async () => {
     const own = cases.filter((one) => one.kind === kind);
-    assert.is(own.length, 10);
+    assert.is(own.length % 10, 0);
     for (const { severity, size, seed, picture: number, stride, expected } of own) {
       const whole = await corrupt(engine, picture(size, number), { kind, severity, size, seeds: [seed] });
       const found = whole.filter((_, i) => i % stride === 0);

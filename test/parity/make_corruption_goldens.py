@@ -7,7 +7,7 @@
 
 The package's code is run as it is published. Its random numbers are replaced by those of native/ops/random.h in the order
 in which the native code draws them, so that every corruption can be compared pixel by pixel. Its strengths are those of
-ImageNet-C; those of CIFAR-10-C, which its authors publish as a script, are set here. elastic_transform, which the package
+ImageNet-C; those of CIFAR-10-C, which the authors publish as a script, are set here. elastic_transform, which the package
 has replaced by one of its own, is put together here from the functions that the authors' scripts call. Frost is left out:
 its photographs are replaced by a texture of ours.
 """
@@ -120,12 +120,12 @@ class Draws:
         return (low + np.floor(self.random(size) * (high - low))).astype(int)
 
 
-def with_strengths(function, strengths):
-    """The package's function with another list of five in place of its own."""
+def with_strengths(function, strengths, exchange=None):
+    """The package's function with another list of five in place of its own, and one word exchanged for another."""
     source, count = re.subn(r"c = \[.*?\]\s*\[\s*severity - 1\]", "c = STRENGTHS[severity - 1]", inspect.getsource(function), count=1, flags=re.S)
     assert count == 1, function.__name__
     scope = dict(vars(package), STRENGTHS=strengths)
-    exec(source, scope)
+    exec(source.replace(*exchange) if exchange else source, scope)
     return scope[function.__name__]
 
 
@@ -153,7 +153,10 @@ def corrupted(pixels, name, severity, seed):
         if name == "elastic_transform":
             return np.uint8(elastic_transform(image, ELASTIC[side][severity - 1]))
         function = getattr(package, name)
-        if side == 32:
+        if name == "pixelate":
+            # As the authors have it; the package enlarges by NEAREST, which where two pixels are equally near takes either.
+            function = with_strengths(function, CIFAR[name] if side < 85 else [.6, .5, .4, .3, .25], ("Image.NEAREST", "Image.BOX"))
+        elif side < 85:
             function = with_strengths(function, CIFAR[name])
         return np.uint8(function(image, severity))
     finally:
@@ -179,14 +182,16 @@ def picture(side, number):
     return np.where(flat[..., None], [190, 120 + 9 * number, 57], pixels).astype(np.uint8)
 
 
-SIZES = {32: 7, 224: 401}  # every so many-th value is kept
 EVERY = [name for name in NAMES if name != "frost"]
+# No length in pixels is in these: other sizes, even and odd, have the strengths of the table as they are.
+WITHOUT_LENGTHS = ["shot_noise", "impulse_noise", "zoom_blur", "fog", "brightness", "contrast", "pixelate", "jpeg_compression", "saturate"]
+SIZES = {32: (7, EVERY), 50: (61, WITHOUT_LENGTHS), 97: (241, WITHOUT_LENGTHS), 224: (401, EVERY)}  # side -> every so many-th value is kept, kinds
 
 
 def main():
     cases, blob = [], b""
-    for side, stride in SIZES.items():
-        for name in EVERY:
+    for side, (stride, names) in SIZES.items():
+        for name in names:
             for severity in range(1, 6):
                 seed = 1000 * severity + side
                 kept = corrupted(picture(side, severity), name, severity, seed).reshape(-1)[::stride].tobytes()
