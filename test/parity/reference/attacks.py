@@ -1,4 +1,4 @@
-"""FGSM, PGD and Auto-PGD (arXiv 2003.01690, algorithm 1 and section 3.2) as plain loops over single images, on the classifier of
+"""FGSM, PGD and Auto-PGD (arXiv 2003.01690) as plain loops over single images, on the classifier of
 discrete_adversaries, without a random start. Kept are the losses that they reach."""
 
 import math
