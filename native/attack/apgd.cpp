@@ -9,7 +9,7 @@ namespace {
 constexpr double kMomentum = 0.75;  // alpha
 constexpr double kRising = 0.75;    // rho: share of the steps since the last checkpoint that must raise the loss
 
-// After which steps the step size is looked at, section 3.2: w_j = ceil(p_j steps).
+// After which steps the step size is looked at: w_j = ceil(p_j steps).
 std::vector<int64_t> checkpoints(int64_t steps) {
   std::vector<int64_t> result;
   for (double previous = 0, p = 0.22; p <= 1;) {
@@ -74,7 +74,7 @@ at::Tensor apgd(const AttackTarget& target, const AttackOptions& options, const 
 
   for (int64_t step = 1; step <= options.steps; ++step) {
     job.check();
-    // Equations 1 and 2 of algorithm 1: a plain step, then one with momentum between it and the last move.
+    // A plain step, then one with momentum between it and the last move.
     const auto plain = project(x + step_size.view({-1, 1, 1, 1}) * steepest(found.gradient, ball.norm), centre, ball);
     const auto momentum = step == 1 ? 1.0 : kMomentum;
     const auto next = project(x + momentum * (plain - x) + (1 - momentum) * (x - previous), centre, ball);

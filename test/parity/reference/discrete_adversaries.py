@@ -39,6 +39,11 @@ def classifier():
     return model, lambda x: model["fc"](model["features"]((x - mean) / std).mean((2, 3)))
 
 
+def networks():
+    torch.manual_seed(31)
+    return vqgan(), classifier()
+
+
 @torch.no_grad()
 def discretise(model, x):
     codes = model.quantize(model.encode(x * 2 - 1).latents)[0]
@@ -64,8 +69,7 @@ def adversary(model, network, reconstruction, labels, norm, epsilon, alpha, step
 
 
 def make():
-    torch.manual_seed(31)
-    (model, config), (net, network) = vqgan(), classifier()
+    (model, config), (net, network) = networks()
     save("discrete_adversaries_vqgan", model.state_dict(), config)
     save("discrete_adversaries_classifier", net.state_dict(), {})
     pixels = torch.randint(0, 256, (3, SIZE, SIZE, 3)).float()
