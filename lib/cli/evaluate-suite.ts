@@ -2,7 +2,7 @@
 import type { InferredOptionTypes } from 'yargs';
 
 import type { Config } from '../config/schema.js';
-import { corrupted } from '../data/corruptions.js';
+import { corrupted, smallestSide } from '../data/corruptions.js';
 import { openData } from '../data/open.js';
 import { explainStop, SparringError } from '../errors.js';
 import { evaluateCorruptions } from '../methods/evaluate-corruptions.js';
@@ -56,23 +56,22 @@ export async function evaluateSuite(config: Config, weights: string, { suite, re
 
 async function oodSuite(engine: Engine, config: Config, weights: string): Promise<Suite> {
   const classifier = await loadImageNetClassifier(engine, config, weights);
-  const { mean, std, imageSize } = classifier.spec;
   const run: Suite['run'] = async (options) => {
     const metrics = await evaluateOod(classifier, config.ood, options);
     return { metrics, text: oodText(metrics) };
   };
-  return { key: { mean, std, imageSize, transform: config.ood.transform }, run };
+  return { key: { spec: classifier.spec, transform: config.ood.transform }, run };
 }
 
 async function corruptionSuite(engine: Engine, config: Config, weights: string, reference: string | undefined): Promise<Suite> {
   const { data, seed, student } = config;
   const { test } = await openData(data);
+  if (test.imageSize < smallestSide) throw new SparringError('config', `--suite corruptions: expected images of at least ${smallestSide} px, found ${test.imageSize} px.`, 'Raise data.imageSize, if weights and data allow it.');
   const classifier = await loadClassifier(engine, student, weights, test);
   const other = reference === undefined ? undefined : await loadClassifier(engine, student, reference, test);
   const run: Suite['run'] = async (options) => {
     const metrics = await evaluateCorruptions(classifier, test, (kind, severity) => corrupted(engine, test, { kind, severity, seed }), { ...options, ...(other && { reference: other }) });
     return { metrics, text: corruptionText(metrics) };
   };
-  const { mean, std } = classifier.spec;
-  return { key: { mean, std, data, seed, reference: reference === undefined ? null : await fingerprintRead(engine, reference) }, run };
+  return { key: { spec: classifier.spec, referenceSpec: other?.spec ?? null, data, seed, reference: reference === undefined ? null : await fingerprintRead(engine, reference) }, run };
 }

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 
 import { SparringError } from '../errors.js';
+import { smallestSide } from '../data/corruptions.js';
 import { recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
 import { withoutPreset } from './presets.js';
@@ -119,6 +120,9 @@ function checkTogether(config: Config, source: string): void {
   }
   checkStarts(config, fail);
   checkChain(config, fail);
+  const { augment } = config.rounds.training;
+  const paired = config.methods.find((method) => recipes[method].counterparts ?? recipes[method].online);
+  if (paired && augment.policy === 'augmix') fail(`rounds.training.augment.policy: expected another one for ${paired}, found augmix.`, 'Adversaries have no mixed versions; leave the row out, or take randaugment.');
   if (sampling.guidance.decoder !== undefined && !generator.pretrained) fail('sampling.guidance.decoder: expected generator.pretrained beside it, found none.', 'A generator of pixels has no latents to decode; leave decoder out.');
   for (const role of ['teacher', 'generator'] as const) {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
@@ -128,6 +132,7 @@ function checkTogether(config: Config, source: string): void {
   const { zeroShot } = config.teacher;
   if (zeroShot && (config.teacher.weights ?? config.teacher.start)) fail(`teacher: expected zeroShot, weights or start, found two of them.`, 'For training from a saved zero-shot teacher give its file as start.');
   const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
+  if (config.evaluation.corruptions && size < smallestSide) fail(`evaluation.corruptions: expected images of at least ${smallestSide} px, found ${size} px.`, 'Leave it out, or raise data.imageSize.');
   for (const role of ['teacher', 'student'] as const) {
     if (role === 'teacher' && (config.teacher.weights || zeroShot)) continue; // a file may say what the network is
     const problem = architectureProblem(config[role].architecture, size);

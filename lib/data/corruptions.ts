@@ -10,6 +10,9 @@ export const commonCorruptions = [
   'brightness', 'contrast', 'elastic_transform', 'pixelate', 'jpeg_compression',
 ] as const satisfies readonly Corruption[];
 
+/** Side in pixels of the smallest images that can be corrupted. */
+export const smallestSide = 32;
+
 /** Four more, to choose settings by. */
 export const heldOutCorruptions = ['speckle_noise', 'gaussian_blur', 'spatter', 'saturate'] as const satisfies readonly Corruption[];
 

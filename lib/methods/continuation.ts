@@ -118,7 +118,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const { seconds } = stage; // those of evaluation under corruptions are no cost of the method
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
-    ...(await corruptionErrors(context, student, stage.name)),
+    ...(await corruptionErrors(context, student, stage)),
     seconds: real.seconds + seconds + (learned?.seconds ?? 0),
     trainingSteps: end * training.steps,
     generated: (store ? store.samples().length : 0) + (real.counterparts ?? 0),

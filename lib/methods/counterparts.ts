@@ -34,6 +34,7 @@ export async function makeCounterparts(context: RunContext, { teacher, discretis
     };
     await runDiscretePass(pass, train, store, {
       ...(signal && { signal }),
+      onStored: () => stage.saveTime(),
       onProgress: (done, total, kept) => reporter.progress(`${stage.name} images`, done, total, { kept: kept / done }),
     });
     await stage.finish({ seconds: stage.seconds });
@@ -46,9 +47,10 @@ export async function makeCounterparts(context: RunContext, { teacher, discretis
 export function pairs(train: Dataset, { store, keys }: Counterparts, seed: number): (count: number, step: number) => Promise<Batch> {
   return async (count, step) => {
     const indices = Array.from(batchIndices(train.length, Math.ceil(count / 2), step, seed + 1));
-    const paired = indices.filter((record) => keys.has(record)).slice(0, Math.floor(count / 2));
-    const others = indices.filter((record) => !paired.includes(record));
-    const batch = await readBatch(train, Int32Array.from([...paired, ...others]));
+    const slots = [...indices.keys()]; // at the end of an epoch a record may come twice
+    const first = new Set(slots.filter((slot) => keys.has(indices[slot]!)).slice(0, Math.floor(count / 2)));
+    const paired = [...first].map((slot) => indices[slot]!);
+    const batch = await readBatch(train, Int32Array.from([...paired, ...slots.filter((slot) => !first.has(slot)).map((slot) => indices[slot]!)]));
     return paired.length === 0 ? batch : { ...batch, counterparts: await store.readImages(paired.map((record) => keys.get(record)!)) };
   };
 }

@@ -37,10 +37,12 @@ export interface PassOptions {
   signal?: AbortSignal;
   /** `kept`: images of those done that are for training. */
   onProgress?: (done: number, total: number, kept: number) => void;
+  /** Whenever images were stored. */
+  onStored?: () => Promise<void>;
 }
 
 /** Appends what the store lacks of this shard; a pass that was interrupted goes on where it stopped. */
-export async function runDiscretePass(pass: DiscretePass, dataset: Dataset, store: SampleStore, { signal, onProgress }: PassOptions = {}): Promise<void> {
+export async function runDiscretePass(pass: DiscretePass, dataset: Dataset, store: SampleStore, { signal, onProgress, onStored }: PassOptions = {}): Promise<void> {
   const { teacher, discretiser, attack, seed, batchSize, everySeconds, shard, settings } = pass;
   const stored = new Map(store.samples().map(({ source, kept }) => [source, kept]));
   const own = Array.from({ length: dataset.length }, (_, record) => record).filter((record) => record % shard.count === shard.index);
@@ -51,6 +53,7 @@ export async function runDiscretePass(pass: DiscretePass, dataset: Dataset, stor
   let savedAt = performance.now();
   const save = async (): Promise<void> => {
     await store.append(0, pending.splice(0), settings);
+    await onStored?.();
     savedAt = performance.now();
   };
   const read = (i: number) => {

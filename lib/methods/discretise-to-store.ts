@@ -49,10 +49,11 @@ export async function discretiseToStore(config: Config, { shard = { index: 0, co
   const teacher = await loadClassifier(engine, config.teacher, weights, train);
   const discretiser = await openDiscretiser(engine, config.discretiser, train);
   const { attack } = config.dad;
-  const settings = { method: 'dad', ...attack, seed: config.seed, teacher: await fingerprintRead(engine, weights), discretiser: await fingerprintRead(engine, path), data: config.data };
+  const settings = { method: 'dad', ...attack, seed: config.seed, precision: engine.precision, teacher: await fingerprintRead(engine, weights), discretiser: await fingerprintRead(engine, path), data: config.data };
   const store = await openStore(folder, { writer: shard.count === 1 ? 'main' : `shard${shard.index + 1}of${shard.count}`, imageSize: train.imageSize, classes: train.classes });
-  const [known] = store.samples();
-  if (known && known.settings !== generatorSettingsId(settings)) {
+  const id = generatorSettingsId(settings);
+  const known = store.samples().find((record) => record.settings !== id);
+  if (known) {
     throw new SparringError('usage', `${folder}: the images there were made with other weights, data, settings or another seed (generators/${known.settings}.json).`, 'Choose another folder with --output.');
   }
   const pass = { teacher, discretiser, attack, seed: config.seed, batchSize: config.sampling.batchSize, everySeconds: config.checkpoint.everySeconds, shard, settings };

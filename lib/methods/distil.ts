@@ -54,7 +54,7 @@ export async function distil(context: RunContext, teacher: Classifier | null, se
     await student.save(file);
     const metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
     const { seconds } = stage;
-    result = { metrics, ...(await corruptionErrors(context, student, stage.name)), seconds, trainingSteps: training.steps, generated: 0 };
+    result = { metrics, ...(await corruptionErrors(context, student, stage)), seconds, trainingSteps: training.steps, generated: 0 };
     await stage.finish(result);
   }
   return { student: await ClassifierModel.load(engine, file), result };

@@ -22,10 +22,10 @@ export type Online = 'discrete' | 'plain';
 /** All of a row; `discretiser` where it needs one. */
 export function learningOf({ loss = 'edrm', labelsOnly, online }: { loss?: Loss; labelsOnly?: true; online?: Online }, config: Config, discretiser: Autoencoder | null): DistillationOptions {
   const options = labelsOnly ? { temperature: 1, labelWeight: 0 } : distillationOf(loss, config); // without a teacher nothing is weighed
-  if (online === 'plain') return { ...options, imageWeight: 0, online: { weight: 1, attack: { ...config.adversarialTraining, variant: 'adversarial' }, discretiser: null } };
+  if (online === 'plain') return { ...options, online: { weight: 1, instead: true, attack: { ...config.adversarialTraining, variant: 'adversarial' }, discretiser: null } };
   if (online === 'discrete') {
     const attack = { ...config.dad.attack, variant: 'adversarial' as const };
-    return { ...options, online: { weight: labelsOnly ? 1 : config.kd.weight, attack, discretiser: discretiser!.handle } };
+    return { ...options, online: { weight: labelsOnly ? 1 : config.kd.weight, instead: false, attack, discretiser: discretiser!.handle } };
   }
   return options;
 }

@@ -1,7 +1,7 @@
 /** What tells weights from other weights: for the provenance of generated images, and for a study that goes on. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 
 import { isModelFolder } from '../classifiers/folder.js';
 import { sha256OfFile } from '../libtorch/download.js';
@@ -41,7 +41,8 @@ export async function filesRead(engine: Engine, path: string): Promise<string[]>
 function filesOf(path: string): string[] {
   if (statSync(path).isDirectory()) {
     const entries = readdirSync(path, { recursive: true }).map((name) => join(path, String(name)));
-    return entries.filter((entry) => statSync(entry).isFile()).sort();
+    const isHidden = (entry: string): boolean => relative(path, entry).split(sep).some((part) => part.startsWith('.')); // what tools of downloading leave there
+    return entries.filter((entry) => !isHidden(entry) && statSync(entry).isFile()).sort();
   }
   if (!path.endsWith('.index.json')) return [path];
   const { weight_map: shards = {} } = JSON.parse(readFileSync(path, 'utf8')) as { weight_map?: Record<string, string> };

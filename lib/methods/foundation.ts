@@ -23,7 +23,7 @@ import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
 import { checkConditions } from './conditions.js';
 import { openStage, readBatch, type RunContext } from './context.js';
-import { recipes, samplingOf, takesPrototypes } from './recipes.js';
+import { recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
 export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
@@ -83,9 +83,9 @@ function isReady(context: RunContext, role: keyof typeof foundationFiles): boole
 }
 
 /** The teacher of a run, or what its training begins with: given weights, those of a CLIP model, or random ones. */
-export async function openTeacher(engine: Engine, { teacher, seed, methods }: Config, inputs: Inputs, { signal, reporter }: Partial<Pick<RunContext, 'signal' | 'reporter'>> = {}): Promise<Classifier> {
+export async function openTeacher(engine: Engine, { teacher, seed, methods, discretiser }: Config, inputs: Inputs, { signal, reporter }: Partial<Pick<RunContext, 'signal' | 'reporter'>> = {}): Promise<Classifier> {
   const { weights, start, zeroShot, architecture, mean, std } = teacher;
-  if (weights) return checkFeatures(await loadClassifier(engine, teacher, weights, inputs), methods, weights);
+  if (weights) return checkFeatures(await loadClassifier(engine, teacher, weights, inputs), { methods, discretiser }, weights);
   if (start) return loadClassifier(engine, teacher, start, inputs, { newHead: true, seed });
   if (zeroShot) {
     return zeroShotClassifier(engine, zeroShot, inputs, {
@@ -98,10 +98,11 @@ export async function openTeacher(engine: Engine, { teacher, seed, methods }: Co
 }
 
 /** Throws SparringError 'weights' where a row needs the features of a teacher that has none. */
-function checkFeatures(teacher: Classifier, methods: Config['methods'], path: string): Classifier {
-  const row = methods.find(takesPrototypes);
+function checkFeatures(teacher: Classifier, { methods, discretiser: { weights, pretrained, perceptualWeight } }: Pick<Config, 'methods' | 'discretiser'>, path: string): Classifier {
+  const learnsFeatures = takesDiscretiser(methods) && !weights && !pretrained && perceptualWeight > 0;
+  const row = methods.find(takesPrototypes) ?? (learnsFeatures ? 'the training of discretiser' : undefined);
   if (row === undefined || teacher.spec.architecture.family !== 'torchscript') return teacher;
-  throw new SparringError('weights', `${path}: expected a teacher whose features are known for ${row}, found TorchScript.`, `Take safetensors weights with their architecture, or leave ${row} out of methods.`);
+  throw new SparringError('weights', `${path}: expected a teacher whose features are known for ${row}, found TorchScript.`, learnsFeatures ? 'Take safetensors weights with their architecture, or set discretiser.perceptualWeight to 0.' : `Take safetensors weights with their architecture, or leave ${row} out of methods.`);
 }
 
 /** Likewise the generator, for which `sampling` must be possible. */

@@ -49,7 +49,7 @@ export interface DistillationOptions {
   /** Of the soft labels. */
   temperature: number;
   labelWeight: number;
-  /** Of distillation on the images themselves, without a teacher of their labels; default 1. */
+  /** Of distillation on the images themselves; default 1. */
   imageWeight?: number;
   /** `soft-labels` (default), or their `correlations` over the classes and over the batch (DIST, arXiv 2205.10536). */
   relation?: 'soft-labels' | 'correlations';
@@ -62,6 +62,8 @@ export interface DistillationOptions {
 /** `discretiser`: DAT (arXiv 2209.07735), lengths of l2 as for 224 px images; null: a plain attack, lengths as they are. */
 export interface OnlineAdversary {
   weight: number;
+  /** Whether they take the place of the images, without a teacher and counterparts; their weight is then 1. */
+  instead: boolean;
   attack: DiscreteAttack;
   discretiser: AutoencoderHandle | null;
 }

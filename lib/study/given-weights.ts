@@ -42,8 +42,8 @@ function savedFingerprints(output: string): Fingerprints {
 }
 
 function pathsOf(config: Config): string[] {
-  const { teacher, generator, sampling } = config;
-  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path, sampling.guidance.decoder].filter((path) => path !== undefined);
+  const { teacher, generator, discretiser, sampling } = config;
+  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path, discretiser.weights, discretiser.pretrained?.path, sampling.guidance.decoder].filter((path) => path !== undefined);
 }
 
 /** The file that says which images a dataset has, where the config names it. */

@@ -79,7 +79,7 @@ function studyRow(place: Place, rows: readonly Row[]): StudyRow {
 /** A run that is given its teacher has no steps and seconds for it: those are the foundation's. */
 function rowOf({ result, foundation }: Unit, method: Method): Row {
   const row = result!.rows.find((one) => one.method === method)!;
-  return method === 'teacher' && foundation ? { ...row, ...foundation.spent } : row;
+  return method === 'teacher' && foundation ? { ...row, trainingSteps: foundation.spent.trainingSteps, seconds: row.seconds + foundation.spent.seconds } : row;
 }
 
 /** A run of a study has one seed. */

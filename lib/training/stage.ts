@@ -100,6 +100,11 @@ export class Stage {
     this.#savedAt = performance.now();
   }
 
+  /** Keeps the time of a stage that trains nothing, whose work is elsewhere; `resume` is not for such a one. */
+  async saveTime(): Promise<void> {
+    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step: 0, checkpoint: '', seconds: this.seconds, window: this.window } satisfies StageState)}\n`);
+  }
+
   /** Saves when the interval has passed. */
   async maybeCheckpoint(trainer: Trainer<ModelHandle>, step: number): Promise<void> {
     if (performance.now() - this.#savedAt >= this.checkpoints.everySeconds * 1000) await this.checkpoint(trainer, step);

@@ -1,5 +1,6 @@
 // Attacks on a classifier by the gradient of its cross-entropy. Each returns images [B, 3, H, W] of the ball around `images`
-// and of 0..1, without a gradient. Image i depends on the others of its batch in nothing.
+// and of 0..1, without a gradient. Image i depends on the others of its batch in nothing, where
+// the network treats images one by one.
 #pragma once
 
 #include <vector>

@@ -17,7 +17,7 @@ AttackedNetwork frozen_network(Classifier& classifier, at::ScalarType dtype);
 
 struct LossGradient {
   at::Tensor losses;    // [B], cross-entropy
-  at::Tensor gradient;  // [B, 3, H, W], of each image's own loss
+  at::Tensor gradient;  // [B, 3, H, W], of the sum of losses: of each image's own, where the network treats images one by one
   at::Tensor logits;    // [B, K]
 };
 

@@ -49,10 +49,9 @@ at::Tensor ClassifierTrainer::teacher_logits(const at::Tensor& images, const at:
   return teacher_->forward_frozen(pixels, options_.training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
 }
 
-// images: [B, 3, H, W], target: [B] classes, both on the device -> the same number of images, or none where there are none.
+// images: [B, 3, H, W], target: [B] classes, both on the device -> as many adversaries.
 at::Tensor ClassifierTrainer::adversaries(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) {
   const auto& training = options_.training;
-  if (!options_.online) return images.narrow(0, 0, 0);
   auto labels = at::one_hot(target, student_->options().num_classes).to(at::kFloat);  // [B, K]
   if (mixed) {
     const auto share = mixed->share.to(images.device()).unsqueeze(1);
@@ -74,8 +73,9 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
 
   BufferGuard statistics(student_->module());
   student_->module().train(!options_.head_only);  // statistics of batch norms are below the head
-  const auto adversaries = this->adversaries(drawn.narrow(0, 0, count), target, mixed, step);  // [B or 0, 3, H, W]
-  const auto pixels = options_.online ? at::cat({drawn, adversaries}) : drawn;                 // [versions * B + C + (B or 0), 3, H, W]
+  const bool instead = options_.online && options_.online->instead, beside = options_.online && !instead;
+  const auto adversaries = options_.online ? this->adversaries(drawn.narrow(0, 0, count), target, mixed, step) : at::Tensor();  // [B, 3, H, W]
+  const auto pixels = instead ? adversaries : beside ? at::cat({drawn, adversaries}) : drawn;  // [versions * B + C + (B or 0), 3, H, W]
   at::Tensor all_logits;
   {
     AutocastGuard autocast(device.type(), training.autocast_bf16);
@@ -95,14 +95,14 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
     losses = options_.image_weight * distance(logits, teacher_logits.narrow(0, 0, count), options_.temperature);
     if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss(logits);
   } else {
-    losses = options_.image_weight * label_loss(logits);
+    losses = label_loss(logits);
   }
   if (counterpart_count > 0) {
     const auto begin = options_.target == CounterpartTarget::own ? count : 0;
     const auto own = teacher_ ? distance(counterpart_logits, teacher_logits.narrow(0, begin, counterpart_count), options_.temperature) : label_loss(counterpart_logits);
     losses = losses + options_.counterpart_weight * at::constant_pad_nd(own, {0, count - counterpart_count});
   }
-  if (options_.online) losses = losses + options_.online->weight * label_loss(all_logits.narrow(0, drawn.size(0), count));
+  if (beside) losses = losses + options_.online->weight * label_loss(all_logits.narrow(0, drawn.size(0), count));
   if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.narrow(0, 0, 3 * count).chunk(3));
   const auto loss = (batch.weights.defined() ? batch.weights.to(device) * losses : losses).mean();
 

@@ -20,7 +20,7 @@ struct ClassifierTrainerOptions {
   MixingOptions mixing;
   double temperature = 1;   // of the soft labels
   double label_weight = 0;  // weight of the hard-label term beside distillation
-  double image_weight = 1;  // of the distillation term of the images themselves; without a teacher of their labels
+  double image_weight = 1;  // of the distillation term of the images themselves
   double counterpart_weight = 1;                          // of that of their counterparts
   CounterpartTarget target = CounterpartTarget::own;      // what the counterparts learn from the teacher
   Relation relation = Relation::soft_labels;
@@ -47,10 +47,11 @@ struct StepResult {
 
 class ClassifierTrainer {
  public:
-  // Without a teacher: image_weight CE(f(x), y) + counterpart_weight CE(f(x'), y). With one, whose output is t, on the view that the student sees:
+  // Without a teacher: CE(f(x), y) + counterpart_weight CE(f(x'), y). With one, whose output is t, on the view that the student sees:
   //   label_weight CE(f(x), y) + image_weight D(f(x), t(x)) + counterpart_weight D(f(x'), t(x') or t(x))
   // D as `relation` says; the label of a counterpart does not count, as it may be wrong. With AugMix t sees the unmixed view,
-  // and the student is to be consistent over it and the mixed ones. `online` adds weight CE(f(a), y), a an adversary of x.
+  // and the student is to be consistent over it and the mixed ones. `online` adds weight CE(f(a), y), a an adversary of x, or
+  // trains on a alone.
   ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher, ClassifierTrainerOptions options);
 
   // The loss is the sum over the images of weight times loss, with that of the counterpart, divided by B. A counterpart is
@@ -62,8 +63,9 @@ class ClassifierTrainer {
   const std::shared_ptr<Classifier>& result() const { return ema_ ? ema_ : student_; }
   // After restore(): frozen copies made before it are stale.
   void touch();
-  // Whether views are mixtures that counterparts cannot follow.
+  // Whether views are mixtures in several versions.
   bool mixes_versions() const { return options_.policy == ViewPolicy::aug_mix; }
+  bool takes_counterparts() const { return !mixes_versions() && !(options_.online && options_.online->instead); }
 
  private:
   struct Views {

@@ -12,6 +12,7 @@ namespace sparring {
 
 struct OnlineAdversaryOptions {
   double weight = 1;                   // of the cross-entropy on them
+  bool instead = false;                // whether they take the place of the images
   DiscreteAttackOptions attack;        // as for images of 224 px with a VQGAN; without one its `search`, as it is
   std::shared_ptr<Autoencoder> vqgan;  // null: a plain attack
 };

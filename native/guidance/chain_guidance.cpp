@@ -79,7 +79,7 @@ at::Tensor optimise_chain(const Chain& chain, const ChainGuidanceOptions& option
     auto found = last ? run_chain(chain, options.loss.judging.objective, point)
                       : chain_gradient(chain, options.loss, point, options.moved, segment, {seeds, static_cast<uint64_t>(i)});
     if (best_images.defined()) {
-      const auto better = found.score > best_score;  // [B]
+      const auto better = (found.score > best_score).logical_or(best_score.isnan());  // [B]
       best_images = at::where(better.view({-1, 1, 1, 1}), found.images, best_images);
       best_score = at::where(better, found.score, best_score);
     } else {

@@ -51,7 +51,7 @@ ConditionShifts fit_null_condition(Denoiser& denoiser, Sampler& sampler, const s
       const auto loss = (inverted.at(i + 1) - next).square().flatten(1).mean(1);  // [B]
       if (!last) variable.mutable_grad() = torch::autograd::grad({loss.sum()}, {leaf})[0];
       torch::NoGradGuard no_grad;
-      const auto better = best_loss.defined() ? loss.detach() < best_loss : at::ones_like(classes, at::kBool);
+      const auto better = best_loss.defined() ? (loss.detach() < best_loss).logical_or(best_loss.isnan()) : at::ones_like(classes, at::kBool);
       shift = choose(better, leaf.detach(), shift);
       best_x = best_x.defined() ? choose(better, next.detach(), best_x) : next.detach();
       best_loss = best_loss.defined() ? at::where(better, loss.detach(), best_loss) : loss.detach();

@@ -105,7 +105,10 @@ GuidanceOptions guidance_options(const Napi::Object& options, const Denoiser& de
     step.scale = number(guidance, "scale");
     step.from = number(guidance, "from");
     step.until = number(guidance, "until");
-    step.schedule = text(guidance, "schedule") == "linear" ? GuidanceSchedule::linear : GuidanceSchedule::constant;
+    const auto schedule = text(guidance, "schedule");
+    if (schedule != "linear" && schedule != "constant") throw Error("usage", "Unknown schedule '" + schedule + "'; expected constant or linear.");
+    step.schedule = schedule == "linear" ? GuidanceSchedule::linear : GuidanceSchedule::constant;
+    if (!(step.scale >= 0 && std::isfinite(step.scale) && step.until <= step.from)) throw Error("usage", "Guidance per step: expected a finite scale of at least 0, and until not above from.");
     return step;
   }
   if (kind == "chain") {
@@ -118,6 +121,9 @@ GuidanceOptions guidance_options(const Napi::Object& options, const Denoiser& de
     chain.moved = moved_conditions(text(conditions, "moved"));
     chain.condition_rate = number(conditions, "learningRate");
     chain.memory_bytes = integer(guidance, "memoryBytes");
+    if (chain.iterations < 0 || !(chain.learning_rate > 0) || !(chain.condition_rate > 0) || chain.memory_bytes < 1) {
+      throw Error("usage", "Guidance through the chain: expected iterations of at least 0, learning rates above 0 and memoryBytes of at least 1.");
+    }
     check_moved(denoiser, chain.moved, number(options, "guidanceScale"));
     return chain;
   }

@@ -171,6 +171,8 @@ void register_inspection(Api& api) {
       of_class = given_shift(given, "ofClass", *denoiser, batch.classes);
       of_null = given_shift(given, "ofNull", *denoiser, batch.classes);
     }
+    if (integer(options, "segmentSteps") < 1) throw Error("usage", "segmentSteps must be at least 1.");
+    check_moved(*denoiser, {of_class.defined(), of_null.defined()}, sampling.guidance_scale);
     return [denoiser, pair = both_opponents(info[1], *denoiser), batch, loss, sampling, of_class, of_null,
             images = start_images(options, sampling, *denoiser, batch.x.size(0)), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
       const std::vector<int64_t> seeds(batch.x.size(0));

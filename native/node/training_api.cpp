@@ -84,7 +84,7 @@ struct AnyTrainer {
   }
   void check_counterparts(int64_t counterparts, int64_t images) const {
     if (counterparts > images) throw Error("usage", "trainStep: there must not be more counterparts than images.");
-    if (std::get<std::shared_ptr<ClassifierTrainer>>(trainer)->mixes_versions()) throw Error("usage", "trainStep: AugMix has no views for counterparts.");
+    if (!std::get<std::shared_ptr<ClassifierTrainer>>(trainer)->takes_counterparts()) throw Error("usage", "trainStep: there are no counterparts of AugMix's views and of images that adversaries take the place of.");
   }
   bool is_classifier() const { return std::holds_alternative<std::shared_ptr<ClassifierTrainer>>(trainer); }
   // weights and counterparts: of a classifier's images, else undefined
@@ -144,8 +144,11 @@ void register_training(Api& api) {
     }
     if (has("online")) {
       const auto online = object(given, "online");
-      options.online = OnlineAdversaryOptions{number(online, "weight"), discrete_attack_options(object(online, "attack")),
+      options.online = OnlineAdversaryOptions{number(online, "weight"), boolean(online, "instead"), discrete_attack_options(object(online, "attack")),
                                               online.Get("discretiser").IsNull() ? nullptr : discretiser(online.Get("discretiser"), student->options().image_size)};
+    }
+    if (options.online && options.online->instead && (teacher || (has("policy") && view_policy(given) == ViewPolicy::aug_mix))) {
+      throw Error("usage", "createClassifierTrainer: adversaries take the place of images without a teacher and without AugMix only.");
     }
     if (has("headOnly")) options.head_only = boolean(given, "headOnly");
     if (has("policy")) options.policy = view_policy(given);

@@ -49,6 +49,8 @@ test('one store for each variant has one image of each training image; the teach
   for (const variant of new Set(Object.values(onCounterparts))) {
     const records = (await openStore(join(reference, 'dad', variant, 'store'))).samples();
     assert.equal(records.map(({ source }) => source).sort((a, b) => a! - b!), Array.from({ length: 64 }, (_, i) => i), variant);
+    const kept = records.filter(({ kept }) => kept).length;
+    if (variant === 'adversarial') assert.ok(kept > 0 && kept < 64, `${kept} kept: both must occur`);
     for (const { kept, label, teacherProbabilities } of records) assert.is(kept, teacherProbabilities[label] === Math.max(...teacherProbabilities));
   }
 });
@@ -73,7 +75,7 @@ test('a discretiser that does not fit costs no training', () => {
   const ended = cli(args(run, '--set', 'discretiser.normGroups=3'));
   assert.is(ended.status, 2, ended.stderr);
   assert.match(ended.stderr, /discretiser\.normGroups: 3 does not divide 8 channels/);
-  assert.not.ok(existsSync(join(run, 'foundation')));
+  assert.not.ok(existsSync(join(run, 'config.yaml')), 'not even a run');
 });
 
 test.run();

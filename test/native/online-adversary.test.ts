@@ -1,34 +1,37 @@
 /** A student that learns from adversaries of itself, as it is in each step. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import type { AutoencoderSpec, DiscreteAttack, OnlineAdversary } from '../../lib/native/contract.js';
 import { Autoencoder } from '../../lib/native/models.js';
 import { logSoftmax, mean, relativeError, rows } from '../support/numeric.js';
+import { readSafetensors } from '../support/safetensors.js';
 import { batch, failure, fullAugmentation, tinyClassifier, trainerOptions } from '../support/tiny.js';
-import { core, engine, sgd, stateOf } from '../support/training.js';
+import { core, engine, folder, sgd, stateOf } from '../support/training.js';
 
 const { images, labels } = batch(7, 6);
 const attack: DiscreteAttack = { variant: 'adversarial', norm: 'linf', epsilon: 0.02, stepSize: 0.01, steps: 3, randomStart: 0 };
 const vqganSpec: AutoencoderSpec = { kind: 'vqgan', blockChannels: [8, 8], attention: [0, 0], layersPerBlock: 1, normGroups: 4, latentChannels: 4, numCodes: 16, codeChannels: 4 };
 
-type Given = { online?: OnlineAdversary; imageWeight?: number; headOnly?: boolean; mixUp?: number; teacher?: boolean; augment?: typeof fullAugmentation };
+type Given = { online?: OnlineAdversary; seed?: number; step?: number; given?: Uint8Array; own?: Int32Array; headOnly?: boolean; mixUp?: number; teacher?: boolean; augment?: typeof fullAugmentation };
 
 /** One step of the same new student; and the trainer's state after it. */
-async function run({ online, imageWeight, headOnly = false, mixUp = 0, teacher = false, augment }: Given, learningRate = 0.1) {
+async function run({ online, headOnly = false, mixUp = 0, teacher = false, augment, seed = 0, step = 2, given = images, own = labels }: Given, learningRate = 0.1) {
   using student = await tinyClassifier(engine, 5);
   using guide = await tinyClassifier(engine, 4);
   const trainer = await engine.run((core) =>
     core.createClassifierTrainer(student.handle, teacher ? guide.handle : null, {
-      ...trainerOptions({ optimizer: sgd, ...(augment && { augment }) }), mixing: { cutMix: 0, mixUp }, temperature: 1, labelWeight: 0, headOnly,
-      ...(imageWeight !== undefined && { imageWeight }), ...(online && { online }),
+      ...trainerOptions({ optimizer: sgd, seed, ...(augment && { augment }) }), mixing: { cutMix: 0, mixUp }, temperature: 1, labelWeight: 0, headOnly,
+      ...(online && { online }),
     }),
   );
-  const result = await engine.run((core) => core.trainStep(trainer, images, labels, { learningRate, step: 2, losses: true }));
+  const result = await engine.run((core) => core.trainStep(trainer, given, own, { learningRate, step, losses: true }));
   return { ...result, state: await stateOf(trainer) };
 }
 
-const plain = (change: Partial<DiscreteAttack> = {}, weight = 1): OnlineAdversary => ({ weight, attack: { ...attack, ...change }, discretiser: null });
+const plain = (change: Partial<DiscreteAttack> = {}, weight = 1, instead = false): OnlineAdversary => ({ weight, instead, attack: { ...attack, ...change }, discretiser: null });
 
 for (const mixUp of [0, 0.7]) {
   test(`adversaries that may not move are the images again, with their labels: mixUp ${mixUp}`, async () => {
@@ -47,13 +50,23 @@ test('they raise the loss, the more so the larger the ball', async () => {
   assert.ok(losses[1]! > 1.02 * losses[0]! && losses[2]! > 1.02 * losses[1]!, `${losses}`);
 });
 
-test('they can take the place of the images', async () => {
-  const [both, online] = [await run({ online: plain() }), await run({ online: plain(), imageWeight: 0 })];
+test('they can take the place of the images, which then leave no trace', async () => {
   const alone = await run({});
-  assert.ok(online.loss > alone.loss);
-  const none = await run({ online: plain({ epsilon: 0 }), imageWeight: 0 });
-  assert.ok(relativeError(none.losses!, Array.from(alone.losses!)) < 1e-5);
-  assert.ok(both.loss > online.loss);
+  const still = await run({ online: plain({ epsilon: 0 }, 1, true) });
+  assert.ok(still.state.equals(alone.state));
+  const moved = await run({ online: plain({}, 1, true) });
+  assert.ok(moved.loss > 1.02 * alone.loss, `${moved.loss}, ${alone.loss}`);
+  // The running means are those of a step on the adversaries alone: with images beside them they lie between.
+  const beside = await run({ online: plain() });
+  const meansOf = async (state: Buffer) => {
+    const path = join(folder, 'state.safetensors');
+    writeFileSync(path, state);
+    return Object.entries(readSafetensors(path).tensors).filter(([name]) => name.startsWith('model.') && name.endsWith('running_mean')).flatMap(([, { values }]) => Array.from(values));
+  };
+  const [clean, instead, both] = await Promise.all([alone, moved, beside].map(({ state }) => meansOf(state)));
+  assert.ok(relativeError(both!.slice(0, 3), clean!.slice(0, 3).map((value, i) => (value + instead![i]!) / 2)) < 1e-4, 'of the first layer: the mean of both');
+  assert.ok(relativeError(instead!, clean!) > 1e-4);
+  assert.match((await failure(() => run({ teacher: true, online: plain({}, 1, true) }), 'usage')).message, /without a teacher/);
 });
 
 test('a teacher has no say in them', async () => {
@@ -62,11 +75,22 @@ test('a teacher has no say in them', async () => {
   assert.ok(relativeError(beside.losses!, Array.from(alone.losses!, (loss, i) => loss + 0.25 * hard.losses![i]!)) < 1e-5);
 });
 
-test('random starts follow from seed and step', async () => {
-  const start = plain({ randomStart: 1, steps: 1, stepSize: 0 });
-  const [one, same] = [await run({ online: start }), await run({ online: start })];
-  assert.ok(one.state.equals(same.state));
-  assert.not(one.state.equals((await run({ online: plain({ randomStart: 0, steps: 1, stepSize: 0 }) })).state));
+test('random starts follow from seed, step and place', async () => {
+  const start = (change: Given = {}) => run({ online: plain({ randomStart: 1, steps: 1, stepSize: 0 }, 1, true), ...change });
+  const one = await start();
+  assert.ok(one.state.equals((await start()).state));
+  assert.not(one.state.equals((await start({ seed: 1 })).state));
+  assert.not(one.state.equals((await start({ step: 3 })).state));
+  assert.not(one.state.equals((await run({})).state));
+  const [image] = rows(images, images.length / 6);
+  const same = await start({ given: Uint8Array.from([...image!, ...image!, ...image!, ...image!]), own: Int32Array.of(1, 1, 1, 1) });
+  assert.is(new Set(same.losses).size, 4, 'four starts of one image');
+});
+
+test('under MixUp they climb the loss of the mixed labels', async () => {
+  // Against the labels of the images alone another direction would be taken, which raises the mixed loss less.
+  const mixed = await run({ mixUp: 1 }), moved = await run({ mixUp: 1, online: plain({ norm: 'l2', epsilon: 0.3, stepSize: 0.1, steps: 5 }, 1, true) });
+  moved.losses!.forEach((loss, i) => assert.ok(loss > mixed.losses![i]!, `image ${i}: ${loss}, ${mixed.losses![i]}`));
 });
 
 test('with a discretiser they are its discrete adversaries', async () => {
@@ -79,7 +103,7 @@ test('with a discretiser they are its discrete adversaries', async () => {
   assert.ok(relativeError(made.moved, Array.from(made.reconstruction)) > 1e-3);
   // A linear probe trains with fixed statistics, so that the attacked network is the one that classifies. The verb rounds to 8 bits.
   const expected = rows(reference.probabilities, 2).map((row, i) => -Math.log(row[labels[i]!]!));
-  const { losses } = await run({ headOnly: true, imageWeight: 0, online: { weight: 1, attack: discrete, discretiser: vqgan.handle } });
+  const { losses } = await run({ headOnly: true, online: { weight: 1, instead: true, attack: discrete, discretiser: vqgan.handle } });
   assert.ok(relativeError(losses!, expected) < 5e-3, `${losses}, expected ${expected}`);
   const clean = rows(await student.logits(images), 2).map((row, i) => -logSoftmax(Array.from(row))[labels[i]!]!);
   assert.ok(Math.abs(mean(clean) - mean(expected)) > 0.02 * mean(expected), 'the images themselves would do');
@@ -87,9 +111,9 @@ test('with a discretiser they are its discrete adversaries', async () => {
 
 test('an autoencoder without codes, or one that does not fit the images, is refused', async () => {
   using kl = await Autoencoder.create(engine, { kind: 'kl', blockChannels: [8, 8], attention: [0, 0], layersPerBlock: 1, normGroups: 4, latentChannels: 4, scalingFactor: 1 }, 1);
-  assert.match((await failure(() => run({ online: { weight: 1, attack, discretiser: kl.handle } }), 'usage')).message, /no codes/);
+  assert.match((await failure(() => run({ online: { weight: 1, instead: false, attack, discretiser: kl.handle } }), 'usage')).message, /no codes/);
   using deep = await Autoencoder.create(engine, { ...vqganSpec, blockChannels: [8, 8, 8, 8, 8, 8], attention: [0, 0, 0, 0, 0, 0] }, 1);
-  assert.match((await failure(() => run({ online: { weight: 1, attack, discretiser: deep.handle } }), 'config')).message, /multiple of 32 px/);
+  assert.match((await failure(() => run({ online: { weight: 1, instead: false, attack, discretiser: deep.handle } }), 'config')).message, /multiple of 32 px/);
 });
 
 test.run();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { MemoryDataset } from '../../lib/data/memory.js';
+import { MemoryDataset, subset } from '../../lib/data/memory.js';
 import { pairs } from '../../lib/methods/counterparts.js';
 import { openStore } from '../../lib/store/store.js';
 
@@ -47,6 +47,17 @@ test('of an odd number of images the one too many is an image; a single one has 
   const alone = await batch(1, 0);
   assert.is(first(alone.images).length, 1);
   assert.is(alone.counterparts, undefined);
+});
+
+test('a record that comes twice at the end of an epoch is not lost', async () => {
+  const few = subset(dataset, Int32Array.of(1, 2));
+  const keysOfFew = new Map([[0, records[1]!.key], [1, records[2]!.key]]);
+  for (let step = 0; step < 3; step++) {
+    const { images, counterparts } = await pairs(few, { store, keys: keysOfFew, seconds: 0 }, 1)(5, step);
+    const own = first(images);
+    assert.is(own.length, 3);
+    assert.equal(first(counterparts!), own.slice(0, 2).map((value) => 100 + value));
+  }
 });
 
 test('nothing kept is nothing to learn from, not an error', async () => {
