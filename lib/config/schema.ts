@@ -217,8 +217,21 @@ export const configSchema = z.strictObject({
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),
       teacherProbability: fraction.default(0.8).describe('selection: the teacher prefers the class and gives it at least this'),
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),
+      earlyStop: z
+        .strictObject({
+          studentWrong: fraction.default(0).describe('a row ends after the round in which the student got less than this share of the images wrong that the teacher is sure of; 0 = never'),
+        })
+        .prefault({}),
     })
     .prefault({}),
+  kd: z
+    .strictObject({
+      temperature: z.number().positive().default(4).describe('of the soft labels'),
+      weight: z.number().min(0).default(0.5).describe('of what is learned from them, on images and on their counterparts each'),
+      labelWeight: z.number().min(0).default(1).describe('of the labels'),
+    })
+    .prefault({})
+    .describe('of the rows that learn from labels and teacher, see docs/method.md'),
   daFusion: z
     .strictObject({
       steps: count.default(2000).describe('of training of the class embeddings'),

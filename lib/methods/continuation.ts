@@ -13,7 +13,9 @@ import { Trainer, type Batch } from '../training/trainer.js';
 import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
 import type { StudentResult } from './distil.js';
+import { distillationOf } from './distillation.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
+import { isLastRound } from './early-stop.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
@@ -45,7 +47,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const selection: Selection | null = images?.selected ? rounds : null;
   const sampling = samplingOf(recipe, config.sampling);
 
-  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight, headOnly });
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, ...distillationOf(recipe.loss ?? 'edrm', config), headOnly });
   const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
@@ -57,13 +59,15 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   let prototypes: Awaited<ReturnType<typeof classPrototypes>> | null = null; // found when the first image is to be made
 
   let metrics: GroupMetrics | undefined;
-  for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
+  let end = rounds.count;
+  for (let round = Math.floor(first / training.steps); round < end; round++) {
     const begin = Math.max(first, round * training.steps);
-    if (begin === round * training.steps && store && store.samples().filter((record) => record.round === round).length < rounds.imagesPerRound) {
+    if (begin === round * training.steps && store && store.ofRound(round).length < rounds.imagesPerRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
-      if (pool) await reuseRound(pool, student, store, round, selection);
+      // The other row may have stopped before this round.
+      if (pool && pool.ofRound(round).length > 0) await reuseRound(pool, student, store, round, selection);
       else {
-        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
+        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
         if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
         const drawn = generateRound(own ?? generator, { teacher, student }, store, {
@@ -95,6 +99,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       ...(signal && { signal }),
     });
     metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
+    const made = store?.ofRound(round);
+    if (made && isLastRound(made, rounds)) end = round + 1;
     await reporter.log({
       stage: stage.name,
       step: (round + 1) * training.steps,
@@ -102,7 +108,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/worstGroupAccuracy': metrics.worstGroupAccuracy,
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
-      ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
+      ...(made && roundDiagnostics(made, rounds.teacherProbability)),
+      ...(end < rounds.count && { stopped: true }),
       ...(!recipe.real && (await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) }))),
     });
   }
@@ -110,9 +117,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
     seconds: real.seconds + stage.seconds + (learned?.seconds ?? 0),
-    trainingSteps: total,
+    trainingSteps: end * training.steps,
     generated: store ? store.samples().length : 0,
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
+    ...(store && rounds.earlyStop.studentWrong > 0 && { rounds: end }),
   };
   await stage.finish(result);
   return result;

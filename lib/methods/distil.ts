@@ -18,6 +18,8 @@ export interface StudentResult {
   generated: number;
   /** Training images that come more often than others, of a row that looks for such. */
   upWeighted?: number;
+  /** Rounds that it went through, of a row that may stop before the last one. */
+  rounds?: number;
 }
 
 /** Trains the student of one seed, without a teacher from the labels; the finished weights are `student.safetensors` in the stage's folder. */

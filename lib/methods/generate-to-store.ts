@@ -13,7 +13,7 @@ import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
 import { evenShares } from './allocation.js';
-import { fingerprint } from './fingerprint.js';
+import { filesRead, fingerprint } from './fingerprint.js';
 import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
 import { startsFromImages } from './start-images.js';
@@ -59,9 +59,9 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const provenance = {
     seed: config.seed,
     selection,
-    teacher: await fingerprint(engine, teacherConfig.weights),
-    generator: weights ? await fingerprint(engine, weights) : await publishedGenerator(engine, pretrainedOptions(pretrained!, sampling)),
-    student: await fingerprint(engine, request.student),
+    teacher: await fingerprintRead(engine, teacherConfig.weights),
+    generator: weights ? await fingerprintRead(engine, weights) : await publishedGenerator(engine, pretrainedOptions(pretrained!, sampling)),
+    student: await fingerprintRead(engine, request.student),
     ...(fromImages && { data: config.data }),
   };
   const [known] = store.samples();
@@ -85,6 +85,10 @@ export async function generateToStore(config: Config, request: GenerateRequest):
 async function publishedGenerator(engine: Engine, options: PretrainedOptions): Promise<object> {
   const { weights, described } = await pretrainedIdentity(engine, options);
   const fingerprints = [];
-  for (const path of weights) fingerprints.push(await fingerprint(engine, path));
+  for (const path of weights) fingerprints.push(await fingerprintRead(engine, path));
   return { ...options, described, weights: fingerprints };
+}
+
+async function fingerprintRead(engine: Engine, path: string): Promise<string> {
+  return fingerprint(path, await filesRead(engine, path));
 }

@@ -34,7 +34,7 @@ export async function planOf(config: Config): Promise<string[]> {
     `teacher    ${await count(teacher)} parameters, ${teacherSource}`,
     `generator  ${await count(generator)} parameters, ${generatorSource}`,
     `student    ${await count(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
-    `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,
+    `then ${config.methods.join(', ')}: ${rounds.earlyStop.studentWrong > 0 ? 'up to ' : ''}${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
   ];
 }

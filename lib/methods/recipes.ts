@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.js';
 import type { Guidance, ObjectiveOptions } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
+import type { Loss } from './distillation.js';
 import type { RowStart } from './row-starts.js';
 
 /** A row that continues the EDRM student. */
@@ -25,6 +26,8 @@ export interface Recipe {
   } | null;
   /** Views otherwise than `rounds.training` says. */
   views?: Partial<Pick<RoundTraining, 'mixing'> & Pick<RoundTraining['augment'], 'policy'>>;
+  /** What is learned from the teacher; default `edrm`. */
+  loss?: Loss;
   /** From the labels alone: without the teacher, and from a student that never had one. */
   labelsOnly?: true;
   /** Which real images, and how often, otherwise than all of the training data in turn; see real-images.ts. */
@@ -38,6 +41,9 @@ type RoundTraining = Config['rounds']['training'];
 export const recipes: Record<ContinuedMethod, Recipe> = {
   'edrm-longer': { images: null },
   erm: { images: null, labelsOnly: true },
+  kd: { images: null, loss: 'kd' },
+  'kd-randaugment': { images: null, loss: 'kd', views: { policy: 'randaugment' } },
+  dist: { images: null, loss: 'dist' },
   mixup: { images: null, views: { mixing: { cutMix: 0, mixUp: 1 } } },
   cutmix: { images: null, views: { mixing: { cutMix: 1, mixUp: 0 } } },
   randaugment: { images: null, views: { policy: 'randaugment' } },

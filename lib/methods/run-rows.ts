@@ -17,7 +17,9 @@ export function toRows(outcomes: readonly Outcome[]): Row[] {
 
 function measuredRow(method: Method, own: readonly Measured[], teachers: readonly Measured[], edrms: readonly Measured[]): Row {
   const wga = ({ metrics }: Measured): number => metrics.worstGroupAccuracy;
+  const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const upWeighted = own.flatMap((outcome) => outcome.upWeighted ?? []);
+  const rounds = own.flatMap((outcome) => outcome.rounds ?? []);
   return {
     method,
     worstGroupAccuracy: summarise(own.map(wga)),
@@ -25,10 +27,11 @@ function measuredRow(method: Method, own: readonly Measured[], teachers: readonl
     trainWeightedAccuracy: summarise(own.map(({ metrics }) => metrics.trainWeightedAccuracy)),
     classes: own[0]!.metrics.classes.map(({ name }, place) => ({ name, accuracy: summarise(own.map(({ metrics }) => metrics.classes[place]!.accuracy)) })),
     gapClosed: summarise(own.map((outcome, i) => gapClosed(wga(outcome), wga(edrms[i]!), wga(teachers[i]!)))),
-    generated: own[0]!.generated,
+    generated: average(own.map(({ generated }) => generated)),
     ...(upWeighted.length > 0 && { upWeighted: summarise(upWeighted) }),
-    trainingSteps: own[0]!.trainingSteps,
-    seconds: own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length,
+    ...(rounds.length > 0 && { rounds: summarise(rounds) }),
+    trainingSteps: average(own.map(({ trainingSteps }) => trainingSteps)),
+    seconds: average(own.map(({ seconds }) => seconds)),
   };
 }
 

@@ -1,7 +1,7 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
 export const methods = [
-  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
   'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-tab',
 ] as const;
 export type Method = (typeof methods)[number];
@@ -25,11 +25,13 @@ export interface Row {
   classes: { name: string; accuracy: Summary }[];
   /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */
   gapClosed: Summary<number | null>;
-  /** Images generated, before any selection, of one seed. */
+  /** Images generated, before any selection, of one seed on average. */
   generated: number;
   /** Training images that come more often than others, of a row that looks for such. */
   upWeighted?: Summary;
-  /** Of the student (or teacher), of one seed. */
+  /** Rounds that it went through, of a row that may stop before the last one. */
+  rounds?: Summary;
+  /** Of the student (or teacher), of one seed on average. */
   trainingSteps: number;
   /** Wall time of one seed, on average. */
   seconds: number;
@@ -40,6 +42,9 @@ export const methodTitles: Record<Method, string> = {
   edrm: 'Distillation (EDRM)',
   'edrm-longer': 'EDRM, trained as long',
   erm: 'Labels alone, no teacher',
+  kd: 'Labels and teacher (KD)',
+  'kd-randaugment': 'KD + RandAugment',
+  dist: 'Correlations with the teacher (DIST)',
   mixup: '+ MixUp',
   cutmix: '+ CutMix',
   randaugment: '+ RandAugment',

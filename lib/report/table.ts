@@ -26,12 +26,13 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** What a row's numbers do not say: why it has none, or how many images it up-weighted in each seed. */
+/** What a row's numbers do not say: why it has none, or in each seed how many images it up-weighted and after how many rounds it stopped. */
 export function rowNotes(rows: readonly Row[]): string[] {
   return rows.flatMap((row) => {
     const title = methodTitles[row.method];
     if (row.undefined) return [`${title} is undefined on these data: it ${row.undefined}.`];
-    return row.upWeighted ? [`${title}: training images up-weighted: ${row.upWeighted.values.map(count).join('; ')}.`] : [];
+    const each = (what: string, measure: Summary | undefined): string[] => (measure ? [`${title}: ${what}: ${measure.values.map(count).join('; ')}.`] : []);
+    return [...each('training images up-weighted', row.upWeighted), ...each('rounds until it stopped or all were done', row.rounds)];
   });
 }
 

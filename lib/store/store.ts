@@ -79,6 +79,11 @@ export class SampleStore {
     return [...this.#records.values()].sort((a, b) => a.round - b.round || text(a.key, b.key));
   }
 
+  /** Those of one round. */
+  ofRound(round: number): SampleRecord[] {
+    return this.samples().filter((record) => record.round === round);
+  }
+
   /**
    * Stores samples as one new shard: all of them or, after a failure or a kill, none. Call it with a batch, not with
    * single images.

@@ -30,7 +30,7 @@ export const differenceColumns: Column<Difference>[] = [
 ];
 
 export const notes = {
-  rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. Images: generated, before selection. Images and steps of one seed; seconds of one seed on average.',
+  rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. Images: generated, before selection. Images, steps and seconds of one seed on average.',
   differences: 'Differences of the same seeds, their mean and 95 % interval (Student\'s t).',
   scope: 'Intervals are over the seeds of the students, given this teacher, generator, training and test data; the teacher is one and has none.',
 };
