@@ -1,5 +1,5 @@
 /** Sampling and guidance in the native core. */
-import type { ClassifierHandle, DenoiserHandle, JobControl, Precision } from './handles.js';
+import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, JobControl, Precision } from './handles.js';
 import type { SamplerSpec } from './specs.js';
 
 export interface ObjectiveOptions {
@@ -94,10 +94,14 @@ export interface Prototypes {
  * Where a run starts: noise, an image with noise added (SDEdit), or the noise that DDIM inversion finds for an image. From
  * images a share of the steps is taken, 0 < strength <= 1.
  */
-export type SamplingStart =
-  | { kind: 'noise' }
-  | { kind: 'image'; strength: number }
-  | { kind: 'inversion'; strength: number; /** Adam steps on the null condition at each step of the run (arXiv 2211.09794); 0 = none. */ nullText: { iterations: number; learningRate: number } };
+export type SamplingStart = { kind: 'noise' } | { kind: 'image'; strength: number } | InversionStart;
+
+export interface InversionStart {
+  kind: 'inversion';
+  strength: number;
+  /** Adam steps on the null condition at each step of the run (arXiv 2211.09794); 0 = none. */
+  nullText: { iterations: number; learningRate: number };
+}
 
 export interface SamplingOptions {
   steps: number;
@@ -157,6 +161,8 @@ export interface NativeGeneration {
    * chain.
    */
   opposeClassifier(model: DenoiserHandle, classifier: ClassifierHandle, options: OpposeOptions, control?: JobControl): Promise<void>;
+  /** A small autoencoder for the same latents, through which guidance may take its gradient. */
+  setGuidanceDecoder(model: DenoiserHandle, decoder: AutoencoderHandle): Promise<void>;
   /** Fails as `generate` would for these options. */
   checkSampling(denoiser: DenoiserHandle, options: SamplingOptions & { guidance: Guidance }): Promise<void>;
   generate(denoiser: DenoiserHandle, opponents: Opponents, options: GenerateOptions, control?: JobControl): Promise<Generated>;

@@ -1,5 +1,10 @@
 #include "guidance/chain_guidance.h"
 
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "distill/optimizer.h"
 #include "error.h"
 #include "guidance/step_guidance.h"

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 
 import { pretrainedGenerator } from '../../lib/diffusion/pretrained.js';
 import type { ChainGuidance, ChainLoss, GenerateOptions, Generated } from '../../lib/native/contract.js';
-import type { Generator } from '../../lib/native/models.js';
+import { Generator } from '../../lib/native/models.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
 import { encodeSafetensors, readSafetensors } from '../support/safetensors.js';
@@ -219,6 +219,9 @@ test('what cannot be is refused', async () => {
   assert.match(await message({ conditions: { moved: 'both', learningRate: 0.1 } }, { guidanceScale: 1 }, 'config'), 'expected a guidance scale other than 1 to move the null condition, found 1');
   assert.match(await message({ conditions: { moved: 'some' as never, learningRate: 0.1 } }, {}, 'usage'), "Unknown conditions 'some'");
   assert.match(await message({ predictionWeights: 'falling' as never }, {}, 'usage'), "Unknown weights of predictions 'falling'");
+  using untold = await Generator.create(engine, { ...denoiserSpec, unet: { ...denoiserSpec.unet, classEmbeddings: 0 } }, ['dark', 'bright'], 1);
+  const guidance: ChainGuidance = { ...plainChain, conditions: { moved: 'class', learningRate: 0.1 } };
+  assert.match((await failure(() => engine.run((core) => core.generate(untold.handle, opponents, generateOptions({ guidance }))), 'config')).message, 'found one that draws without a condition');
   const { precision, sampler, eta, guidanceScale, start } = generateOptions();
   const error = await failure(() => engine.run((core) => core.checkSampling(generator.handle, { precision, steps: 2, sampler, eta, guidanceScale, start, guidance: { ...plainChain, lastPredictions: 3 } })), 'config');
   assert.match(error.message, 'expected 1 to 2');
