@@ -26,8 +26,8 @@ export function discretiserSection<TrainOn extends z.ZodType, Training extends z
     numCodes: count.max(2 ** 20).default(512).describe('entries of the codebook'),
     codeChannels: count.default(8).describe('numbers of a code'),
     perceptualWeight: z.number().min(0).default(0.3).describe('of the distance in the features of the teacher; 0 = none'),
-    adversarialWeight: z.number().min(0).default(0.8).describe('of the discriminator, times the adaptive weight of the paper; 0 = none'),
-    adversarialFrom: z.int().min(0).default(750).describe('step from which the discriminator takes part'),
+    adversarialWeight: z.number().min(0).default(0.1).describe('of the discriminator, times the adaptive weight of the paper; 0 = none'),
+    adversarialFrom: z.int().min(0).default(1000).describe('step from which the discriminator takes part'),
     trainOn,
     training,
   });

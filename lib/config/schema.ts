@@ -35,6 +35,7 @@ function augment({ brightness, contrast, saturation, hue, zoom }: Jitter, cropPa
 
 interface TrainingDefaults {
   steps: number;
+  batchSize?: number;
   learningRate: number;
   emaDecay?: number;
   warmupSteps?: number;
@@ -46,7 +47,7 @@ interface TrainingDefaults {
 function training(defaults: TrainingDefaults) {
   return z.strictObject({
     steps: count.default(defaults.steps).describe('optimizer steps'),
-    batchSize: count.default(64).describe('images per step'),
+    batchSize: count.default(defaults.batchSize ?? 64).describe('images per step'),
     learningRate: z.number().positive().default(defaults.learningRate).describe('peak, after the warm-up'),
     warmupSteps: z.int().min(0).default(defaults.warmupSteps ?? 50).describe('steps over which the learning rate rises linearly'),
     schedule: z.enum(['cosine', 'constant']).default('cosine').describe('after the warm-up; cosine falls to 0'),
@@ -199,7 +200,7 @@ export const configSchema = z.strictObject({
       training: training({ steps: 3200, learningRate: 1e-3, emaDecay: 0.999, warmupSteps: 100 }).prefault({}),
     })
     .prefault({}),
-  discretiser: discretiserSection(trainOn.default('broad'), training({ steps: 1500, learningRate: 2e-3, emaDecay: 0.99, warmupSteps: 100 }).prefault({})).prefault({}).describe('of DAD, see docs/dad.md'),
+  discretiser: discretiserSection(trainOn.default('broad'), training({ steps: 1500, batchSize: 32, learningRate: 2e-3, emaDecay: 0.99, warmupSteps: 100 }).prefault({})).prefault({}).describe('of DAD, see docs/dad.md'),
   student: z
     .strictObject({
       architecture: architecture.prefault({ family: 'cnn', width: 16, stages: 5 }),

@@ -60,7 +60,7 @@ test('an empty config is the default run', () => {
 
 test('the discretiser of small images gives one code for 4 x 4 pixels', () => {
   const { training, trainOn, ...discretiser } = resolveConfig({}).discretiser;
-  assert.equal(discretiser, { blockChannels: [24, 32, 48], attention: [0, 0, 0], layersPerBlock: 1, normGroups: 8, numCodes: 512, codeChannels: 8, perceptualWeight: 0.3, adversarialWeight: 0.8, adversarialFrom: 750 });
+  assert.equal(discretiser, { blockChannels: [24, 32, 48], attention: [0, 0, 0], layersPerBlock: 1, normGroups: 8, numCodes: 512, codeChannels: 8, perceptualWeight: 0.3, adversarialWeight: 0.1, adversarialFrom: 1000 });
   assert.equal([training.steps, training.learningRate, training.emaDecay, trainOn], [1500, 2e-3, 0.99, 'broad']);
   assert.is(resolveConfig({ discretiser: { pretrained: { path: 'x' } } }).discretiser.pretrained?.architecture, 'vq-f8');
   assert.match(complaint({ discretiser: { numCodes: 0 } }), /discretiser\.numCodes: expected number to be >=1, found 0/);
