@@ -2,17 +2,16 @@
 import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
-import { batchIndices } from '../data/order.js';
 import { openData } from '../data/open.js';
-import type { Dataset } from '../data/types.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { imageGrid } from '../report/grid.js';
 import type { Reporter } from '../report/reporter.js';
 import type { SampleRecord } from '../store/record.js';
 import { generatorSettingsId } from '../store/settings.js';
-import { openStore, type SampleStore } from '../store/store.js';
+import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
+import { adversaryPairs } from './adversary-pairs.js';
 import { runDiscretePass, type PassShard } from './discrete-pass.js';
 import { openDiscretiser } from './discretiser.js';
 import { fingerprintRead } from './fingerprint.js';
@@ -65,7 +64,8 @@ export async function discretiseToStore(config: Config, { shard = { index: 0, co
   });
   await store.refresh();
   const records = store.samples();
-  await drawPairs(store, train, records);
+  const pairs = await adversaryPairs(store, train, 12);
+  if (pairs.columns > 0) await writeFileAtomic(join(folder, 'grid.png'), await imageGrid({ imageSize: train.imageSize, ...pairs }));
   return { folder, images: train.length, stored: records.length, kept: records.filter(({ kept }) => kept).length, classes: countByClass(train.classes, records) };
 }
 
@@ -81,14 +81,4 @@ function countByClass(classes: readonly string[], records: readonly SampleRecord
     if (kept) counts[label].kept++;
   }
   return counts;
-}
-
-/** Some training images, each above its discrete adversary, with what the teacher gives its class. */
-async function drawPairs(store: SampleStore, train: Dataset, records: readonly SampleRecord[]): Promise<void> {
-  const columns = Math.min(12, records.length);
-  if (columns === 0) return;
-  const shown = Array.from(batchIndices(records.length, columns, 0, 0), (place) => records[place]);
-  const pixels = Buffer.concat([await train.read(shown.map(({ source }) => source!)), await store.readImages(shown.map(({ key }) => key))]);
-  const captions = [...shown.map(({ class: name }) => name), ...shown.map(({ teacherProbabilities, label }) => teacherProbabilities[label].toFixed(2))];
-  await writeFileAtomic(join(store.folder, 'grid.png'), await imageGrid({ pixels, imageSize: store.imageSize, columns, captions }));
 }

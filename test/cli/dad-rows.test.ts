@@ -55,6 +55,14 @@ test('one store for each variant has one image of each training image; the teach
   }
 });
 
+test('the report shows images above their adversaries', () => {
+  const report = readFileSync(join(reference, 'report.html'), 'utf8');
+  for (const variant of new Set(Object.values(onCounterparts))) {
+    assert.match(report, new RegExp(`Discretised images, ${variant}`));
+    assert.ok(existsSync(join(reference, 'grids', `dad-${variant}.png`)));
+  }
+});
+
 test('killed while adversaries are made and learned from, a resumed run ends as if nothing had happened', async () => {
   const run = join(folder, 'killed');
   for (const found of ['foundation/discretiser/state.json', 'dad/adversarial/store/index.jsonl', `seed-${seed}/dat/state.json`, `seed-${seed}/config-dad/state.json`]) {
