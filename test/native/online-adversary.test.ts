@@ -5,21 +5,21 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import type { AutoencoderSpec, DiscreteAttack, OnlineAdversary } from '../../lib/native/contract.js';
-import { Autoencoder } from '../../lib/native/models.js';
+import { Autoencoder, type Classifier } from '../../lib/native/models.js';
 import { logSoftmax, mean, relativeError, rows } from '../support/numeric.js';
 import { readSafetensors } from '../support/safetensors.js';
-import { batch, failure, fullAugmentation, tinyClassifier, trainerOptions } from '../support/tiny.js';
-import { core, engine, folder, sgd, stateOf } from '../support/training.js';
+import { batch, failure, fullAugmentation, size, tinyClassifier, trainerOptions } from '../support/tiny.js';
+import { core, engine, folder, sgd, stateOf, studentTrainer, train } from '../support/training.js';
 
 const { images, labels } = batch(7, 6);
 const attack: DiscreteAttack = { variant: 'adversarial', norm: 'linf', epsilon: 0.02, stepSize: 0.01, steps: 3, randomStart: 0 };
 const vqganSpec: AutoencoderSpec = { kind: 'vqgan', blockChannels: [8, 8], attention: [0, 0], layersPerBlock: 1, normGroups: 4, latentChannels: 4, numCodes: 16, codeChannels: 4 };
 
-type Given = { online?: OnlineAdversary; seed?: number; step?: number; given?: Uint8Array; own?: Int32Array; headOnly?: boolean; mixUp?: number; teacher?: boolean; augment?: typeof fullAugmentation };
+type Given = { online?: OnlineAdversary; seed?: number; step?: number; given?: Uint8Array; own?: Int32Array; model?: Classifier; headOnly?: boolean; mixUp?: number; teacher?: boolean; augment?: typeof fullAugmentation };
 
 /** One step of the same new student; and the trainer's state after it. */
-async function run({ online, headOnly = false, mixUp = 0, teacher = false, augment, seed = 0, step = 2, given = images, own = labels }: Given, learningRate = 0.1) {
-  using student = await tinyClassifier(engine, 5);
+async function run({ online, model, headOnly = false, mixUp = 0, teacher = false, augment, seed = 0, step = 2, given = images, own = labels }: Given, learningRate = 0.1) {
+  using student = await (model?.clone() ?? tinyClassifier(engine, 5));
   using guide = await tinyClassifier(engine, 4);
   const trainer = await engine.run((core) =>
     core.createClassifierTrainer(student.handle, teacher ? guide.handle : null, {
@@ -88,13 +88,20 @@ test('random starts follow from seed, step and place', async () => {
 });
 
 test('under MixUp they climb the loss of the mixed labels', async () => {
-  // Against the labels of the images alone another direction would be taken, which raises the mixed loss less.
-  const mixed = await run({ mixUp: 1 }), moved = await run({ mixUp: 1, online: plain({ norm: 'l2', epsilon: 0.3, stepSize: 0.1, steps: 5 }, 1, true) });
-  moved.losses!.forEach((loss, i) => assert.ok(loss > mixed.losses![i]!, `image ${i}: ${loss}, ${mixed.losses![i]}`));
+  const many = { ...batch(3, 32), labels: Int32Array.from({ length: 32 }, (_, i) => Number((7 * i) % 5 < 2)) };
+  const { share, partner } = await core.mix(many.images, { cutMix: 0, mixUp: 1, size, seed: 0, step: 2 });
+  // Where another class has the larger share, to climb the loss of the image's own label is to lower the mixed one.
+  const others = Array.from(share.keys()).filter((i) => share[i]! < 0.35 && many.labels[i] !== many.labels[partner[i]!]);
+  assert.ok(others.length >= 4, `${others.length}`);
+  const given = { mixUp: 1, given: many.images, own: many.labels };
+  const mixed = await run(given), moved = await run({ ...given, online: plain({ norm: 'l2', epsilon: 0.5, stepSize: 0.1, steps: 5 }, 1, true) });
+  const sum = (losses: Float32Array) => mean(others.map((i) => losses[i]!));
+  assert.ok(sum(moved.losses!) > 1.02 * sum(mixed.losses!), `${sum(moved.losses!)}, ${sum(mixed.losses!)}`);
 });
 
 test('with a discretiser they are its discrete adversaries', async () => {
   using student = await tinyClassifier(engine, 5);
+  await train(await studentTrainer(student, null), 0, 25, 0.05); // a random one hardly looks at its images
   using vqgan = await Autoencoder.create(engine, vqganSpec, 3);
   const discrete: DiscreteAttack = { ...attack, norm: 'l2', epsilon: 20, stepSize: 8, steps: 2 };
   const seeds = Array.from(labels, () => 0);
@@ -103,10 +110,10 @@ test('with a discretiser they are its discrete adversaries', async () => {
   assert.ok(relativeError(made.moved, Array.from(made.reconstruction)) > 1e-3);
   // A linear probe trains with fixed statistics, so that the attacked network is the one that classifies. The verb rounds to 8 bits.
   const expected = rows(reference.probabilities, 2).map((row, i) => -Math.log(row[labels[i]!]!));
-  const { losses } = await run({ headOnly: true, online: { weight: 1, instead: true, attack: discrete, discretiser: vqgan.handle } });
-  assert.ok(relativeError(losses!, expected) < 5e-3, `${losses}, expected ${expected}`);
+  const { losses } = await run({ model: student, headOnly: true, online: { weight: 1, instead: true, attack: discrete, discretiser: vqgan.handle } });
+  assert.ok(relativeError(losses!, expected) < 1e-2, `${losses}, expected ${expected}`);
   const clean = rows(await student.logits(images), 2).map((row, i) => -logSoftmax(Array.from(row))[labels[i]!]!);
-  assert.ok(Math.abs(mean(clean) - mean(expected)) > 0.02 * mean(expected), 'the images themselves would do');
+  assert.ok(relativeError(losses!, clean) > 0.05, `the images themselves would do: ${clean}`);
 });
 
 test('an autoencoder without codes, or one that does not fit the images, is refused', async () => {
