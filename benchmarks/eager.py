@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from eager_models import Classifier, UNet
+from eager_vqgan import VQGAN
 
 verb, job = sys.argv[1], json.loads(sys.argv[2])
 trial, folder = job["trial"], Path(job["directory"])
@@ -51,8 +52,8 @@ def read_safetensors(path):
 
 def load(role):
     spec = trial["models"][role]
-    model = UNet(spec) if role == "denoiser" else Classifier(spec)
-    (model if role == "denoiser" else model.net).load_state_dict(read_safetensors(folder / f"{role}.safetensors"))
+    model = {"denoiser": UNet, "discretiser": VQGAN}.get(role, Classifier)(spec)
+    getattr(model, "net", model).load_state_dict(read_safetensors(folder / f"{role}.safetensors"))
     return model.to(device, memory_format=layout)
 
 
@@ -74,8 +75,9 @@ def read_noise():
     return noise.to(device).contiguous(memory_format=layout)
 
 
-batch, size = trial["batch"], trial["models"]["student"]["imageSize"]
-labels = (torch.arange(batch) % trial["models"]["student"]["numClasses"]).to(device)
+classifier = trial["models"].get("student", trial["models"]["teacher"])
+batch, size = trial["batch"], classifier["imageSize"]
+labels = (torch.arange(batch) % classifier["numClasses"]).to(device)
 
 
 # ---- diffusion and guidance ----
@@ -164,6 +166,29 @@ def studentStep():
     return lambda repeat: torch.tensor([step() for _ in range(repeat)])
 
 
+def discreteAdversary():
+    teacher, vqgan = freeze(load("teacher")), freeze(load("discretiser"))
+    images = from_file("images.u8", torch.uint8, (batch, size, size, 3)).permute(0, 3, 1, 2)
+    length = trial["epsilon"] * size / 224
+    lengths = lambda change: change.flatten(1).norm(dim=1).view(-1, 1, 1, 1).clamp_min(1e-20)
+
+    def run(repeat):
+        for _ in range(repeat):
+            pixels = images.to(device).contiguous(memory_format=layout).float() / 255
+            with torch.no_grad():
+                reconstruction = vqgan.discretise(pixels)
+            z = reconstruction.detach().requires_grad_(True)
+            (gradient,) = torch.autograd.grad(F.cross_entropy(teacher(z), labels, reduction="sum"), z)
+            with torch.no_grad():
+                change = length * gradient / lengths(gradient)
+                change = change * (length / lengths(change)).clamp_max(1)
+                found = (vqgan.discretise((reconstruction + change).clamp(0, 1)) * 255).round().to(torch.uint8)
+                probabilities = teacher(found.float() / 255).softmax(1).cpu()
+        return found.float(), probabilities
+
+    return lambda repeat: run(repeat)[0]
+
+
 # ---- the two verbs ----
 
 def timed(run, milliseconds, fewest):
@@ -177,7 +202,7 @@ def timed(run, milliseconds, fewest):
     return times
 
 
-run = {"guidedStep": guidedStep, "chain": chain, "studentStep": studentStep}[trial["operation"]]()
+run = {"guidedStep": guidedStep, "chain": chain, "studentStep": studentStep, "discreteAdversary": discreteAdversary}[trial["operation"]]()
 if verb == "check":
     values = run(trial["check"]["runs"]).flatten().tolist()  # in NCHW order whatever the layout
     Path(job["output"]).write_bytes(array("f", values).tobytes())

@@ -44,8 +44,30 @@ class BasicBlock(nn.Module):
         return self.relu(out)
 
 
+class Bottleneck(nn.Module):
+    def __init__(self, channels, width, stride):
+        super().__init__()
+        out = 4 * width
+        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride != 1 or channels != out:
+            self.downsample = nn.Sequential(nn.Conv2d(channels, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x):
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(out)))))
+        out += x if self.downsample is None else self.downsample(x)
+        return self.relu(out)
+
+
 class ResNet(nn.Module):
-    def __init__(self, layers, width, stem, num_classes):
+    def __init__(self, layers, width, stem, num_classes, bottleneck):
         super().__init__()
         cifar = stem == "cifar"
         self.conv1 = nn.Conv2d(3, width, 3, 1, 1, bias=False) if cifar else nn.Conv2d(3, width, 7, 2, 3, bias=False)
@@ -56,8 +78,9 @@ class ResNet(nn.Module):
         for i, blocks in enumerate(layers):
             stage = nn.Sequential()
             for j in range(blocks):
-                stage.append(BasicBlock(channels, width << i, 2 if i > 0 and j == 0 else 1))
-                channels = width << i
+                stride = 2 if i > 0 and j == 0 else 1
+                stage.append((Bottleneck if bottleneck else BasicBlock)(channels, width << i, stride))
+                channels = (width << i) * (4 if bottleneck else 1)
             setattr(self, f"layer{i + 1}", stage)
             self.stages.append(f"layer{i + 1}")
         self.fc = nn.Linear(channels, num_classes)
@@ -77,8 +100,6 @@ class Classifier(nn.Module):
         options = dict(spec["architecture"], num_classes=spec["numClasses"])
         if options.pop("family") == "cnn":
             self.net = Cnn(**options)
-        elif options.pop("bottleneck"):
-            raise NotImplementedError("bottleneck blocks are in no trial")
         else:
             self.net = ResNet(**options)
         self.register_buffer("mean", torch.tensor(spec["mean"]).view(1, 3, 1, 1), persistent=False)

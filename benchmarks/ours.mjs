@@ -20,13 +20,14 @@ const learningRate = 1e-3;
 const [verb, text] = process.argv.slice(2);
 const job = JSON.parse(text);
 const { trial, directory, precision } = job;
+/** It has the size and the classes of the images. */
+const classifier = trial.models.student ?? trial.models.teacher;
 const { core } = await Engine.open({ device: job.device, threads: job.threads });
 
 /** A few steps of training: fresh norm layers are the identity and fresh logits nearly equal, which would hide mistakes. */
 async function prepare() {
   const { batch, models } = trial;
-  const { imageSize } = models.student;
-  const noise = (await core.initialNoise({ seeds: range(batch), size: imageSize })).noise;
+  const noise = (await core.initialNoise({ seeds: range(batch), size: classifier.imageSize })).noise;
   writeFileSync(join(directory, 'noise.f32'), noise);
   writeFileSync(join(directory, 'images.u8'), Uint8ClampedArray.from(noise, (value) => 128 + 50 * value));
   let seed = 1;
@@ -34,6 +35,10 @@ async function prepare() {
     const placement = { device: job.device, seed: seed++ };
     const isDenoiser = role === 'denoiser';
     const model = await create(role, spec, placement);
+    if (role === 'discretiser') {
+      await core.saveWeights(model, weightsPath(role), {}, 'fp32');
+      continue;
+    }
     const options = trainerOptions('fp32');
     const trainer = isDenoiser
       ? await core.createDenoiserTrainer(model, { ...options, labelDropout: 0 })
@@ -101,9 +106,28 @@ const operations = {
       return Float32Array.from(values);
     };
   },
+
+  /** With the way from and to JavaScript, as in use: 8-bit images in, 8-bit images and soft labels out. */
+  async discreteAdversary() {
+    const { teacher, discretiser } = await loadModels();
+    const options = { variant: 'adversarial', norm: 'l2', epsilon: trial.epsilon, stepSize: trial.epsilon, steps: 1, randomStart: 0, seeds: range(trial.batch), precision };
+    const [batch, classes] = [images(), labels()];
+    return async (repeat) => {
+      let found;
+      for (let i = 0; i < repeat; ++i) ({ images: found } = await core.discreteAdversarial(teacher, discretiser, batch, classes, options));
+      return planes(found);
+    };
+  },
 };
 
+/** [B, size, size, 3] -> [B, 3, size, size], the order of eager.py. */
+function planes(images) {
+  const plane = classifier.imageSize ** 2;
+  return Float32Array.from(images, (_, at) => images[at - (at % (3 * plane)) + (at % plane) * 3 + (Math.floor(at / plane) % 3)]);
+}
+
 function create(role, spec, placement) {
+  if (role === 'discretiser') return core.createAutoencoder({ ...spec, ...placement });
   if (role !== 'denoiser') return core.createClassifier({ ...spec, ...placement });
   return core.createDenoiser({ ...pixelGenerator(spec, spec.numClasses, spec.imageSize), ...placement }, null);
 }
@@ -136,7 +160,7 @@ function images() {
 }
 
 function labels() {
-  return Int32Array.from(range(trial.batch), (i) => i % trial.models.student.numClasses);
+  return Int32Array.from(range(trial.batch), (i) => i % classifier.numClasses);
 }
 
 function range(count) {

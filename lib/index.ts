@@ -15,8 +15,14 @@ export { makeFoundation, type FoundationResult } from './methods/make-foundation
 export { makeDiscretiser, type DiscretiserResult } from './methods/make-discretiser.js';
 export { discretise } from './methods/discretiser.js';
 export { generateToStore, type GenerateRequest, type GenerateResult } from './methods/generate-to-store.js';
+export { discretiseToStore, type DiscretiseRequest, type DiscretiseResult } from './methods/discretise-to-store.js';
 export { evaluate, predictAll } from './methods/evaluate.js';
+export { evaluateAttacked } from './methods/evaluate-attacked.js';
 export { evaluateSpurious } from './methods/evaluate-spurious.js';
+export { evaluateOod, type OodMetrics, type OodOptions, type SetAccuracy } from './methods/evaluate-ood.js';
+export { evaluateCorruptions, type CorruptionEvaluation, type CorruptionOptions } from './methods/evaluate-corruptions.js';
+export { loadImageNetClassifier } from './methods/imagenet-classifier.js';
+export { rememberIn, type Remember } from './methods/remembered.js';
 export { methods, type Method, type Row, type Summary } from './report/rows.js';
 
 // Models and training, step by step
@@ -26,7 +32,7 @@ export { pixelGenerator, type PixelGeneratorOptions } from './config/generators.
 export { pretrainedGenerator, type PretrainedOptions } from './diffusion/pretrained.js';
 export { autoencoderSpecs } from './config/autoencoders.js';
 export { Trainer, type Batch } from './training/trainer.js';
-export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, DenoiserSpec, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, PrototypeGuidance, Prototypes, SamplingStart, StepResult } from './native/contract.js';
+export type { Architecture, AugmentOptions, AutoencoderSpec, ClassifierSpec, Corruption, CorruptionSeverity, DenoiserSpec, DiscreteAdversaries, DiscreteAttack, EvaluationAttack, GenerateOptions, Generated, Guidance, ObjectiveOptions, Precision, PrototypeGuidance, Prototypes, SamplingStart, StepResult } from './native/contract.js';
 
 // Weights on disk
 export { listNetworks, type ListedNetwork } from './models/catalog.js';
@@ -49,6 +55,8 @@ export { transforms, type Transform } from './data/transform.js';
 export { openFolder, findUnreadableImages } from './data/folder.js';
 export { birdSplits } from './data/birds-dataset.js';
 export { spuCoMnistSplits } from './data/spuco-mnist.js';
+export { commonCorruptions, corrupt, corrupted, heldOutCorruptions, type CorruptOptions } from './data/corruptions.js';
+export { writeCorrupted, type CorruptedFolder, type CorruptedFolderOptions } from './data/corrupted-folder.js';
 export { MemoryDataset, dropGroups, groupCounts, subset } from './data/memory.js';
 export type { Dataset, Splits } from './data/types.js';
 export { gapClosed, groupMetrics, type GroupMetrics } from './metrics/groups.js';
@@ -56,6 +64,8 @@ export { wilsonInterval } from './metrics/intervals.js';
 export { meanInterval, studentT95 } from './metrics/student-t.js';
 export { averagePrecision, rocAuc } from './metrics/ranking.js';
 export { spuriousMetrics, type SpuriousClass, type SpuriousMetrics } from './metrics/spurious.js';
+export { alexNetErrors, asReference, corruptionMetrics, type CorruptionMetrics, type MeasuredErrors, type ReferenceErrors } from './metrics/corruption-error.js';
+export { shapeBias, type ShapeBias } from './metrics/shape-bias.js';
 export { openStore, type SampleStore } from './store/store.js';
 
 // Environment

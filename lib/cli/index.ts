@@ -3,6 +3,7 @@ import yargs, { type CommandModule } from 'yargs';
 import { exitCodeOf, SparringError } from '../errors.js';
 import { packageVersion } from '../version.js';
 import { command as data } from './data.js';
+import { command as discretise } from './discretise.js';
 import { command as distill } from './distill.js';
 import { command as doctor } from './doctor.js';
 import { command as evaluate } from './evaluate.js';
@@ -14,7 +15,7 @@ import { command as quickstart } from './quickstart.js';
 import { command as study } from './study.js';
 
 // yargs types a list of commands by their common flags, of which there are none.
-const commands = [quickstart, distill, study, foundation, generate, evaluate, data, models, doctor, libtorch] as CommandModule[];
+const commands = [quickstart, distill, study, foundation, generate, discretise, evaluate, data, models, doctor, libtorch] as CommandModule[];
 
 /** Runs the command line; sets process.exitCode as docs/errors.md says. */
 export async function main(args: string[]): Promise<void> {

@@ -8,9 +8,9 @@ const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
 const root = (meaning: string) => z.string().describe(meaning);
 
-/** What every kind of photographs has; the defaults are those that the dataset's papers evaluate with. */
-function photographs(imageSize: number, defaults: Transform) {
-  const transform = z
+/** How photographs become squares; the defaults are those that the dataset's papers evaluate with. */
+export function photographTransform(defaults: Transform) {
+  return z
     .strictObject({
       crop: z.int().min(0).default(defaults.crop).describe('pixels; side of the centre square of the original that is kept, 0 = all of it'),
       aspect: z.enum(['keep', 'stretch']).default(defaults.aspect).describe('keep fits the shorter side, stretch fits both'),
@@ -18,9 +18,13 @@ function photographs(imageSize: number, defaults: Transform) {
       kernel: z.enum(['bilinear', 'bicubic', 'lanczos']).default(defaults.kernel).describe('interpolation, antialiased'),
     })
     .prefault({});
+}
+
+/** What every kind of photographs has. */
+function photographs(imageSize: number, defaults: Transform) {
   return {
     imageSize: count.default(imageSize).describe('pixels'),
-    transform,
+    transform: photographTransform(defaults),
     dropGroups: z.array(z.string()).default([]).describe("groups 'class/attribute' to leave out of train and val"),
     cacheBytes: z.int().min(0).default(2 ** 30).describe('bytes of decoded images kept in memory'),
   };

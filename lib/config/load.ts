@@ -5,9 +5,11 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 
 import { SparringError } from '../errors.js';
+import { smallestSide } from '../data/corruptions.js';
 import { recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
 import { withoutPreset } from './presets.js';
+import { oodFolders } from './ood.js';
 import { configSchema, type Config } from './schema.js';
 import { nearest } from './suggest.js';
 
@@ -15,7 +17,7 @@ import { nearest } from './suggest.js';
 export type Tree = Record<string, unknown>;
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'discretiser.weights', 'discretiser.pretrained.path'];
+const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'sampling.guidance.decoder', 'discretiser.weights', 'discretiser.pretrained.path', ...oodFolders.map((key) => `ood.${key}`)];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {
@@ -117,17 +119,20 @@ function checkTogether(config: Config, source: string): void {
     fail(`sampling.guidance.until: expected at most ${sampling.guidance.from}, the value of from, found ${sampling.guidance.until}.`, 'Time runs from 1 (pure noise) down to 0.');
   }
   checkStarts(config, fail);
+  checkChain(config, fail);
+  const { augment } = config.rounds.training;
+  const paired = config.methods.find((method) => recipes[method].counterparts ?? recipes[method].online);
+  if (paired && augment.policy === 'augmix') fail(`rounds.training.augment.policy: expected another one for ${paired}, found augmix.`, 'Adversaries have no mixed versions; leave the row out, or take randaugment.');
+  if (sampling.guidance.decoder !== undefined && !generator.pretrained) fail('sampling.guidance.decoder: expected generator.pretrained beside it, found none.', 'A generator of pixels has no latents to decode; leave decoder out.');
   for (const role of ['teacher', 'generator'] as const) {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
   }
   if (generator.pretrained && (generator.weights ?? generator.start)) fail('generator: expected pretrained, weights or start, found two of them.', 'A published model is used as it is.');
   if (sampling.eta > 0 && sampling.sampler !== 'ddim') fail(`sampling.eta: expected 0, since it belongs to ddim, found ${sampling.eta} with ${sampling.sampler}.`, 'Take sampling.sampler ddim or leave eta out.');
-  if (sampling.guidance.kind === 'chain' && sampling.sampler === 'dpm-solver++-2m') {
-    fail('sampling.sampler: expected ddim, ddpm or euler for guidance through the chain, found dpm-solver++-2m.', 'Its steps depend on earlier ones, which cannot be run again by themselves.');
-  }
   const { zeroShot } = config.teacher;
   if (zeroShot && (config.teacher.weights ?? config.teacher.start)) fail(`teacher: expected zeroShot, weights or start, found two of them.`, 'For training from a saved zero-shot teacher give its file as start.');
   const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
+  if (config.evaluation.corruptions && size < smallestSide) fail(`evaluation.corruptions: expected images of at least ${smallestSide} px, found ${size} px.`, 'Leave it out, or raise data.imageSize.');
   for (const role of ['teacher', 'student'] as const) {
     if (role === 'teacher' && (config.teacher.weights || zeroShot)) continue; // a file may say what the network is
     const problem = architectureProblem(config[role].architecture, size);
@@ -147,11 +152,27 @@ function checkTogether(config: Config, source: string): void {
   if (size % factor !== 0) fail(`generator.blockChannels: ${generator.blockChannels.length} levels need an image size divisible by ${factor}, found ${size}.`, 'Use fewer levels or another data.imageSize.');
 }
 
+function checkChain({ sampling: { guidance, sampler, steps, start, guidanceScale } }: Config, fail: (message: string, hint: string) => never): void {
+  if (guidance.kind !== 'chain') return;
+  if (sampler === 'dpm-solver++-2m') {
+    fail('sampling.sampler: expected ddim, ddpm or euler for guidance through the chain, found dpm-solver++-2m.', 'Its steps depend on earlier ones, which cannot be run again by themselves.');
+  }
+  const taken = start.kind === 'noise' ? steps : Math.floor(steps * start.strength);
+  if (guidance.lastPredictions > taken) fail(`sampling.guidance.lastPredictions: expected at most ${taken}, the steps that are taken, found ${guidance.lastPredictions}.`, 'Lower it, or raise sampling.steps.');
+  const { moved } = guidance.conditions;
+  if ((moved === 'null' || moved === 'both') && guidanceScale === 1) {
+    fail(`sampling.guidance.conditions.moved: expected none or class with sampling.guidanceScale 1, found ${moved}.`, 'Without classifier-free guidance the generator is not asked without a class.');
+  }
+}
+
 /** Runs from images take a share of the steps, which must leave one, and one that is guided. */
 function checkStarts({ methods, sampling }: Config, fail: (message: string, hint: string) => never): void {
-  const { start, steps, guidance, sampler, eta } = sampling;
+  const { start, steps, guidance, sampler, eta, guidanceScale } = sampling;
   if (start.kind === 'inversion' && (sampler !== 'ddim' || eta !== 0)) {
     fail(`sampling.start: expected sampling.sampler ddim with eta 0 for inversion, found ${sampler}${sampler === 'ddim' ? ` with eta ${eta}` : ''}.`, 'It finds the noise from which that one gives the image.');
+  }
+  if (start.kind === 'inversion' && start.nullText.iterations > 0 && guidanceScale === 1) {
+    fail('sampling.start.nullText: expected a sampling.guidanceScale other than 1, found 1.', 'Without classifier-free guidance the image comes back as it is; leave nullText out.');
   }
   if (start.kind !== 'noise' && guidance.kind === 'step' && guidance.until > start.strength) {
     fail(`sampling.guidance.until: expected at most ${start.strength}, where runs from images begin, found ${guidance.until}.`, 'Lower it, or raise sampling.start.strength.');

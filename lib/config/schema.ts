@@ -3,8 +3,10 @@ import { z } from 'zod';
 
 import { methods } from '../report/rows.js';
 import { architecture } from './architectures.js';
+import { adversarialTraining, dad } from './dad.js';
 import { data } from './data.js';
 import { discretiserSection } from './discretiser.js';
+import { ood } from './ood.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -90,11 +92,12 @@ const objective = z
   .prefault({});
 const cutouts = z
   .strictObject({
-    count: z.int().min(0).max(64).default(0).describe('random square parts of the predicted image that the classifiers judge in each step; 0 = the whole image, without noise'),
+    count: z.int().min(0).max(64).default(0).describe('random square parts of the predicted image that the classifiers judge, others in each step or iteration; 0 = the whole image, without noise'),
     leastSide: z.number().gt(0).max(1).default(0.7).describe('sides are drawn from this share of the image to the whole'),
     noise: z.number().min(0).max(1).default(0).describe('standard deviation of noise added to them, of images in -1..1'),
   })
   .prefault({});
+const decoder = z.string().optional().describe('small autoencoder (TAESD) through which the gradient is taken, for a published generator of latents: model folder of diffusers or safetensors file; the images come from its own');
 const stepGuidance = z.strictObject({
   kind: z.literal('step'),
   objective,
@@ -105,13 +108,24 @@ const stepGuidance = z.strictObject({
   schedule: z.enum(['constant', 'linear']).default('constant').describe('linear falls from scale at from to 0 at until'),
   gradient: z.enum(['unet', 'x0']).default('unet').describe('unet: through the network to the noisy image; x0: at the predicted image, without the backward pass of the network'),
   latentPool: z.int().min(1).max(8).default(1).describe('predicted latents are averaged over squares of this side before they are decoded for the classifiers; 1 = full size; nothing for a generator of pixels'),
+  decoder,
 });
 const chainGuidance = z.strictObject({
   kind: z.literal('chain'),
   objective,
-  iterations: count.default(20).describe('Adam steps on the initial noise'),
-  learningRate: z.number().positive().default(0.05).describe('of Adam'),
+  cutouts,
+  lastPredictions: count.default(1).describe('of the run that are judged: the image that comes out and those predicted in the steps before the last'),
+  predictionWeights: z.enum(['linear', 'equal']).default('linear').describe('linear: 1, 2, 3, ... in the order of the run; they sum to 1'),
+  iterations: count.default(20).describe('Adam steps'),
+  learningRate: z.number().positive().default(0.05).describe('of Adam on the initial noise'),
+  conditions: z
+    .strictObject({
+      moved: z.enum(['none', 'class', 'null', 'both']).default('none').describe('what is moved beside the noise: what the generator is told of the class in each step, or of none for classifier-free guidance'),
+      learningRate: z.number().positive().default(0.01).describe('of Adam on what is added to them'),
+    })
+    .prefault({}),
   memoryBytes: count.default(4 * 2 ** 30).describe('bytes of activations kept; above it the chain is recomputed in segments'),
+  decoder,
 });
 
 /** Where sampling starts. */
@@ -124,6 +138,12 @@ const imageStart = z.strictObject({
 const inversionStart = z.strictObject({
   kind: z.literal('inversion'),
   strength: strength.describe('share of the steps that is taken, from the noise that ddim backwards finds for a training image of the class'),
+  nullText: z
+    .strictObject({
+      iterations: z.int().min(0).default(0).describe('Adam steps at each step of the run that fit what is told of no class, so that it follows the inversion in spite of classifier-free guidance; 0 = none'),
+      learningRate: z.number().positive().default(0.01).describe('of Adam at the first step; falls to half of it'),
+    })
+    .prefault({}),
 });
 
 const zeroShot = z.strictObject({
@@ -202,8 +222,21 @@ export const configSchema = z.strictObject({
       replay: fraction.default(0.75).describe('share of stored images in a batch, the rest is real'),
       teacherProbability: fraction.default(0.8).describe('selection: the teacher prefers the class and gives it at least this'),
       studentWrong: z.boolean().default(false).describe('selection: the current student gives another class'),
+      earlyStop: z
+        .strictObject({
+          studentWrong: fraction.default(0).describe('a row ends after the round in which the student got less than this share of the images wrong that the teacher is sure of; 0 = never'),
+        })
+        .prefault({}),
     })
     .prefault({}),
+  kd: z
+    .strictObject({
+      temperature: z.number().positive().default(4).describe('of the soft labels'),
+      weight: z.number().min(0).default(0.5).describe('of what is learned from them, on images and on their counterparts each'),
+      labelWeight: z.number().min(0).default(1).describe('of the labels'),
+    })
+    .prefault({})
+    .describe('of the rows that learn from labels and teacher, see docs/method.md'),
   daFusion: z
     .strictObject({
       steps: count.default(2000).describe('of training of the class embeddings'),
@@ -230,6 +263,14 @@ export const configSchema = z.strictObject({
       batchSize: count.default(64).describe('images at once; does not change the images'),
       start: z.discriminatedUnion('kind', [noiseStart, imageStart, inversionStart]).prefault({ kind: 'noise' }),
       guidance: z.discriminatedUnion('kind', [stepGuidance, chainGuidance]).prefault({ kind: 'step' }),
+    })
+    .prefault({}),
+  dad,
+  adversarialTraining,
+  ood,
+  evaluation: z
+    .strictObject({
+      corruptions: z.boolean().default(false).describe('whether the final classifier of each row is also tested under fifteen common corruptions in five severities, see docs/corruptions.md'),
     })
     .prefault({}),
   checkpoint: z

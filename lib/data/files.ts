@@ -85,18 +85,19 @@ export async function checkPresent(paths: readonly string[], source: string): Pr
 /**
  * Explains that a layout's mark, a file or folder of `root`, is not there: `root` does not exist, is an archive or a
  * web page, lies one level too high, or its archive was not unpacked.
+ * @param key what names `root` in the config
  */
-export async function layoutError(root: string, marks: readonly string[], expected: string): Promise<SparringError> {
+export async function layoutError(root: string, marks: readonly string[], expected: string, key = 'data.root'): Promise<SparringError> {
   const error = (found: string, hint: string): SparringError => new SparringError('data', `${root}: expected ${expected}, found ${found}`, hint);
   const content = await listFolder(root);
   if (!content) {
-    if (!(await stat(root).catch(() => undefined))) return error('nothing at this path', 'Check data.root.');
-    return (await startsAsWebPage(root)) ? webPageError(root, 'a folder') : error('a file', 'data.root is a folder; unpack the archive and give the folder that comes out.');
+    if (!(await stat(root).catch(() => undefined))) return error('nothing at this path', `Check ${key}.`);
+    return (await startsAsWebPage(root)) ? webPageError(root, 'a folder') : error('a file', `${key} is a folder; unpack the archive and give the folder that comes out.`);
   }
   for (const folder of content.folders) {
     const below = await listFolder(join(root, folder));
     if (below && [...below.folders, ...below.others].some((name) => marks.includes(name))) {
-      return error(`that one level below, in ${folder}`, `Set data.root to ${join(root, folder)}.`);
+      return error(`that one level below, in ${folder}`, `Set ${key} to ${join(root, folder)}.`);
     }
   }
   for (const name of content.others.filter((other) => archiveName.test(other))) {
@@ -104,7 +105,7 @@ export async function layoutError(root: string, marks: readonly string[], expect
     return error(`the archive ${name}, not unpacked`, `Unpack ${name} in ${root}.`);
   }
   const names = [...content.folders, ...content.others, ...content.images];
-  return error(names.length === 0 ? 'an empty folder' : `${names.slice(0, 4).join(', ')}${names.length > 4 ? ', ...' : ''}`, 'Check data.root and data.kind; docs/data.md shows the layouts.');
+  return error(names.length === 0 ? 'an empty folder' : `${names.slice(0, 4).join(', ')}${names.length > 4 ? ', ...' : ''}`, key === 'data.root' ? 'Check data.root and data.kind; docs/data.md shows the layouts.' : `Check ${key}; docs/ood.md shows the layouts.`);
 }
 
 async function startsAsWebPage(path: string): Promise<boolean> {

@@ -44,6 +44,11 @@ export function openListing(listing: Listing, options: DecodingOptions): ListedS
   return { ...splits, emptyGroups: emptyGroups(splits), warnings: [...listing.findings, ...countFindings(listing)].map(({ text }) => text) };
 }
 
+/** A dataset of given images, which are decoded each time they are read. */
+export function recordsDataset(name: string, listing: Pick<Listing, 'classes' | 'attributes'>, records: readonly ImageRecord[], { imageSize, transform }: Pick<DecodingOptions, 'imageSize' | 'transform'>): Dataset {
+  return new ListedDataset(name, listing, records, (record) => decodeRecord(record, imageSize, transform), imageSize);
+}
+
 export async function decodeRecord(record: ImageRecord, imageSize: number, transform?: Transform): Promise<Uint8Array> {
   return decodeImage(await readSource(record), imageSize, sourceName(record), transform);
 }
@@ -84,7 +89,7 @@ class ListedDataset implements Dataset {
 
   constructor(
     readonly name: string,
-    { classes, attributes }: Listing,
+    { classes, attributes }: Pick<Listing, 'classes' | 'attributes'>,
     private readonly records: readonly ImageRecord[],
     private readonly decoded: (record: ImageRecord) => Promise<Uint8Array>,
     readonly imageSize: number,

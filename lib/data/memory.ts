@@ -105,6 +105,18 @@ export function groupCounts(dataset: Omit<Dataset, 'read'>): Int32Array {
   return counts;
 }
 
+/** The records that have each value, in the order of the values. */
+export function recordsByValue(values: ArrayLike<number>): [value: number, records: number[]][] {
+  const found = new Map<number, number[]>();
+  for (let record = 0; record < values.length; record++) {
+    const value = values[record]!;
+    const records = found.get(value);
+    if (records) records.push(record);
+    else found.set(value, [record]);
+  }
+  return [...found].sort(([a], [b]) => a - b);
+}
+
 /** Number of the group given by its number or as `'class/attribute'`. */
 export function groupNumber(dataset: Pick<Dataset, 'name' | 'classes' | 'attributes'>, group: number | string): number {
   const count = dataset.classes.length * dataset.attributes.length;

@@ -25,6 +25,8 @@ export const transforms = {
   stretch: { crop: 0, aspect: 'stretch', resizeRatio: 256 / 224, kernel: 'bilinear' },
   /** torchvision: Resize(256), CenterCrop(224). */
   imagenet: { crop: 0, aspect: 'keep', resizeRatio: 256 / 224, kernel: 'bilinear' },
+  /** For images that are stored as they are seen, such as those of ImageNet-C: at their own size they are left as they are. */
+  stored: { crop: 0, aspect: 'keep', resizeRatio: 1, kernel: 'bilinear' },
 } as const satisfies Record<string, Transform>;
 
 const kernels = { bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const;

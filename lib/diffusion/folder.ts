@@ -61,7 +61,8 @@ async function describeText(engine: Engine, folder: string): Promise<PretrainedM
   return { spec: { ...spec, endToken: tokenizer.endToken }, ...tower, tokenizer, padToken: await padTokenOf(join(folder, 'tokenizer'), tokenizer), skip: 0 };
 }
 
-function weightsIn(folder: string): string {
+/** The weights of a part of such a folder. */
+export function weightsIn(folder: string): string {
   const found = weightFiles.map((name) => join(folder, name)).find((path) => existsSync(path));
   if (!found) throw new SparringError('io', `${folder}: expected ${weightFiles[0]}, found no weights.`, 'Weights are read from safetensors alone; convert others first.');
   return found;

@@ -7,6 +7,7 @@ import { existsSync, statSync } from 'node:fs';
 import { checkClassNames, fillPrompt, type ClassNames } from '../clip/prompts.js';
 import { ClipTextEncoder } from '../clip/text-encoder.js';
 import type { ClipTokenizer } from '../clip/tokenizer.js';
+import type { Config } from '../config/schema.js';
 import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
 import type { AutoencoderSpec, DenoiserSpec, KeyNames, PredictionType, SamplingOptions, TextEncoderSpec, UNetSpec } from '../native/contract.js';
@@ -14,6 +15,7 @@ import type { Engine } from '../native/engine.js';
 import { Autoencoder, Generator } from '../native/models.js';
 import { describeCheckpoint } from './checkpoint.js';
 import { describeFolder } from './folder.js';
+import { describeGuidanceDecoder, openGuidanceDecoder } from './guidance-decoder.js';
 
 export interface PretrainedOptions {
   /** Folder of diffusers, or safetensors file. */
@@ -29,6 +31,8 @@ export interface PretrainedOptions {
   prediction?: PredictionType;
   /** Spacing of its timesteps, where the files do not say it, is what diffusers takes for this sampler. */
   sampler: SamplingOptions['sampler'];
+  /** A small autoencoder for its latents, such as TAESD, through which guidance may take its gradient: folder of diffusers or safetensors file. */
+  guidanceDecoder?: string;
 }
 
 interface Part<Spec> {
@@ -66,6 +70,10 @@ export async function pretrainedGenerator(engine: Engine, options: PretrainedOpt
   const generator = new Generator(engine, handle, spec, classes);
   await engine.run((core) => core.loadWeights(generator.handle, unet.weights, { newHead: false, ...(unet.keyNames && { keyNames: unet.keyNames }) }));
   await engine.run((core) => core.freezeDenoiser(generator.handle, engine));
+  if (options.guidanceDecoder !== undefined) {
+    using small = await openGuidanceDecoder(engine, options.guidanceDecoder);
+    await generator.setGuidanceDecoder(small);
+  }
   if (text) await tellClasses(engine, generator, text, options);
   return generator;
 }
@@ -73,9 +81,10 @@ export async function pretrainedGenerator(engine: Engine, options: PretrainedOpt
 /** What makes its images what they are: files of weights, and what the other files say. */
 export async function pretrainedIdentity(engine: Engine, options: PretrainedOptions): Promise<{ weights: string[]; described: object }> {
   const { unet, diffusion, sampleSize, autoencoder, text } = await describe(engine, options);
-  const weights = [...new Set([unet, autoencoder, text].flatMap((part) => (part ? [part.weights] : [])))];
+  const small = options.guidanceDecoder === undefined ? undefined : await describeGuidanceDecoder(engine, options.guidanceDecoder);
+  const weights = [...new Set([unet, autoencoder, text, small].flatMap((part) => (part ? [part.weights] : [])))];
   const tokens = text?.tokenizer.encodeAll([options.prompt, options.negativePrompt], text.spec.contextLength, text.padToken);
-  return { weights, described: { unet: unet.spec, diffusion, sampleSize, autoencoder: autoencoder?.spec, text: text?.spec, skip: text?.skip, tokens: tokens && Array.from(tokens) } };
+  return { weights, described: { unet: unet.spec, diffusion, sampleSize, autoencoder: autoencoder?.spec, ...(small?.spec && { guidanceDecoder: small.spec }), text: text?.spec, skip: text?.skip, tokens: tokens && Array.from(tokens) } };
 }
 
 async function describe(engine: Engine, options: PretrainedOptions): Promise<PretrainedModel> {
@@ -83,6 +92,11 @@ async function describe(engine: Engine, options: PretrainedOptions): Promise<Pre
   if (!existsSync(path)) throw new SparringError('io', `${path}: expected a model folder of diffusers or a safetensors file, found nothing.`, 'Check generator.pretrained.path.');
   const model = statSync(path).isDirectory() ? await describeFolder(engine, options) : await describeCheckpoint(engine, options);
   return prediction ? { ...model, diffusion: { ...model.diffusion, prediction } } : model;
+}
+
+/** As configured, with the decoder that guidance names. */
+export function pretrainedOptions(pretrained: NonNullable<Config['generator']['pretrained']>, { sampler, guidance }: Config['sampling']): PretrainedOptions {
+  return { ...pretrained, sampler, ...(guidance.decoder !== undefined && { guidanceDecoder: guidance.decoder }) };
 }
 
 function levelsOf(spec: AutoencoderSpec): number {

@@ -12,8 +12,11 @@ import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
 import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
+import { corruptionErrors } from './corruption-errors.js';
 import type { StudentResult } from './distil.js';
+import { learningOf } from './distillation.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
+import { isLastRound } from './early-stop.js';
 import { evaluate } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { generateRound, reuseRound, type Selection } from './generation.js';
@@ -32,7 +35,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const name = `seed-${seed}/${method}`;
   const finished = openStage(context, name).finished<StudentResult>();
   if (finished) return finished;
-  const real = await realImages(context, recipes[method], start, name, seed);
+  const real = await realImages(context, foundation, recipes[method], start, name, seed);
   const stage = openStage(context, name); // whose time begins now
 
   const { config, data, reporter, signal } = context;
@@ -45,7 +48,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const selection: Selection | null = images?.selected ? rounds : null;
   const sampling = samplingOf(recipe, config.sampling);
 
-  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, temperature: config.student.temperature, labelWeight: config.student.labelWeight, headOnly });
+  using trainer = await Trainer.classifier(await start.clone(), recipe.labelsOnly ? null : teacher, training, { seed: seed + 1, ...learningOf(recipe, config, foundation.discretiser), headOnly });
   const student = new Classifier(start.engine, trainer.result(), start.spec, start.classes);
   const first = await stage.resume(trainer);
   const store = images === null ? null : await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: data.train.imageSize, classes: data.train.classes });
@@ -57,13 +60,15 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   let prototypes: Awaited<ReturnType<typeof classPrototypes>> | null = null; // found when the first image is to be made
 
   let metrics: GroupMetrics | undefined;
-  for (let round = Math.floor(first / training.steps); round < rounds.count; round++) {
+  let end = rounds.count;
+  for (let round = Math.floor(first / training.steps); round < end; round++) {
     const begin = Math.max(first, round * training.steps);
-    if (begin === round * training.steps && store && store.samples().filter((record) => record.round === round).length < rounds.imagesPerRound) {
+    if (begin === round * training.steps && store && store.ofRound(round).length < rounds.imagesPerRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
-      if (pool) await reuseRound(pool, student, store, round, selection);
+      // The other row may have stopped before this round.
+      if (pool && pool.ofRound(round).length > 0) await reuseRound(pool, student, store, round, selection);
       else {
-        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage: stage.name });
+        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
         if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
         const drawn = generateRound(own ?? generator, { teacher, student }, store, {
@@ -95,6 +100,8 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       ...(signal && { signal }),
     });
     metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
+    const made = store?.ofRound(round);
+    if (made && isLastRound(made, rounds)) end = round + 1;
     await reporter.log({
       stage: stage.name,
       step: (round + 1) * training.steps,
@@ -102,17 +109,21 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       'test/worstGroupAccuracy': metrics.worstGroupAccuracy,
       'test/meanGroupAccuracy': metrics.meanGroupAccuracy,
       ...(stored && { 'store/kept': stored.labels.length }),
-      ...(store && roundDiagnostics(store.samples().filter((record) => record.round === round))),
+      ...(made && roundDiagnostics(made, rounds.teacherProbability)),
+      ...(end < rounds.count && { stopped: true }),
       ...(!recipe.real && (await omegaDiagnostics(student, data, store, storedShare(config), { ...(signal && { signal }) }))),
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));
+  const { seconds } = stage; // those of evaluation under corruptions are no cost of the method
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
-    seconds: real.seconds + stage.seconds + (learned?.seconds ?? 0),
-    trainingSteps: total,
-    generated: store ? store.samples().length : 0,
+    ...(await corruptionErrors(context, student, stage)),
+    seconds: real.seconds + seconds + (learned?.seconds ?? 0),
+    trainingSteps: end * training.steps,
+    generated: (store ? store.samples().length : 0) + (real.counterparts ?? 0),
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
+    ...(store && rounds.earlyStop.studentWrong > 0 && { rounds: end }),
   };
   await stage.finish(result);
   return result;
@@ -137,15 +148,15 @@ async function mixedBatch({ config, data }: RunContext, source: RealImages, stor
   if (!stored || storedCount === 0) return real;
 
   const bytes = data.train.imageSize ** 2 * 3;
-  const images = new Uint8Array(training.batchSize * bytes);
-  const labels = new Int32Array(training.batchSize);
+  const images = new Uint8Array((real.labels.length + storedCount) * bytes);
+  const labels = new Int32Array(real.labels.length + storedCount);
   images.set(real.images);
   labels.set(real.labels);
   const random = stream(seed, 'replay', step);
-  for (let slot = real.labels.length; slot < training.batchSize; slot++) {
+  for (let slot = real.labels.length; slot < labels.length; slot++) {
     const pick = random.integer(stored.labels.length);
     images.set(stored.images.subarray(pick * bytes, (pick + 1) * bytes), slot * bytes);
     labels[slot] = stored.labels[pick];
   }
-  return { images, labels };
+  return { images, labels, ...(real.counterparts && { counterparts: real.counterparts }) };
 }

@@ -48,14 +48,21 @@ export function isTrainedDiscretiser({ weights, pretrained }: Config['discretise
 
 /** The split that it is trained on. Throws SparringError 'config' when there is none or the architecture does not fit its images. */
 export function checkDiscretiser({ config, data }: Pick<RunContext, 'config' | 'data'>): Dataset {
-  const { blockChannels, attention, normGroups, trainOn } = config.discretiser;
+  const { blockChannels, attention, normGroups, adversarialWeight, trainOn } = config.discretiser;
   if (attention.length !== blockChannels.length) {
     throw new SparringError('config', `discretiser.attention: expected ${blockChannels.length} entries, one per level, found ${attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
   }
   const odd = blockChannels.find((channels) => channels % normGroups !== 0);
   if (odd !== undefined) throw new SparringError('config', `discretiser.normGroups: ${normGroups} does not divide ${odd} channels.`, 'Choose a divisor of every level.');
   checkSize(discretiserSpec(config.discretiser), data.train, 'discretiser.blockChannels');
+  if (adversarialWeight > 0 && data.train.imageSize < 12) throw new SparringError('config', `discretiser.adversarialWeight: expected 0 for images of ${data.train.imageSize} px, found ${adversarialWeight}.`, 'The discriminator needs 12 px.');
   return trainingSplit(data, trainOn, 'discretiser.trainOn');
+}
+
+/** Throws what `obtainDiscretiser` would throw before it trains. */
+export async function readyDiscretiser({ config, engine, data }: Pick<RunContext, 'config' | 'engine' | 'data'>): Promise<void> {
+  if (isTrainedDiscretiser(config.discretiser)) checkDiscretiser({ config, data });
+  else (await openDiscretiser(engine, config.discretiser, data.train))[Symbol.dispose]();
 }
 
 /** One that is given. */

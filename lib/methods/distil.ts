@@ -2,22 +2,28 @@
 import { join } from 'node:path';
 
 import { batchIndices } from '../data/order.js';
+import type { MeasuredErrors } from '../metrics/corruption-error.js';
 import type { GroupMetrics } from '../metrics/groups.js';
 import type { Classifier } from '../native/models.js';
 import { Classifier as ClassifierModel } from '../native/models.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer } from '../training/trainer.js';
 import { openStage, readBatch, type RunContext } from './context.js';
+import { corruptionErrors } from './corruption-errors.js';
 import { evaluate } from './evaluate.js';
 
 /** What a stage that ends with a student leaves behind. */
 export interface StudentResult {
   metrics: GroupMetrics;
+  /** Under common corruptions, where they were asked for. */
+  corruptions?: MeasuredErrors;
   seconds: number;
   trainingSteps: number;
   generated: number;
   /** Training images that come more often than others, of a row that looks for such. */
   upWeighted?: number;
+  /** Rounds that it went through, of a row that may stop before the last one. */
+  rounds?: number;
 }
 
 /** Trains the student of one seed, without a teacher from the labels; the finished weights are `student.safetensors` in the stage's folder. */
@@ -47,7 +53,8 @@ export async function distil(context: RunContext, teacher: Classifier | null, se
     const student = new ClassifierModel(engine, trainer.result(), spec, classes);
     await student.save(file);
     const metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
-    result = { metrics, seconds: stage.seconds, trainingSteps: training.steps, generated: 0 };
+    const { seconds } = stage;
+    result = { metrics, ...(await corruptionErrors(context, student, stage)), seconds, trainingSteps: training.steps, generated: 0 };
     await stage.finish(result);
   }
   return { student: await ClassifierModel.load(engine, file), result };

@@ -9,10 +9,15 @@ import type { SampleStore } from '../store/store.js';
 
 const batchSize = 256;
 
-/** Predicted class of every image of a dataset, [length]. */
-export async function predictAll(classifier: Classifier, dataset: Dataset, options: Cancellable = {}): Promise<Int32Array> {
+export interface PredictOptions extends Cancellable {
+  /** Class numbers to choose among, ascending. Default: all. */
+  among?: readonly number[];
+}
+
+/** Predicted class of every image of a dataset, [length]; `onProgress` hears of its images. */
+export async function predictAll(classifier: Classifier, dataset: Dataset, { among, ...options }: PredictOptions = {}): Promise<Int32Array> {
   const predictions = new Int32Array(dataset.length);
-  for await (const [begin, logits] of logitsOf(classifier, dataset, options)) predictions.set(argmax(logits, classifier.classes.length), begin);
+  for await (const [begin, logits] of logitsOf(classifier, dataset, options)) predictions.set(argmax(logits, classifier.classes.length, among), begin);
   return predictions;
 }
 
@@ -37,10 +42,25 @@ export async function storedLogits(classifier: Classifier, store: SampleStore, r
 }
 
 /** Logits of a batch, and where it begins, until every image had its turn. */
-async function* logitsOf(classifier: Classifier, dataset: Dataset, options: Cancellable): AsyncGenerator<[begin: number, logits: Float32Array]> {
-  for (let begin = 0; begin < dataset.length; begin += batchSize) {
-    const indices = Array.from({ length: Math.min(batchSize, dataset.length - begin) }, (_, i) => begin + i);
-    yield [begin, await classifier.logits(await dataset.read(indices), options)];
+export async function* logitsOf(classifier: Classifier, dataset: Dataset, { onProgress, ...options }: Cancellable): AsyncGenerator<[begin: number, logits: Float32Array]> {
+  for await (const [begin, images] of batchesOf(dataset, onProgress)) yield [begin, await classifier.logits(images, options)];
+}
+
+/** Images of a batch, and where it begins; the next one is read meanwhile. `onProgress` hears of those that were dealt with. */
+export async function* batchesOf(dataset: Dataset, onProgress?: Cancellable['onProgress']): AsyncGenerator<[begin: number, images: Uint8Array]> {
+  const { length, imageSize } = dataset;
+  // Of large images fewer, whose activations would fill the memory: 64 of 224 px.
+  const atOnce = Math.max(16, Math.min(batchSize, Math.floor((64 * 224 ** 2) / imageSize ** 2)));
+  const read = (begin: number): Promise<Uint8Array> => dataset.read(Array.from({ length: Math.min(atOnce, length - begin) }, (_, i) => begin + i));
+  let coming = length > 0 ? read(0) : undefined;
+  onProgress?.(0, length);
+  for (let begin = 0; begin < length; begin += atOnce) {
+    const images = await coming!;
+    const end = Math.min(begin + atOnce, length);
+    coming = end < length ? read(end) : undefined;
+    coming?.catch(() => {}); // thrown when its turn comes, if it comes
+    yield [begin, images];
+    onProgress?.(end, length);
   }
 }
 

@@ -38,10 +38,11 @@ export async function inFoundationFolder<Trained, Result>(
   if (fresh) await saveRunConfig(work, config);
   const log = await openMetricsLog(work, { keep: (row) => row.step <= stepsDone(work, row.stage) });
   reporter.log = (row) => log.write(row);
-  const trained = await train(context).catch((error) => {
-    throw explainStop(error, `Stopped. What was done until now is in ${work}.`, 'Continue with --resume.');
-  });
-  const result = await write(context, trained, folder);
+  const result = await train(context)
+    .then((trained) => write(context, trained, folder))
+    .catch((error) => {
+      throw explainStop(error, `Stopped. What was done until now is in ${work}.`, 'Continue with --resume.');
+    });
   await rm(work, { recursive: true }).catch((error) => {
     throw fileError(error, 'remove', work);
   });

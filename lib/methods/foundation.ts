@@ -12,18 +12,18 @@ import { pixelGenerator } from '../config/generators.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
-import { pretrainedGenerator } from '../diffusion/pretrained.js';
+import { pretrainedGenerator, pretrainedOptions } from '../diffusion/pretrained.js';
 import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
-import { Classifier, Generator } from '../native/models.js';
+import { Classifier, Generator, type Autoencoder } from '../native/models.js';
 import { isArchive } from '../native/torchscript.js';
 import { trainLoop } from '../training/loop.js';
 import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
 import { checkConditions } from './conditions.js';
 import { openStage, readBatch, type RunContext } from './context.js';
-import { recipes, samplingOf, takesPrototypes } from './recipes.js';
+import { recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
 export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
@@ -53,6 +53,8 @@ export function isTrainedGenerator({ weights, pretrained }: Config['generator'])
 export interface Foundation {
   teacher: Classifier;
   generator: Generator;
+  /** Null where no row discretises images. */
+  discretiser: Autoencoder | null;
   /** Training time of each, over all sessions; 0 for one whose weights were given. */
   seconds: { teacher: number; generator: number };
 }
@@ -64,7 +66,7 @@ export async function obtainTeacher(context: RunContext): Promise<Trained<Classi
 }
 
 /** Loads or trains both. */
-export async function obtainFoundation(context: RunContext): Promise<Foundation> {
+export async function obtainFoundation(context: RunContext): Promise<Omit<Foundation, 'discretiser'>> {
   const { config, engine, data } = context;
   // Both are opened before either is trained: a wrong file costs no training.
   const initialTeacher = isReady(context, 'teacher') ? null : await openTeacher(engine, config, data.train, context);
@@ -81,9 +83,9 @@ function isReady(context: RunContext, role: keyof typeof foundationFiles): boole
 }
 
 /** The teacher of a run, or what its training begins with: given weights, those of a CLIP model, or random ones. */
-export async function openTeacher(engine: Engine, { teacher, seed, methods }: Config, inputs: Inputs, { signal, reporter }: Partial<Pick<RunContext, 'signal' | 'reporter'>> = {}): Promise<Classifier> {
+export async function openTeacher(engine: Engine, { teacher, seed, methods, discretiser }: Config, inputs: Inputs, { signal, reporter }: Partial<Pick<RunContext, 'signal' | 'reporter'>> = {}): Promise<Classifier> {
   const { weights, start, zeroShot, architecture, mean, std } = teacher;
-  if (weights) return checkFeatures(await loadClassifier(engine, teacher, weights, inputs), methods, weights);
+  if (weights) return checkFeatures(await loadClassifier(engine, teacher, weights, inputs), { methods, discretiser }, weights);
   if (start) return loadClassifier(engine, teacher, start, inputs, { newHead: true, seed });
   if (zeroShot) {
     return zeroShotClassifier(engine, zeroShot, inputs, {
@@ -96,10 +98,11 @@ export async function openTeacher(engine: Engine, { teacher, seed, methods }: Co
 }
 
 /** Throws SparringError 'weights' where a row needs the features of a teacher that has none. */
-function checkFeatures(teacher: Classifier, methods: Config['methods'], path: string): Classifier {
-  const row = methods.find(takesPrototypes);
+function checkFeatures(teacher: Classifier, { methods, discretiser: { weights, pretrained, perceptualWeight } }: Pick<Config, 'methods' | 'discretiser'>, path: string): Classifier {
+  const learnsFeatures = takesDiscretiser(methods) && !weights && !pretrained && perceptualWeight > 0;
+  const row = methods.find(takesPrototypes) ?? (learnsFeatures ? 'the training of discretiser' : undefined);
   if (row === undefined || teacher.spec.architecture.family !== 'torchscript') return teacher;
-  throw new SparringError('weights', `${path}: expected a teacher whose features are known for ${row}, found TorchScript.`, `Take safetensors weights with their architecture, or leave ${row} out of methods.`);
+  throw new SparringError('weights', `${path}: expected a teacher whose features are known for ${row}, found TorchScript.`, learnsFeatures ? 'Take safetensors weights with their architecture, or set discretiser.perceptualWeight to 0.' : `Take safetensors weights with their architecture, or leave ${row} out of methods.`);
 }
 
 /** Likewise the generator, for which `sampling` must be possible. */
@@ -108,7 +111,7 @@ export async function openGenerator(engine: Engine, { generator: given, methods,
   const file = weights ?? start;
   const { classes, imageSize } = inputs;
   const generator = file ? await loadGenerator(engine, file, inputs)
-    : pretrained ? await pretrainedGenerator(engine, { ...pretrained, sampler: sampling.sampler }, inputs)
+    : pretrained ? await pretrainedGenerator(engine, pretrainedOptions(pretrained, sampling), inputs)
     : await Generator.create(engine, pixelGenerator(given, classes.length, imageSize), classes, seed);
   await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, precision: engine.precision }));
   await checkRowGuidance(engine, generator, methods, sampling);

@@ -3,17 +3,18 @@ import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
-import { pretrainedIdentity, type PretrainedOptions } from '../diffusion/pretrained.js';
+import { pretrainedIdentity, pretrainedOptions, type PretrainedOptions } from '../diffusion/pretrained.js';
 import { explainStop, SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { Generator } from '../native/models.js';
 import { imageGrid } from '../report/grid.js';
 import type { Reporter } from '../report/reporter.js';
+import { isCompared } from '../store/record.js';
 import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
 import { evenShares } from './allocation.js';
-import { fingerprint } from './fingerprint.js';
+import { fingerprintRead } from './fingerprint.js';
 import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
 import { startsFromImages } from './start-images.js';
@@ -59,9 +60,9 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const provenance = {
     seed: config.seed,
     selection,
-    teacher: await fingerprint(engine, teacherConfig.weights),
-    generator: weights ? await fingerprint(engine, weights) : await publishedGenerator(engine, { ...pretrained!, sampler: sampling.sampler }),
-    student: await fingerprint(engine, request.student),
+    teacher: await fingerprintRead(engine, teacherConfig.weights),
+    generator: weights ? await fingerprintRead(engine, weights) : await publishedGenerator(engine, pretrainedOptions(pretrained!, sampling)),
+    student: await fingerprintRead(engine, request.student),
     ...(fromImages && { data: config.data }),
   };
   const [known] = store.samples();
@@ -75,7 +76,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     throw explainStop(error, `Stopped with ${store.samples().length} of ${count} images in ${folder}.`, 'The same command goes on from there.');
   });
   const records = store.samples();
-  const shown = [...records].sort((a, b) => b.disagreement - a.disagreement).slice(0, 48);
+  const shown = records.filter(isCompared).sort((a, b) => b.disagreement - a.disagreement).slice(0, 48);
   const captions = shown.map(({ class: name, disagreement }) => `${name} ${disagreement.toFixed(2)}`);
   const pixels = await store.readImages(shown.map(({ key }) => key));
   await writeFileAtomic(join(folder, 'grid.png'), await imageGrid({ pixels, imageSize: store.imageSize, columns: 8, captions }));
@@ -85,6 +86,6 @@ export async function generateToStore(config: Config, request: GenerateRequest):
 async function publishedGenerator(engine: Engine, options: PretrainedOptions): Promise<object> {
   const { weights, described } = await pretrainedIdentity(engine, options);
   const fingerprints = [];
-  for (const path of weights) fingerprints.push(await fingerprint(engine, path));
+  for (const path of weights) fingerprints.push(await fingerprintRead(engine, path));
   return { ...options, described, weights: fingerprints };
 }

@@ -71,7 +71,7 @@ export async function generateRound(
   const seeds = noiseSeeds(request);
   const sources = train && drawSources(startRecords ?? recordsOfClasses(train), classes, request);
   const starts = drawStarts(sampling.start, count, request);
-  const stored = store.samples().filter((record) => record.round === round).length;
+  const stored = store.ofRound(round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
     const end = Math.min(begin + sampling.batchSize, count);
     const images = train && (await train.read(sources!.slice(begin, end)));
@@ -118,8 +118,8 @@ async function drawUnguided(generator: Generator, opponents: Opponents, batch: O
 
 /** As generateRound, with the images of another store that the current student has yet to judge. */
 export async function reuseRound(pool: SampleStore, student: Classifier, store: SampleStore, round: number, selection: Selection | null): Promise<void> {
-  const stored = store.samples().filter((record) => record.round === round).length; // some, where the row was begun without the other store
-  const records = pool.samples().filter((record) => record.round === round).slice(stored);
+  const stored = store.ofRound(round).length; // some, where the row was begun without the other store
+  const records = pool.ofRound(round).slice(stored);
   if (records.length === 0) return;
   const images = await pool.readImages(records.map((record) => record.key));
   const probabilities = softmax(await storedLogits(student, pool, records), student.classes.length);

@@ -6,8 +6,10 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Autoencoder, Classifier, Generator } from '../native/models.js';
+import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkTrainable } from './make-discretiser.js';
+import { takesDiscretiser } from './recipes.js';
 import { checkStartImages } from './start-images.js';
 import { undefinedRows } from './undefined-rows.js';
 
@@ -19,6 +21,7 @@ export async function planOf(config: Config): Promise<string[]> {
   const size = { numClasses: classes.length, imageSize };
   checkSplits(config, data);
   checkStartImages(config, data.train);
+  if (takesDiscretiser(config.methods)) await readyDiscretiser({ config, engine, data });
   const teacher = await openTeacher(engine, config, data.train);
   const generator = await openGenerator(engine, config, data.train);
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
@@ -32,8 +35,9 @@ export async function planOf(config: Config): Promise<string[]> {
     ...[...(data.warnings ?? []), ...undefinedRows(config.methods, data)].map((warning) => `warning: ${warning}`),
     `teacher    ${await parameters(teacher)} parameters, ${teacherSource(config)}`,
     `generator  ${await parameters(generator)} parameters, ${generatorSource}`,
+    ...(takesDiscretiser(config.methods) ? [`discretiser ${discretiserSource(config)}`] : []),
     `student    ${await parameters(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
-    `then ${config.methods.join(', ')}: ${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,
+    `then ${config.methods.join(', ')}: ${rounds.earlyStop.studentWrong > 0 ? 'up to ' : ''}${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
   ];
 }
@@ -62,6 +66,10 @@ async function parameters({ engine, handle }: Classifier | Generator | Autoencod
 
 function toTrain({ steps }: { steps: number }, from?: string): string {
   return `to be trained, ${steps} steps${from ? ` from ${from} on` : ''}`;
+}
+
+function discretiserSource({ discretiser }: Config): string {
+  return isTrainedDiscretiser(discretiser) ? toTrain(discretiser.training) : `from ${discretiser.weights ?? discretiser.pretrained?.path}`;
 }
 
 function teacherSource({ teacher }: Config): string {

@@ -19,7 +19,7 @@ export async function classPrototypes(teacher: Classifier, train: Dataset, seed:
   const global: Float64Array[] = [], local: Float64Array[] = [];
   for (const records of recordsOfClasses(train)) {
     const points = await unitFeatures(teacher, train, records, signal ? { signal } : {}); // of one class at a time, to save memory
-    const { clusters } = kMeans(points, localPrototypes, seed);
+    const { clusters } = await kMeans(points, localPrototypes, seed, signal ? { signal } : {});
     global.push(unit(meanPoint(points)!));
     const means = Array.from({ length: localPrototypes }, (_, cluster) => meanPoint(points.filter((_, i) => clusters[i] === cluster)));
     const found = means.filter((mean) => mean !== undefined);

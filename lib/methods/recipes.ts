@@ -1,7 +1,8 @@
 /** What each row that continues the EDRM student does otherwise than the others; a new baseline begins here. */
 import type { Config } from '../config/schema.js';
-import type { Guidance, ObjectiveOptions } from '../native/contract.js';
+import type { DiscreteVariant, Guidance, ObjectiveOptions } from '../native/contract.js';
 import type { Method } from '../report/rows.js';
+import type { Loss, Online } from './distillation.js';
 import type { RowStart } from './row-starts.js';
 
 /** A row that continues the EDRM student. */
@@ -25,6 +26,12 @@ export interface Recipe {
   } | null;
   /** Views otherwise than `rounds.training` says. */
   views?: Partial<Pick<RoundTraining, 'mixing'> & Pick<RoundTraining['augment'], 'policy'>>;
+  /** What is learned from the teacher; default `edrm`. */
+  loss?: Loss;
+  /** Discrete adversaries of the real images, made against the teacher, that come with them. */
+  counterparts?: DiscreteVariant;
+  /** Adversaries of the student in each step. */
+  online?: Online;
   /** From the labels alone: without the teacher, and from a student that never had one. */
   labelsOnly?: true;
   /** Which real images, and how often, otherwise than all of the training data in turn; see real-images.ts. */
@@ -38,6 +45,18 @@ type RoundTraining = Config['rounds']['training'];
 export const recipes: Record<ContinuedMethod, Recipe> = {
   'edrm-longer': { images: null },
   erm: { images: null, labelsOnly: true },
+  kd: { images: null, loss: 'kd' },
+  'kd-randaugment': { images: null, loss: 'kd', views: { policy: 'randaugment' } },
+  dist: { images: null, loss: 'dist' },
+  ard: { images: null, loss: 'ard', counterparts: 'adversarial' },
+  rslad: { images: null, loss: 'rslad', counterparts: 'adversarial' },
+  dat: { images: null, labelsOnly: true, online: 'discrete' },
+  dad: { images: null, loss: 'kd', counterparts: 'adversarial' },
+  'dat-dad': { images: null, loss: 'kd', counterparts: 'adversarial', online: 'discrete' },
+  'dad-noise': { images: null, loss: 'kd', counterparts: 'noise-only' },
+  'dad-sample': { images: null, loss: 'kd', counterparts: 'sample-only' },
+  'dad-labels': { images: null, labelsOnly: true, counterparts: 'adversarial' },
+  adversarial: { images: null, labelsOnly: true, online: 'plain' },
   mixup: { images: null, views: { mixing: { cutMix: 0, mixUp: 1 } } },
   cutmix: { images: null, views: { mixing: { cutMix: 1, mixUp: 0 } } },
   randaugment: { images: null, views: { policy: 'randaugment' } },
@@ -69,6 +88,7 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   'teacher-only': { images: { guidance: 'config', terms: 'teacher', selected: true } },
   'student-only': { images: { guidance: 'config', terms: 'student', selected: true } },
   config: { images: { guidance: 'config', selected: true } },
+  'config-dad': { images: { guidance: 'config', selected: true }, counterparts: 'adversarial' },
   'config-tab': { images: { guidance: 'config', selected: true }, real: 'clusters-balanced' },
 };
 
@@ -90,6 +110,11 @@ function guidanceOf(images: Recipe['images'], configured: Config['sampling']['gu
   if (images === null || images.guidance === 'none') return { kind: 'none' };
   if (images.guidance !== 'config') return images.guidance;
   return { ...configured, objective: { ...configured.objective, terms: images.terms ?? configured.objective.terms } };
+}
+
+/** Whether some row discretises images. */
+export function takesDiscretiser(methods: readonly ContinuedMethod[]): boolean {
+  return methods.some((method) => recipes[method].counterparts !== undefined || recipes[method].online === 'discrete');
 }
 
 /** Whether the row looks for prototypes in the features of the teacher. */

@@ -10,8 +10,8 @@ import { SparringError } from '../errors.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import { isEmptyFolder } from '../training/stage.js';
 
-/** Keys that may differ: where the folder is, and which rows are wanted, since each row is a stage of its own. */
-const mayDiffer: readonly string[] = ['output', 'methods'];
+/** Keys that may differ: where the folder is, which rows are wanted, since each row is a stage of its own, and what no run reads. */
+const mayDiffer: readonly string[] = ['output', 'methods', 'ood'];
 
 /** Makes or checks a run folder; true when the config is to be saved in it. `keys`: those that count, if not all. Throws SparringError 'usage', 'config' or 'io'. */
 export function prepareRunFolder(folder: string, config: Config, resume: boolean, keys?: readonly (keyof Config)[]): boolean {

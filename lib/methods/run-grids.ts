@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { batchIndices } from '../data/order.js';
 import { imageGrid, type GridOptions } from '../report/grid.js';
 import type { Report } from '../report/html.js';
+import { isCompared } from '../store/record.js';
 import { openStore } from '../store/store.js';
 import { fileError, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
+import { adversaryPairs } from './adversary-pairs.js';
 import { nearestImages } from './nearest-images.js';
+import { recipes } from './recipes.js';
 
 const gridImages = 48;
 /** Images in a row of a grid; of as many the nearest training images are shown. */
@@ -17,7 +20,7 @@ const columns = 12;
 
 type Grid = Report['grids'][number];
 
-/** Training images; of the first seed what each generating row kept, by disagreement; the training images nearest to the first of them. */
+/** Training images; of the first seed what each generating row kept, by disagreement; the training images nearest to the first of them; adversaries. */
 export async function runGrids(context: RunContext): Promise<Grid[]> {
   const { config, data, folder } = context;
   await mkdir(join(folder, 'grids'), { recursive: true }).catch((error) => {
@@ -32,7 +35,7 @@ export async function runGrids(context: RunContext): Promise<Grid[]> {
   const training = await data.train.read(batchIndices(data.train.length, count, 0, 0)); // at random: groups may take turns
   const grids = [await draw(context, 'train', 'Training images', training)];
   for (const { method, pixels, note, captions } of shown) grids.push(await draw(context, method, `Images of '${method}'`, pixels, { captions }, note));
-  grids.push(...(await nearestGrids(context, shown)));
+  grids.push(...(await nearestGrids(context, shown)), ...(await adversaryGrids(context)));
   return grids.filter((grid) => grid !== null);
 }
 
@@ -40,7 +43,7 @@ async function keptImages(path: string): Promise<{ pixels: Uint8Array; note: str
   const store = await openStore(path);
   const records = store.samples();
   const kept = records.filter((record) => record.kept);
-  const first = [...kept].sort((a, b) => b.disagreement - a.disagreement).slice(0, gridImages);
+  const first = kept.filter(isCompared).sort((a, b) => b.disagreement - a.disagreement).slice(0, gridImages);
   return {
     pixels: await store.readImages(first.map((record) => record.key)),
     note: `${records.length} generated, ${kept.length} kept for training; by the disagreement of teacher and student, which stands below`,
@@ -62,6 +65,21 @@ async function nearestGrids(context: RunContext, shown: readonly { method: strin
     const captions = [...nearest.map(() => ''), ...nearest.map(({ distance }) => distance.toFixed(0))];
     const note = 'above the first of the images, below the training image that is nearest to each, with the root mean square of the difference in levels of 0 to 255';
     grids.push(await draw(context, `${method}-nearest`, `Nearest training images of '${method}'`, pixels, { captions, columns: nearest.length }, note));
+  }
+  return grids;
+}
+
+/** Of each variant that some row learned from. */
+async function adversaryGrids(context: RunContext): Promise<(Grid | null)[]> {
+  const { config, data, folder } = context;
+  const variants = new Set(config.methods.flatMap((method) => recipes[method].counterparts ?? []));
+  const grids: (Grid | null)[] = [];
+  for (const variant of variants) {
+    const store = await openStore(join(folder, 'dad', variant, 'store'));
+    const records = store.samples();
+    const { pixels, ...options } = await adversaryPairs(store, data.train, columns);
+    const note = `training images above what was made of them, with the teacher's probability of their class; ${records.filter(({ kept }) => kept).length} of ${records.length} kept for training`;
+    grids.push(await draw(context, `dad-${variant}`, `Discretised images, ${variant}`, pixels, options, note));
   }
   return grids;
 }

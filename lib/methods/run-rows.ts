@@ -1,4 +1,5 @@
 /** From the outcomes of a run to the rows of its result: each method over the seeds, in the order of the table. */
+import { asReference, corruptionMetrics } from '../metrics/corruption-error.js';
 import { gapClosed } from '../metrics/groups.js';
 import { methods, summarise, type Method, type Row } from '../report/rows.js';
 import { isMeasured, type Measured, type Outcome } from './outcome.js';
@@ -11,13 +12,15 @@ export function toRows(outcomes: readonly Outcome[]): Row[] {
     .map((method) => {
       const own = of(method);
       const measured = own.filter(isMeasured);
-      return measured.length === own.length ? measuredRow(method, measured, teachers, edrms) : undefinedRow(method, own);
+      return measured.length === own.length ? measuredRow(method, measured, { teachers, edrms, erms: of('erm').filter(isMeasured) }) : undefinedRow(method, own);
     });
 }
 
-function measuredRow(method: Method, own: readonly Measured[], teachers: readonly Measured[], edrms: readonly Measured[]): Row {
+function measuredRow(method: Method, own: readonly Measured[], { teachers, edrms, erms }: Record<'teachers' | 'edrms' | 'erms', readonly Measured[]>): Row {
   const wga = ({ metrics }: Measured): number => metrics.worstGroupAccuracy;
+  const average = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
   const upWeighted = own.flatMap((outcome) => outcome.upWeighted ?? []);
+  const rounds = own.flatMap((outcome) => outcome.rounds ?? []);
   return {
     method,
     worstGroupAccuracy: summarise(own.map(wga)),
@@ -25,11 +28,21 @@ function measuredRow(method: Method, own: readonly Measured[], teachers: readonl
     trainWeightedAccuracy: summarise(own.map(({ metrics }) => metrics.trainWeightedAccuracy)),
     classes: own[0]!.metrics.classes.map(({ name }, place) => ({ name, accuracy: summarise(own.map(({ metrics }) => metrics.classes[place]!.accuracy)) })),
     gapClosed: summarise(own.map((outcome, i) => gapClosed(wga(outcome), wga(edrms[i]!), wga(teachers[i]!)))),
-    generated: own[0]!.generated,
+    ...corruptions(own, erms),
+    generated: average(own.map(({ generated }) => generated)),
     ...(upWeighted.length > 0 && { upWeighted: summarise(upWeighted) }),
-    trainingSteps: own[0]!.trainingSteps,
-    seconds: own.reduce((sum, { seconds }) => sum + seconds, 0) / own.length,
+    ...(rounds.length > 0 && { rounds: summarise(rounds) }),
+    trainingSteps: average(own.map(({ trainingSteps }) => trainingSteps)),
+    seconds: average(own.map(({ seconds }) => seconds)),
   };
+}
+
+/** Of a row that was tested under corruptions. */
+function corruptions(own: readonly Measured[], erms: readonly Measured[]): Pick<Row, 'corruptions'> {
+  const measured = own.flatMap(({ corruptions }, i) => (corruptions ? [{ own: corruptions, erm: erms[i]?.corruptions }] : []));
+  if (measured.length < own.length) return {};
+  const metrics = measured.map(({ own, erm }) => corruptionMetrics(own, erm ? asReference(erm) : { clean: null, mean: {} }));
+  return { corruptions: { accuracy: summarise(metrics.map(({ meanAccuracy }) => meanAccuracy)), error: summarise(metrics.map(({ meanCorruptionError }) => meanCorruptionError)) } };
 }
 
 /** The data decide it, so it is the same in every seed. */

@@ -5,20 +5,23 @@ import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
 import { explainStop } from '../errors.js';
 import { Engine } from '../native/engine.js';
+import type { Classifier } from '../native/models.js';
 import { writeRunReport } from './run-report.js';
 import { openMetricsLog } from '../report/metrics-log.js';
 import type { Reporter } from '../report/reporter.js';
 import { methods as allMethods, type Row } from '../report/rows.js';
 import { writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
-import type { RunContext } from './context.js';
+import { openStage, type RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
+import { corruptionErrors } from './corruption-errors.js';
 import { trainFromLabels } from './erm.js';
-import { distil } from './distil.js';
+import { distil, type StudentResult } from './distil.js';
+import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
-import type { ContinuedMethod } from './recipes.js';
+import { recipes, takesDiscretiser, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
@@ -59,6 +62,8 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   for (const warning of data.warnings ?? []) options.onWarning?.(warning);
   checkSplits(config, data);
   checkStartImages(config, data.train);
+  const discretises = takesDiscretiser(config.methods);
+  if (discretises) await readyDiscretiser({ config, engine, data });
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
@@ -66,21 +71,23 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
 
-  const foundation = await obtainFoundation(context);
+  const ready = await obtainFoundation(context);
+  const discretiser = discretises ? await obtainDiscretiser(context, ready.teacher) : null;
+  const foundation = { ...ready, discretiser: discretiser?.model ?? null };
   const { teacher } = foundation;
-  const teacherMetrics = await evaluate(teacher, data.test, { train: data.train, ...(signal && { signal }) });
+  const tested = await testTeacher(context, teacher);
   const { seconds } = foundation;
 
   const outcomes: Outcome[] = [];
   for (let seed = config.seed; seed < config.seed + config.seeds; seed++) {
-    outcomes.push({ method: 'teacher', seed, metrics: teacherMetrics, seconds: seconds.teacher + seconds.generator, trainingSteps: isTrained(config.teacher) ? config.teacher.training.steps : 0, generated: 0 });
+    outcomes.push({ method: 'teacher', seed, ...tested, seconds: seconds.teacher + seconds.generator + (discretiser?.seconds ?? 0), trainingSteps: isTrained(config.teacher) ? config.teacher.training.steps : 0, generated: 0 });
     const { student, result } = await distil(context, teacher, seed);
     outcomes.push({ method: 'edrm', seed, ...result });
     for (const method of allMethods) {
       if (!config.methods.includes(method as ContinuedMethod)) continue;
       const reason = undefinedReason(method as ContinuedMethod, data);
       const outcome = reason ? { undefined: reason }
-        : method === 'erm' ? await trainFromLabels(context, foundation, seed)
+        : recipes[method as ContinuedMethod].labelsOnly ? await trainFromLabels(context, foundation, method as ContinuedMethod, seed)
         : await continueStudent(context, foundation, student, method as ContinuedMethod, seed);
       outcomes.push({ method, seed, ...outcome });
     }
@@ -90,4 +97,12 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   // Last, since with it the run is done.
   await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds, environment: runEnvironment(engine) }, null, 2)}\n`);
   return { folder, rows, seeds: config.seeds };
+}
+
+/** A stage of its own, since under corruptions it takes minutes. */
+async function testTeacher(context: RunContext, teacher: Classifier): Promise<Pick<StudentResult, 'metrics' | 'corruptions'>> {
+  const { data, signal } = context;
+  const stage = openStage(context, 'teacher');
+  if (!stage.finished()) await stage.finish({ metrics: await evaluate(teacher, data.test, { train: data.train, ...(signal && { signal }) }), ...(await corruptionErrors(context, teacher, stage)) });
+  return stage.finished()!;
 }

@@ -1,5 +1,6 @@
 /** Which training images samples start from. Classes alone decide, never groups. */
 import type { Config } from '../config/schema.js';
+import { recordsByValue } from '../data/memory.js';
 import { stream } from '../data/random.js';
 import type { Dataset } from '../data/types.js';
 import { SparringError } from '../errors.js';
@@ -22,13 +23,12 @@ export function drawSources(records: readonly (readonly number[])[], labels: rea
   return labels.map((label) => records[label][random.integer(records[label].length)]);
 }
 
-/** Throws SparringError 'data' for a class without images. */
+/** Of each class the records. Throws SparringError 'data' for a class without images. */
 export function recordsOfClasses(train: Dataset): number[][] {
-  const records: number[][] = train.classes.map(() => []);
-  train.labels.forEach((label, record) => records[label].push(record));
-  const empty = train.classes.filter((_, label) => records[label].length === 0);
+  const records = new Map(recordsByValue(train.labels));
+  const empty = train.classes.filter((_, label) => !records.has(label));
   if (empty.length > 0) {
     throw new SparringError('data', `${train.name}: expected training images of every class for samples to start from, found none of ${empty.join(', ')}.`, 'Let sampling start from noise, or add images.');
   }
-  return records;
+  return [...records.values()];
 }

@@ -29,11 +29,11 @@ export function softCrossEntropy(logits: Float32Array, targets: readonly ArrayLi
   });
 }
 
-/** Index of the largest value of each row, [B]. */
-export function argmax(values: Float32Array, classes: number): Int32Array {
+/** Index of the largest value of each row, [B]; with `among`, of the largest of those columns. */
+export function argmax(values: Float32Array, classes: number, among: ArrayLike<number> = Array.from({ length: classes }, (_, k) => k)): Int32Array {
   return Int32Array.from({ length: values.length / classes }, (_, row) => {
-    let best = 0;
-    for (let k = 1; k < classes; k++) if (values[row * classes + k] > values[row * classes + best]) best = k;
+    let best = among[0]!;
+    for (let place = 1; place < among.length; place++) if (values[row * classes + among[place]!]! > values[row * classes + best]!) best = among[place]!;
     return best;
   });
 }

@@ -1,6 +1,6 @@
 /** Gradients and intermediate values of the native core, for tests and benchmarks. Tensors are flat, in NCHW order. */
 import type {
-  AugmentOptions, Cutouts, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
+  AugmentOptions, ChainLoss, Cutouts, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
 } from './contract.js';
 import type { NoiseScheduleSpec, PredictionType, SamplerSpec, UNetSpec } from './specs.js';
 
@@ -37,8 +37,19 @@ export interface NativeInspection {
   chainGradient(
     model: DenoiserHandle,
     opponents: Opponents,
-    options: SamplingOptions & { x: Float32Array; classes: ArrayLike<number>; images: Uint8Array | null; objective: ObjectiveOptions; segmentSteps: number },
-  ): Promise<{ gradient: Float32Array; score: Float32Array; images: Float32Array; conditionGradient: Float32Array | null }>;
+    options: SamplingOptions & {
+      x: Float32Array;
+      classes: ArrayLike<number>;
+      images: Uint8Array | null;
+      objective: ObjectiveOptions;
+      /** Default: the image that comes out, whole. */
+      loss?: ChainLoss;
+      /** Added to the conditions of each image at each step, [steps, B, ...]; what is given gets a gradient. */
+      shifts?: { ofClass: Float32Array | null; ofNull: Float32Array | null };
+      segmentSteps: number;
+    },
+    /** `score`: of the image that comes out, `objective`: what is differentiated. */
+  ): Promise<Record<'gradient' | 'score' | 'objective' | 'images', Float32Array> & Record<'conditionGradient' | 'classGradient' | 'nullGradient', Float32Array | null>>;
   /** At the step of the run that is guided, with s and b as given, [B, C]; `x`: where it goes. */
   prototypeGradient(
     model: DenoiserHandle,

@@ -2,7 +2,7 @@ import { autoencoderKeyNames } from '../config/autoencoder-keys.js';
 import { SparringError } from '../errors.js';
 import { softmax } from '../metrics/softmax.js';
 import type {
-  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, GenerateOptions, Generated, KeyNames, Opponents, OpposeOptions,
+  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, DiscreteAdversaries, DiscreteAttack, EvaluationAttack, GenerateOptions, Generated, KeyNames, Opponents, OpposeOptions,
   StorageType,
 } from './contract.js';
 import type { Cancellable, Engine } from './engine.js';
@@ -92,6 +92,16 @@ export class Classifier implements Disposable {
     return this.engine.run((core, control) => core.features(this.handle, images, { precision: this.engine.precision }, control), options);
   }
 
+  /** Logits, [B, classes.length], of images that are moved so that it takes them for another class than their labels, [B]. */
+  attack(images: Uint8Array, labels: Int32Array, options: EvaluationAttack & { seeds: ArrayLike<number> }, cancellable: Cancellable = {}): Promise<Float32Array> {
+    return this.engine.run((core, control) => core.attack(this.handle, images, labels, { ...options, precision: this.engine.precision }, control), cancellable);
+  }
+
+  /** Discrete adversaries of images by their labels, [B], through a `vqgan`. */
+  discreteAdversaries(discretiser: Autoencoder, images: Uint8Array, labels: Int32Array, options: DiscreteAttack & { seeds: ArrayLike<number> }, cancellable: Cancellable = {}): Promise<DiscreteAdversaries> {
+    return this.engine.run((core, control) => core.discreteAdversarial(this.handle, discretiser.handle, images, labels, { ...options, precision: this.engine.precision }, control), cancellable);
+  }
+
   [Symbol.dispose](): void {
     this.engine.core.dispose(this.handle);
   }
@@ -132,6 +142,11 @@ export class Generator implements Disposable {
   /** One with the same weights, which must not be trained further, and conditions of its own: what it is told of the classes. */
   async withOwnConditions(): Promise<Generator> {
     return new Generator(this.engine, await this.engine.run((core) => core.ownConditions(this.handle)), this.spec, this.classes);
+  }
+
+  /** Guidance with `decoder` takes its gradient through this one, made for the same latents. */
+  setGuidanceDecoder(decoder: Autoencoder): Promise<void> {
+    return this.engine.run((core) => core.setGuidanceDecoder(this.handle, decoder.handle));
   }
 
   saveConditions(path: string): Promise<void> {

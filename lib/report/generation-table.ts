@@ -6,6 +6,7 @@ const columns: { title: string; cell: (number: (key: string) => string) => strin
   { title: 'Student', cell: (number) => number('generated/studentProbability') },
   { title: 'Teacher wrong', cell: (number) => number('generated/teacherWrong') },
   { title: 'Student wrong', cell: (number) => number('generated/studentWrong') },
+  { title: 'of approved', cell: (number) => number('generated/studentWrongOfApproved') },
   { title: 'Kept', cell: (number) => number('generated/kept') },
   { title: 'Teacher, by guidance', cell: (number) => change(number('guidance/teacherBefore'), number('guidance/teacherAfter')) },
   { title: 'Student, by guidance', cell: (number) => change(number('guidance/studentBefore'), number('guidance/studentAfter')) },
@@ -19,12 +20,12 @@ export function generationTable(log: readonly MetricsRow[]): string {
   if (rounds.length === 0) return '';
   const lines = rounds.map((row) => {
     const number = (key: string): string => (typeof row[key] === 'number' ? row[key].toFixed(3) : '');
-    return `<tr><td>${escapeHtml(row.stage)}</td><td class="number">${escapeHtml(String(row.round))}</td>${columns.map(({ cell }) => `<td class="number">${cell(number)}</td>`).join('')}</tr>`;
+    return `<tr><td>${escapeHtml(row.stage)}</td><td class="number">${escapeHtml(String(row.round))}${row.stopped === true ? ', stopped' : ''}</td>${columns.map(({ cell }) => `<td class="number">${cell(number)}</td>`).join('')}</tr>`;
   });
   const head = columns.map(({ title }) => `<th class="number">${title}</th>`).join('');
   return `<div class="scroll"><table><thead><tr><th>Stage</th><th class="number">Round</th>${head}</tr></thead><tbody>${lines.join('')}</tbody></table></div>
 <p class="note">Teacher and Student: mean probability of the class that was asked for; wrong: share of images for which another class
-is preferred; Kept: share that is trained on; by guidance: without and with it, from the same noise, over the first images of the round; Ω: estimated
+is preferred; of approved: the same share of the images that the teacher is sure of; Kept: share that is trained on; by guidance: without and with it, from the same noise, over the first images of the round; Ω: estimated
 risk on test minus that on training images, after the round, without and with the stored images; Cosine: of the gradient that guided with the exact one, where they differ.</p>`;
 }
 

@@ -56,8 +56,9 @@ export function renderReport(report: Report): string {
 }
 
 function resultTable(rows: readonly Row[], evaluations: readonly Evaluation[]): string {
+  const isCorrupted = rows.some(({ corruptions }) => corruptions);
   const lines = rows.map((row) => {
-    if (row.undefined) return `<tr><td>${escapeHtml(methodTitles[row.method])}</td><td colspan="7">undefined</td></tr>`;
+    if (row.undefined) return `<tr><td>${escapeHtml(methodTitles[row.method])}</td><td colspan="${isCorrupted ? 9 : 7}">undefined</td></tr>`;
     const worst = evaluations.filter(({ method }) => method === row.method).map(worstOf);
     const intervals = worst.map(({ accuracy, interval }) => `${accuracy.toFixed(3)} [${interval.map((end) => end.toFixed(3)).join(', ')}]`);
     return `<tr${row.method === 'config' ? ' class="ours"' : ''}><td>${escapeHtml(methodTitles[row.method])}</td>
@@ -65,17 +66,18 @@ function resultTable(rows: readonly Row[], evaluations: readonly Evaluation[]): 
 <td>${intervalPlot(worst)}</td>
 <td class="number">${summary(row.meanGroupAccuracy)}</td>
 <td class="number">${summary(row.gapClosed)}</td>
+${isCorrupted ? `<td class="number">${row.corruptions ? summary(row.corruptions.accuracy) : 'n/a'}</td><td class="number">${row.corruptions ? summary(row.corruptions.error, 1) : 'n/a'}</td>` : ''}
 <td class="number">${count(row.generated)}</td>
 <td class="number">${count(row.trainingSteps)}</td>
 <td class="number">${row.seconds.toFixed(1)}</td></tr>`;
   });
   const notes = rowNotes(rows).map((note) => `<p class="note">${escapeHtml(note)}</p>`);
   return `<div class="scroll"><table><thead><tr><th>Method</th><th class="number">Worst group (WGA)</th><th>0 to 1</th>
-<th class="number">Mean group (MGA)</th><th class="number">Gap closed</th><th class="number">Generated</th><th class="number">Steps</th><th class="number">Seconds</th></tr></thead>
+<th class="number">Mean group (MGA)</th><th class="number">Gap closed</th>${isCorrupted ? '<th class="number">Corrupted</th><th class="number">mCE (ERM 100)</th>' : ''}<th class="number">Generated</th><th class="number">Steps</th><th class="number">Seconds</th></tr></thead>
 <tbody>${lines.join('')}</tbody></table></div>
 <p class="note">Accuracies from 0 to 1: the mean over seeds; small print: each seed's worst group with its 95 % Wilson interval, which
 covers the finite number of test images, not the choice of seed. Other columns: mean, and the range over seeds. Gap closed: 0 as plain
-distillation, 1 as the teacher. Generated: before any selection.</p>${notes.join('')}`;
+distillation, 1 as the teacher.${isCorrupted ? ' Corrupted: mean accuracy under fifteen common corruptions; mCE: their errors, 100 as with labels alone.' : ''} Generated: before any selection.</p>${notes.join('')}`;
 }
 
 /** One dot and interval per seed on a line from 0 to 1. */

@@ -1,8 +1,9 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
 export const methods = [
-  'teacher', 'edrm', 'edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
-  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-tab',
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad', 'dat-dad',
+  'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
+  'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-dad', 'config-tab',
 ] as const;
 export type Method = (typeof methods)[number];
 
@@ -25,11 +26,18 @@ export interface Row {
   classes: { name: string; accuracy: Summary }[];
   /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */
   gapClosed: Summary<number | null>;
-  /** Images generated, before any selection, of one seed. */
+  /**
+   * Under common corruptions, where `evaluation.corruptions` asks for it: mean accuracy over the fifteen in all severities, 0..1, and
+   * mCE, 100 = as the row `erm` of the same seed; null without that row.
+   */
+  corruptions?: { accuracy: Summary<number | null>; error: Summary<number | null> };
+  /** Images generated, before any selection, of one seed on average. */
   generated: number;
   /** Training images that come more often than others, of a row that looks for such. */
   upWeighted?: Summary;
-  /** Of the student (or teacher), of one seed. */
+  /** Rounds that it went through, of a row that may stop before the last one. */
+  rounds?: Summary;
+  /** Of the student (or teacher), of one seed on average. */
   trainingSteps: number;
   /** Wall time of one seed, on average. */
   seconds: number;
@@ -40,6 +48,18 @@ export const methodTitles: Record<Method, string> = {
   edrm: 'Distillation (EDRM)',
   'edrm-longer': 'EDRM, trained as long',
   erm: 'Labels alone, no teacher',
+  kd: 'Labels and teacher (KD)',
+  'kd-randaugment': 'KD + RandAugment',
+  dist: 'Correlations with the teacher (DIST)',
+  ard: 'ARD on discrete adversaries',
+  rslad: 'RSLAD on discrete adversaries',
+  adversarial: 'Adversarial training, no teacher',
+  dat: 'Discrete adversaries of the student (DAT), no teacher',
+  'dad-labels': 'Discrete adversaries of the teacher, labels alone',
+  'dad-sample': 'KD + discretised images',
+  'dad-noise': 'KD + discretised images with noise',
+  dad: 'KD + discrete adversaries (DAD)',
+  'dat-dad': 'DAT + DAD',
   mixup: '+ MixUp',
   cutmix: '+ CutMix',
   randaugment: '+ RandAugment',
@@ -59,6 +79,7 @@ export const methodTitles: Record<Method, string> = {
   'teacher-only': '+ guided by the teacher alone',
   'student-only': '+ guided by the student alone',
   config: '+ ConfiG images',
+  'config-dad': '+ ConfiG images and discrete adversaries',
   'config-tab': '+ ConfiG images, TAB',
 };
 

@@ -18,16 +18,16 @@ export const provenanceSchema = z.object({
   round: z.int().min(0),
   /** The teacher's soft labels, one probability per class. */
   teacherProbabilities: z.array(probability),
-  /** The student's probability of the label when the image was made. */
-  studentProbability: probability,
+  /** The student's probability of the label when the image was made; absent, with studentWrong and disagreement, where there was none. */
+  studentProbability: probability.optional(),
   /** Whether the student then gave another class. */
-  studentWrong: z.boolean(),
+  studentWrong: z.boolean().optional(),
   /** What both said of the image that came from the same noise without guidance, where that was drawn too. */
   unguided: z.object({ teacherProbability: probability, studentProbability: probability }).optional(),
   /** Cosine of the gradient that guided it with the exact one, mean over the guided steps, where they were compared. */
   gradientCosine: z.number().min(-1.001).max(1.001).optional(),
   /** Teacher minus student probability of the label, -1..1. */
-  disagreement: z.number(),
+  disagreement: z.number().optional(),
   /** Id of the generator settings: `generators/<id>.json`. */
   settings: z.string(),
   /** Whether the image is for training. */
@@ -50,6 +50,9 @@ export const recordSchema = z.object({
   ...provenanceSchema.shape,
 });
 
+/** A sample on which teacher and student were compared. */
+export type Compared = Required<Pick<SampleRecord, 'studentProbability' | 'studentWrong' | 'disagreement'>>;
+
 export type Provenance = z.infer<typeof provenanceSchema>;
 export type SampleRecord = z.infer<typeof recordSchema>;
 
@@ -57,6 +60,11 @@ export type SampleRecord = z.infer<typeof recordSchema>;
 export interface Sample extends Omit<Provenance, 'class' | 'settings' | 'round'> {
   /** uint8, [imageSize, imageSize, 3]. */
   pixels: Uint8Array;
+}
+
+/** Whether a sample was made against a student. */
+export function isCompared<Known extends Partial<Compared>>(sample: Known): sample is Known & Compared {
+  return sample.studentProbability !== undefined && sample.studentWrong !== undefined && sample.disagreement !== undefined;
 }
 
 /** Parses JSON of a stored file; `where` names the file and line in the error. */

@@ -79,6 +79,11 @@ export class SampleStore {
     return [...this.#records.values()].sort((a, b) => a.round - b.round || text(a.key, b.key));
   }
 
+  /** Those of one round. */
+  ofRound(round: number): SampleRecord[] {
+    return this.samples().filter((record) => record.round === round);
+  }
+
   /**
    * Stores samples as one new shard: all of them or, after a failure or a kill, none. Call it with a batch, not with
    * single images.
@@ -200,8 +205,8 @@ export class SampleStore {
       : !Number.isInteger(label) || label < 0 || label >= this.classes.length ? `label: expected 0..${this.classes.length - 1}, found ${label}`
       : teacherProbabilities.length !== this.classes.length || !teacherProbabilities.every(inUnit)
         ? `teacherProbabilities: expected ${this.classes.length} numbers in 0..1, found ${teacherProbabilities.join(', ')}`
-      : !inUnit(studentProbability) ? `studentProbability: expected a number in 0..1, found ${studentProbability}`
-      : !Number.isFinite(disagreement) ? `disagreement: expected a finite number, found ${disagreement}`
+      : studentProbability !== undefined && !inUnit(studentProbability) ? `studentProbability: expected a number in 0..1, found ${studentProbability}`
+      : disagreement !== undefined && !Number.isFinite(disagreement) ? `disagreement: expected a finite number, found ${disagreement}`
       : !Number.isSafeInteger(seed) || seed < 0 ? `seed: expected an integer in 0..2^53-1, found ${seed}`
       : !Number.isInteger(round) || round < 0 ? `round: expected an integer of at least 0, found ${round}`
       : undefined;

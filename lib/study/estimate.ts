@@ -1,6 +1,6 @@
 /** How long what is missing of a study will take: by what is done of it, or by a probe of a few steps and images. */
 import type { Config } from '../config/schema.js';
-import { recipes, trainingOf, type ContinuedMethod } from '../methods/recipes.js';
+import { recipes, trainingOf, type ContinuedMethod, type Recipe } from '../methods/recipes.js';
 import type { Method } from '../report/rows.js';
 import { missingRows, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
 import { secondsOfTasks, type TimedTask } from './pool.js';
@@ -72,10 +72,15 @@ function rowSeconds({ config }: Unit, method: 'edrm' | ContinuedMethod, rates: R
   const { images } = recipe;
   const reused = method === 'unguided-selected' && methods.includes('unguided'); // the images of the other row
   const image = images === null || reused ? 0 : images.guidance === 'none' ? rates.unguidedImage : rates.guidedImage;
-  const step = (rates.roundStep * passes(trainingOf(recipe, rounds.training))) / passes(rounds.training);
+  const step = (rates.roundStep * (passes(trainingOf(recipe, rounds.training)) + attackPasses(recipe, config))) / passes(rounds.training);
   // The student that the row begins with, and the helper of TAB, are trained as the EDRM student is.
   const trainsAnother = recipe.labelsOnly || recipe.real === 'clusters-balanced';
   return (trainsAnother ? fromNew : 0) + rounds.count * (rounds.training.steps * step + rounds.imagesPerRound * image);
+}
+
+/** Beside them, of adversaries that are made in each step: those of the attack, and the adversaries themselves. */
+function attackPasses({ online }: Recipe, { adversarialTraining, dad }: Config): number {
+  return online === 'plain' ? adversarialTraining.steps : online === 'discrete' ? dad.attack.steps + 1 : 0;
 }
 
 /** Of the student in each step: AugMix has three views of an image. */

@@ -2,15 +2,13 @@
  * What the files that a study is given were when it began: weights, and the list of a dataset. A run is known by its
  * config, which names them by path alone: without this, results of an old file would pass for those of a new one.
  */
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import type { Study } from '../config/study.js';
 import { SparringError } from '../errors.js';
-import { sha256OfFile } from '../libtorch/download.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fingerprint } from '../methods/fingerprint.js';
+import { readSavedJson, writeFileAtomic } from '../training/files.js';
 
 /** SHA-256 by path as it stands in the config. */
 export type Fingerprints = Record<string, string>;
@@ -40,44 +38,15 @@ export async function saveFingerprints({ output }: Pick<Study, 'output'>, found:
 }
 
 function savedFingerprints(output: string): Fingerprints {
-  const path = join(output, fileName);
-  if (!existsSync(path)) return {};
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Fingerprints;
-  } catch (error) {
-    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete it if the weights and lists of images are what they were.', { cause: error });
-  }
+  return readSavedJson<Fingerprints>(join(output, fileName), 'The file is damaged; delete it if the weights and lists of images are what they were.') ?? {};
 }
 
 function pathsOf(config: Config): string[] {
-  const { teacher, generator } = config;
-  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path].filter((path) => path !== undefined);
+  const { teacher, generator, discretiser, sampling } = config;
+  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path, discretiser.weights, discretiser.pretrained?.path, sampling.guidance.decoder].filter((path) => path !== undefined);
 }
 
 /** The file that says which images a dataset has, where the config names it. */
 function listOf({ data }: Config): string | undefined {
   return 'file' in data ? data.file : undefined;
-}
-
-/** SHA-256 of a file; of a folder, or of an index and its shards, that of the names and hashes of all files. */
-async function fingerprint(path: string): Promise<string> {
-  try {
-    const files = filesOf(path);
-    if (files.length === 1 && files[0] === path) return await sha256OfFile(path);
-    const hash = createHash('sha256');
-    for (const file of files) hash.update(`${file.slice(dirname(path).length)} ${await sha256OfFile(file)}\n`);
-    return hash.digest('hex');
-  } catch (error) {
-    throw fileError(error, 'read', path);
-  }
-}
-
-function filesOf(path: string): string[] {
-  if (statSync(path).isDirectory()) {
-    const entries = readdirSync(path, { recursive: true }).map((name) => join(path, String(name)));
-    return entries.filter((entry) => statSync(entry).isFile()).sort();
-  }
-  if (!path.endsWith('.index.json')) return [path];
-  const { weight_map: shards = {} } = JSON.parse(readFileSync(path, 'utf8')) as { weight_map?: Record<string, string> };
-  return [path, ...[...new Set(Object.values(shards))].sort().map((name) => join(dirname(path), name))];
 }

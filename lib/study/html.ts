@@ -8,7 +8,7 @@ import { escapeHtml } from '../report/escape.js';
 import { namesAndValues, page, picture, section, type Picture } from '../report/page.js';
 import { methodTitles } from '../report/rows.js';
 import type { StudyRow, StudyRows } from './results.js';
-import { byPlace, differenceColumns, notes, rowColumns, undefinedNotes } from './table.js';
+import { byPlace, differenceColumns, notes, rowColumns, shownColumns, undefinedNotes } from './table.js';
 
 export interface StudyReport extends StudyRows {
   title: string;
@@ -26,7 +26,7 @@ export function renderStudy({ title, command, rows, differences, curves, samples
     const grids = samples.get(place) ?? [];
     return section(place, [
       beside([bars('Worst-group accuracy', 'worstGroupAccuracy', own), bars('Mean-group accuracy', 'meanGroupAccuracy', own)]),
-      table(rowColumns, own),
+      table(shownColumns(rowColumns, own), own),
       ...undefinedNotes(own).map((note) => `<p class="note">${escapeHtml(note)}</p>`),
       pairs.has(place) ? `<h3>Differences, paired by seed</h3>${table(differenceColumns, pairs.get(place)!)}` : '',
       beside((curves.get(place) ?? []).map(lineChart)),

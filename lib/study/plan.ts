@@ -1,17 +1,17 @@
 /** What a study consists of, and what of it is done: units of dataset, variant and seed, and the foundations they share. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import type { Cell, Study } from '../config/study.js';
-import { SparringError } from '../errors.js';
 import { foundationFiles, isTrained, isTrainedGenerator } from '../methods/foundation.js';
 import type { RunEnvironment } from '../methods/run-environment.js';
 import { checkSameRun, firstDifference, readRunConfig } from '../methods/run-folder.js';
 import { foundationKeys } from '../methods/shared-foundation.js';
 import type { Method, Row } from '../report/rows.js';
+import { readSavedJson } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 
 /** Teacher and generator of one or more cells, trained once. */
@@ -76,8 +76,8 @@ function foundationOf({ output, seeds }: Study, { config }: Cell, threads: numbe
   const same = foundations.find((other) => other.name === name);
   if (same) return same;
   const own: Config = { ...config, name: name.replaceAll('/', '-'), output: folder, seed: seeds[0], seeds: 1, methods: [], threads, ...saved(folder, ['seed', 'threads']) };
-  const teacher = isTrained(own.teacher) ? readJson<Trained>(join(folder, 'foundation/teacher/result.json')) : { seconds: 0, steps: 0 };
-  const generator = isTrainedGenerator(own.generator) ? readJson<Trained>(join(folder, 'foundation/generator/result.json')) : { seconds: 0 };
+  const teacher = isTrained(own.teacher) ? readResult<Trained>(join(folder, 'foundation/teacher/result.json')) : { seconds: 0, steps: 0 };
+  const generator = isTrainedGenerator(own.generator) ? readResult<Trained>(join(folder, 'foundation/generator/result.json')) : { seconds: 0 };
   const foundation: FoundationPlan = {
     name, folder, config: own,
     done: teacher !== undefined && generator !== undefined,
@@ -109,7 +109,7 @@ function unitOf(study: Study, { dataset, variant, config }: Cell, seed: number, 
     if (foundation) checkSameFoundation(before as Partial<Config> | null, foundation);
     checkSameRun(folder, before, own);
   }
-  const result = readJson<UnitResult>(join(folder, 'result.json'));
+  const result = readResult<UnitResult>(join(folder, 'result.json'));
   const complete = result && ['teacher', 'edrm', ...own.methods].every((method) => result.rows.some((row) => row.method === method));
   return { name, folder, dataset, variant, seed, config: own, foundation, result: complete ? result : null, undefinedRows: (result?.rows ?? []).filter((row) => row.undefined !== undefined).map(({ method }) => method) };
 }
@@ -146,14 +146,8 @@ function saved(folder: string, keys: readonly ('threads' | 'seed')[]): Partial<P
   return Object.fromEntries(keys.flatMap((key) => (typeof before?.[key] === 'number' ? [[key, before[key]]] : [])));
 }
 
-/** undefined when there is no such file. */
-function readJson<Content>(path: string): Content | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Content;
-  } catch (error) {
-    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete it to have it written again.', { cause: error });
-  }
+function readResult<Content>(path: string): Content | undefined {
+  return readSavedJson(path, 'The file is damaged; delete it to have it written again.');
 }
 
 /** Rows of a unit that are to be made yet, EDRM first; a row is a stage of its own, but for one that is undefined. */

@@ -88,7 +88,7 @@ type ConfiguredGuidance = Config['sampling']['guidance'];
 
 /** Guided in every step, since of few steps none may lie where the configured one guides; through the chain once. */
 export function probedGuidance(guidance: ConfiguredGuidance): ConfiguredGuidance {
-  return guidance.kind === 'step' ? { ...guidance, from: 1, until: 0 } : { ...guidance, iterations: 1 };
+  return guidance.kind === 'step' ? { ...guidance, from: 1, until: 0 } : { ...guidance, iterations: 1, lastPredictions: Math.min(guidance.lastPredictions, drawnSteps) };
 }
 
 /** Of an image that is guided in its share of the steps, or so many times through the chain, from one without and one that was probed. */

@@ -28,7 +28,9 @@ interface Place {
 export interface StudyRow extends Place, Record<Measure, Mean> {
   /** Why there are no numbers. */
   undefined?: string;
-  /** Images before selection, training steps and seconds of one seed; seconds on average. */
+  /** As of a row of a run. */
+  corruptions?: Record<'accuracy' | 'error', Mean>;
+  /** Images before selection, training steps and seconds of one seed on average. */
   generated: number;
   trainingSteps: number;
   seconds: number;
@@ -67,16 +69,17 @@ function studyRow(place: Place, rows: readonly Row[]): StudyRow {
     ...place,
     ...(undefinedReason !== undefined && { undefined: undefinedReason }),
     ...(Object.fromEntries(measures.map((measure) => [measure, mean(rows.map((row) => single(row[measure])))])) as Record<Measure, Mean>),
-    generated: rows[0].generated,
-    trainingSteps: rows[0].trainingSteps,
-    seconds: rows.reduce((sum, { seconds }) => sum + seconds, 0) / rows.length,
+    ...(rows.every((row) => row.corruptions) && { corruptions: { accuracy: mean(rows.map((row) => single(row.corruptions!.accuracy))), error: mean(rows.map((row) => single(row.corruptions!.error))) } }),
+    generated: average(rows.map((row) => row.generated)),
+    trainingSteps: average(rows.map((row) => row.trainingSteps)),
+    seconds: average(rows.map((row) => row.seconds)),
   };
 }
 
 /** A run that is given its teacher has no steps and seconds for it: those are the foundation's. */
 function rowOf({ result, foundation }: Unit, method: Method): Row {
   const row = result!.rows.find((one) => one.method === method)!;
-  return method === 'teacher' && foundation ? { ...row, ...foundation.spent } : row;
+  return method === 'teacher' && foundation ? { ...row, trainingSteps: foundation.spent.trainingSteps, seconds: row.seconds + foundation.spent.seconds } : row;
 }
 
 /** A run of a study has one seed. */
@@ -88,10 +91,14 @@ export function meanOf(values: readonly (number | null)[]): Mean {
   const numbers = values.filter((value) => value !== null);
   const whole = numbers.length === values.length && numbers.length > 0;
   return {
-    mean: whole ? numbers.reduce((sum, value) => sum + value, 0) / numbers.length : null,
+    mean: whole ? average(numbers) : null,
     interval: whole ? meanInterval(numbers) : null,
     values: [...values],
   };
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** Every row less the reference, then the ConfiG row less every other one. */

@@ -7,7 +7,7 @@ import { explainStop, SparringError } from '../errors.js';
 import { withLock } from '../lock.js';
 import { stepsDone } from '../training/stage.js';
 import { fileError } from '../training/files.js';
-import { checkFingerprints, fingerprintsOf, saveFingerprints } from './given-weights.js';
+import { checkGiven } from './given.js';
 import { estimate, type Estimate } from './estimate.js';
 import { planStudy, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
 import { runTasks, type Failure, type Task } from './pool.js';
@@ -49,7 +49,7 @@ export interface StudyResult extends StudyRows {
 /** What is done of a study and how long the rest will take; writes nothing. Throws what `runStudy` would throw before it begins. */
 export async function overviewOf(study: Study, options: Pick<ProcessOptions, 'signal'> = {}): Promise<StudyOverview> {
   const plan = planStudy(study);
-  checkFingerprints(study, await fingerprintsOf(study));
+  await checkGiven(study, options.signal);
   return overview(study, plan, options);
 }
 
@@ -96,12 +96,12 @@ export async function runStudy(study: Study, options: StudyRunOptions = {}): Pro
 async function runAlone(study: Study, options: StudyRunOptions): Promise<StudyResult> {
   const { signal, onPlan, command } = options;
   const plan = planStudy(study);
-  const weights = await fingerprintsOf(study);
-  checkFingerprints(study, weights);
-  onPlan?.(await overview(study, plan, options).catch((error) => {
+  const explain = (error: unknown): never => {
     throw explainStop(error, 'Stopped before anything was begun.', 'Give the command again.');
-  }));
-  await saveFingerprints(study, weights);
+  };
+  const given = await checkGiven(study, signal).catch(explain);
+  onPlan?.(await overview(study, plan, options).catch(explain));
+  await given.save();
   const failures = await runTasks(tasksOf(plan, options), study.processes, signal);
   const after = planStudy(study);
   const rows = after.units.some(({ result }) => result) ? await writeStudyReport(study, after, command) : { rows: [], differences: [] };

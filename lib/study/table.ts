@@ -6,6 +6,8 @@ import { count } from '../report/table.js';
 
 /** A cell of a table: what stands at the head of its column, and whether it is a number. */
 interface Column<Line> {
+  /** Lines without which there is no such column. */
+  only?: (line: Line) => boolean;
   title: string;
   numeric: boolean;
   cell: (line: Line) => string;
@@ -17,10 +19,16 @@ export const rowColumns: Column<StudyRow>[] = [
   { title: 'MGA', numeric: true, cell: (row) => meanText(row.meanGroupAccuracy) },
   { title: 'Train-weighted', numeric: true, cell: (row) => meanText(row.trainWeightedAccuracy) },
   { title: 'Gap closed', numeric: true, cell: (row) => meanText(row.gapClosed) },
+  { title: 'Corrupted', numeric: true, cell: ({ corruptions }) => (corruptions ? meanText(corruptions.accuracy) : 'n/a'), only: isCorrupted },
+  { title: 'mCE (ERM 100)', numeric: true, cell: ({ corruptions }) => (corruptions ? meanText(corruptions.error, '', 1) : 'n/a'), only: isCorrupted },
   { title: 'Images', numeric: true, cell: (row) => count(row.generated) },
   { title: 'Steps', numeric: true, cell: (row) => count(row.trainingSteps) },
   { title: 'Seconds', numeric: true, cell: (row) => row.seconds.toFixed(1) },
 ];
+
+function isCorrupted({ corruptions }: StudyRow): boolean {
+  return corruptions !== undefined;
+}
 
 export const differenceColumns: Column<Difference>[] = [
   { title: 'Method', numeric: false, cell: ({ method }) => methodTitles[method] },
@@ -30,7 +38,7 @@ export const differenceColumns: Column<Difference>[] = [
 ];
 
 export const notes = {
-  rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. Images: generated, before selection. Images and steps of one seed; seconds of one seed on average.',
+  rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. Images: generated, before selection. Images, steps and seconds of one seed on average.',
   differences: 'Differences of the same seeds, their mean and 95 % interval (Student\'s t).',
   scope: 'Intervals are over the seeds of the students, given this teacher, generator, training and test data; the teacher is one and has none.',
 };
@@ -41,8 +49,8 @@ export function undefinedNotes(rows: readonly StudyRow[]): string[] {
 }
 
 /** `0.910 [0.850, 0.970]`, without an interval where there is none; `sign` is put before what is not negative. */
-export function meanText({ mean, interval }: Mean, sign = ''): string {
-  const text = (value: number): string => `${value >= 0 ? sign : ''}${value.toFixed(3)}`;
+export function meanText({ mean, interval }: Mean, sign = '', digits = 3): string {
+  const text = (value: number): string => `${value >= 0 ? sign : ''}${value.toFixed(digits)}`;
   if (mean === null) return 'n/a';
   return interval ? `${text(mean)} [${interval.map(text).join(', ')}]` : text(mean);
 }
@@ -68,7 +76,12 @@ export function studyMarkdown(title: string, { rows, differences }: StudyRows, f
 /** The tables of each place below its heading. */
 export function studyTables({ rows, differences }: StudyRows, heading: (place: string) => string): string[] {
   const pairs = byPlace(differences);
-  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(rowColumns, own), ...undefinedNotes(own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
+  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(shownColumns(rowColumns, own), own), ...undefinedNotes(own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
+}
+
+/** Those that some line has something in. */
+export function shownColumns<Line>(columns: readonly Column<Line>[], lines: readonly Line[]): Column<Line>[] {
+  return columns.filter(({ only }) => !only || lines.some(only));
 }
 
 function markdownTable<Line>(columns: readonly Column<Line>[], lines: readonly Line[]): string {
@@ -87,6 +100,7 @@ export function studyCsv({ rows, differences }: StudyRows): string {
   const lines = [
     ...rows.flatMap((row) => [
       ...measures.map((measure) => [...place(row, measure), ...mean(row, row[measure]), row.undefined ?? '']),
+      ...(row.corruptions ? Object.entries({ corruptionAccuracy: row.corruptions.accuracy, corruptionError: row.corruptions.error }).map(([measure, value]) => [...place(row, measure), ...mean(row, value), '']) : []),
       ...(['generated', 'trainingSteps', 'seconds'] as const).map((measure) => [...place(row, measure), row[measure], '', '', row.seeds.join(' '), '', row.undefined ?? '']),
     ]),
     ...differences.flatMap((one) => (['worstGroupAccuracy', 'meanGroupAccuracy'] as const).map((measure) => [...place(one, measure, one.reference, one.referenceVariant), ...mean(one, one[measure]), ''])),

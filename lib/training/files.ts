@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SparringError } from '../errors.js';
@@ -24,6 +25,22 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     // A second failure here must not hide the first.
     await rm(temporary, { force: true }).catch(() => {});
     throw fileError(error, 'write', path);
+  }
+}
+
+/** A JSON file of ours, undefined where there is none. Throws SparringError 'io', or 'data' with `hint` for one that is damaged. */
+export function readSavedJson<Content>(path: string, hint: string): Content | undefined {
+  if (!existsSync(path)) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw fileError(error, 'read', path);
+  }
+  try {
+    return JSON.parse(text) as Content;
+  } catch (error) {
+    throw new SparringError('data', `${path}: expected JSON, found something else.`, hint, { cause: error });
   }
 }
 

@@ -3,13 +3,12 @@
  * newest checkpoint. A killed run finds finished stages done and continues the others from their last checkpoint.
  * All randomness is a function of seed and step, so the step is all the state that random numbers have.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { SparringError } from '../errors.js';
 import type { ModelHandle } from '../native/contract.js';
-import { fileError, keepNewest, writeFileAtomic } from './files.js';
+import { fileError, keepNewest, readSavedJson, writeFileAtomic } from './files.js';
 import type { Trainer } from './trainer.js';
 
 const checkpointName = /^step-(\d+)\.safetensors$/;
@@ -59,7 +58,7 @@ export class Stage {
     } catch (error) {
       throw fileError(error, 'create', this.folder);
     }
-    this.#state = readJson<StageState>(join(this.folder, 'state.json'));
+    this.#state = readOwn<StageState>(join(this.folder, 'state.json'));
     this.#secondsBefore = this.#state?.seconds ?? 0;
     this.window = { ...emptyWindow, ...this.#state?.window };
     this.carried = this.#state?.carried;
@@ -67,7 +66,7 @@ export class Stage {
 
   /** The result of a finished stage. */
   finished<Result>(): Result | undefined {
-    return readJson<Result>(join(this.folder, 'result.json'));
+    return readOwn<Result>(join(this.folder, 'result.json'));
   }
 
   /** Writes the result; checkpoints are of no more use and are deleted. */
@@ -101,6 +100,11 @@ export class Stage {
     this.#savedAt = performance.now();
   }
 
+  /** Keeps the time of a stage that trains nothing, whose work is elsewhere; `resume` is not for such a one. */
+  async saveTime(): Promise<void> {
+    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step: 0, checkpoint: '', seconds: this.seconds, window: this.window } satisfies StageState)}\n`);
+  }
+
   /** Saves when the interval has passed. */
   async maybeCheckpoint(trainer: Trainer<ModelHandle>, step: number): Promise<void> {
     if (performance.now() - this.#savedAt >= this.checkpoints.everySeconds * 1000) await this.checkpoint(trainer, step);
@@ -111,7 +115,7 @@ export class Stage {
 export function stepsDone(runFolder: string, stage: string): number {
   const folder = join(runFolder, stage);
   if (existsSync(join(folder, 'result.json'))) return Infinity;
-  return readJson<StageState>(join(folder, 'state.json'))?.step ?? 0;
+  return readOwn<StageState>(join(folder, 'state.json'))?.step ?? 0;
 }
 
 /** Whether a folder is missing or holds nothing but the temporary file of a write that a kill cut short. */
@@ -119,11 +123,6 @@ export function isEmptyFolder(folder: string): boolean {
   return !existsSync(folder) || readdirSync(folder).every((name) => /^\..*\.tmp$/.test(name));
 }
 
-function readJson<T>(path: string): T | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')) as T;
-  } catch (error) {
-    throw new SparringError('data', `${path}: expected JSON, found something else.`, 'The file is damaged; delete its folder to run that stage again.', { cause: error });
-  }
+function readOwn<Content>(path: string): Content | undefined {
+  return readSavedJson(path, 'The file is damaged; delete its folder to run that stage again.');
 }

@@ -1,5 +1,5 @@
 import type { ClassifierTrainingConfig, TrainingConfig } from '../config/schema.js';
-import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, ModelHandle, StepOptions, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
+import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, DistillationOptions, ModelHandle, StepOptions, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
 import { Autoencoder, Classifier, Generator } from '../native/models.js';
 
@@ -9,6 +9,8 @@ export interface Batch {
   labels: Int32Array;
   /** Where they matter for training: the group of each, counted among those that have images, [B]. */
   groups?: Int32Array;
+  /** Other versions of the first images, [C, size, size, 3]; see `StepOptions`. */
+  counterparts?: Uint8Array;
 }
 
 /** Weighs the images of a batch by what the losses of the steps before told. */
@@ -28,15 +30,15 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     private readonly handle: TrainerHandle<Model>,
   ) {}
 
-  /** Cross-entropy to the labels, or, with a teacher, soft cross-entropy to its output on the same view (EDRM). With `headOnly` all below the head stays. */
+  /** Cross-entropy to the labels or, with a teacher, what `distillation` says; default EDRM, soft cross-entropy to its output on the same view. With `headOnly` all below the head stays. */
   static async classifier(
     student: Classifier,
     teacher: Classifier | null,
     training: ClassifierTrainingConfig,
-    { seed, temperature = 1, labelWeight = 0, headOnly = false }: { seed: number; temperature?: number; labelWeight?: number; headOnly?: boolean },
+    { seed, headOnly = false, ...distillation }: { seed: number; headOnly?: boolean } & Partial<DistillationOptions>,
   ): Promise<Trainer<ClassifierHandle>> {
     const { engine } = student;
-    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, policy: training.augment.policy, temperature, labelWeight, headOnly };
+    const options = { ...trainerOptions(training, engine, seed), mixing: training.mixing, policy: training.augment.policy, temperature: 1, labelWeight: 0, ...distillation, headOnly };
     return new Trainer(engine, await engine.run((core) => core.createClassifierTrainer(student.handle, teacher?.handle ?? null, options)));
   }
 
@@ -64,8 +66,9 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     return new Trainer(engine, await engine.run((core) => core.createAutoencoderTrainer(autoencoder.handle, teacher?.handle ?? null, options)));
   }
 
-  step({ images, labels }: Batch, learningRate: number, step: number, { signal, ...perImage }: Cancellable & Pick<StepOptions, 'weights' | 'losses'> = {}): Promise<StepResult> {
-    return this.engine.run((core, control) => core.trainStep(this.handle, images, labels, { learningRate, step, ...perImage }, control), { ...(signal && { signal }) });
+  step({ images, labels, counterparts }: Batch, learningRate: number, step: number, { signal, ...perImage }: Cancellable & Pick<StepOptions, 'weights' | 'losses'> = {}): Promise<StepResult> {
+    const options = { learningRate, step, ...perImage, ...(counterparts && { counterparts }) };
+    return this.engine.run((core, control) => core.trainStep(this.handle, images, labels, options, control), { ...(signal && { signal }) });
   }
 
   /** The averaged weights, or the trained ones when there is no average; they change with further steps. */

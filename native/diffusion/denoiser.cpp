@@ -40,13 +40,22 @@ at::Tensor Denoiser::forward(const at::Tensor& x_t, const at::Tensor& timesteps,
 }
 
 at::Tensor Denoiser::forward_frozen(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes, at::ScalarType dtype) {
+  return run_frozen(x_t, timesteps, classes, dtype, {});
+}
+
+// told: conditions of each image, [B, ...]; undefined: those of its class.
+at::Tensor Denoiser::run_frozen(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes, at::ScalarType dtype, const at::Tensor& told) {
   if (!frozen_ || (frozen_dtype_ != dtype && !is_frozen())) make_frozen(copy_network(), dtype);
   const auto x = x_t.to(frozen_dtype_).contiguous(at::MemoryFormat::ChannelsLast);
-  return frozen_(x, timesteps.to(at::kFloat), classes, text_of(classes, frozen_dtype_), class_table()).to(at::kFloat);
+  const auto t = timesteps.to(at::kFloat);
+  if (!told.defined()) return frozen_(x, t, classes, text_of(classes, frozen_dtype_), class_table()).to(at::kFloat);
+  if (has_text()) return frozen_(x, t, classes, told.to(frozen_dtype_), at::Tensor()).to(at::kFloat);
+  // A table of class embeddings with a row for each image.
+  return frozen_(x, t, at::arange(x.size(0), classes.options()), at::Tensor(), told).to(at::kFloat);
 }
 
 Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
-                             at::ScalarType dtype) {
+                             at::ScalarType dtype, const ConditionShift& shift) {
   auto x = x_t;
   auto labels = classes;
   const bool classifier_free = guidance_scale != 1.0;
@@ -55,12 +64,23 @@ Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alph
     x = at::cat({x, x}, 0);
     labels = at::cat({classes, at::full_like(classes, null_class())}, 0);
   }
-  auto output = forward_frozen(x, at::full({x.size(0)}, timestep, x.options().dtype(at::kFloat)), labels, dtype);
+  const auto told = shift.of_class.defined() || shift.of_null.defined() ? shifted_conditions(classes, classifier_free, shift) : at::Tensor();
+  auto output = run_frozen(x, at::full({x.size(0)}, timestep, x.options().dtype(at::kFloat)), labels, dtype, told);
   if (classifier_free) {
     const auto halves = output.chunk(2, 0);
     output = halves[1] + guidance_scale * (halves[0] - halves[1]);
   }
   return prediction_from(options_.prediction, output, x_t, alpha_bar);
+}
+
+// Of each image and, for classifier-free guidance, of its other half.
+at::Tensor Denoiser::shifted_conditions(const at::Tensor& classes, bool classifier_free, const ConditionShift& shift) const {
+  const auto all = conditions();
+  const auto of_class = all.index_select(0, classes);
+  const auto own = shift.of_class.defined() ? of_class + shift.of_class : of_class;
+  if (!classifier_free) return own;
+  const auto null = all.select(0, null_class()).unsqueeze(0).expand_as(own);
+  return at::cat({own, shift.of_null.defined() ? null + shift.of_null : null}, 0);
 }
 
 void Denoiser::freeze_weights(at::ScalarType dtype) { make_frozen(net_, dtype); }
@@ -72,9 +92,19 @@ void Denoiser::make_frozen(UNet network, at::ScalarType dtype) {
   frozen_dtype_ = dtype;
 }
 
-at::Tensor Denoiser::to_images(const at::Tensor& x0, at::ScalarType dtype) {
-  const auto drawn = autoencoder_ ? autoencoder_->decode(x0, dtype) : x0;
+at::Tensor Denoiser::to_images(const at::Tensor& x0, at::ScalarType dtype, Decoder decoder) {
+  TORCH_CHECK(decoder == Decoder::own || guidance_decoder_, "to_images: there is no decoder for guidance");
+  const auto& autoencoder = decoder == Decoder::guidance ? guidance_decoder_ : autoencoder_;
+  const auto drawn = autoencoder ? autoencoder->decode(x0, dtype) : x0;
   return resize(drawn, options_.image_size).clamp(-1, 1);
+}
+
+void Denoiser::set_guidance_decoder(std::shared_ptr<Autoencoder> autoencoder) {
+  require(is_latent(), "a decoder for guidance is for one that works on latents, found one of pixels.");
+  require(autoencoder->latent_channels() == autoencoder_->latent_channels() && autoencoder->downsampling() == autoencoder_->downsampling(),
+          c10::str("expected a decoder for guidance of ", autoencoder_->latent_channels(), " channels that are ", autoencoder_->downsampling(), " times smaller than the image, found ",
+                   autoencoder->latent_channels(), " and ", autoencoder->downsampling(), "."));
+  guidance_decoder_ = std::move(autoencoder);
 }
 
 at::Tensor Denoiser::from_images(const at::Tensor& images, at::ScalarType dtype) {

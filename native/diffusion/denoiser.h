@@ -27,6 +27,17 @@ struct DenoiserOptions {
   int64_t draw_size = 32;   // side of the images that are drawn, before they are resized
 };
 
+// What is added to the conditions of each image of a batch, in the shape of one: [B, E] or [B, tokens, text_channels].
+// Undefined: nothing.
+struct ConditionShift {
+  at::Tensor of_class, of_null;
+};
+// Of each step of a run; empty: nothing in any.
+using ConditionShifts = std::vector<ConditionShift>;
+inline ConditionShift shift_at(const ConditionShifts& shifts, size_t step) { return shifts.empty() ? ConditionShift{} : shifts.at(step); }
+
+enum class Decoder { own, guidance };  // what latents become images with
+
 class Denoiser {
  public:
   // Without an autoencoder the U-Net works on the images themselves. Throws Error "config" if the parts do not fit.
@@ -44,13 +55,16 @@ class Denoiser {
 
   // Prediction of the frozen copy at one timestep for the whole batch; gradients as of forward_frozen.
   // guidance_scale 1 is the conditional model alone; above it, classifier-free guidance
-  // (Ho & Salimans 2022, arXiv 2207.12598) with both halves in one batch.
+  // (Ho & Salimans 2022, arXiv 2207.12598) with both halves in one batch. Gradients reach `shift` too.
   Prediction predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
-                     at::ScalarType dtype);
+                     at::ScalarType dtype, const ConditionShift& shift = {});
   // Predicted x0 as sampling goes on with it.
   at::Tensor clip(const at::Tensor& x0) const { return options_.clip > 0 ? x0.clamp(-options_.clip, options_.clip) : x0; }
   // x0: [B, C, h, w] -> images [B, 3, image_size, image_size] in -1..1, clamped; gradients reach x0.
-  at::Tensor to_images(const at::Tensor& x0, at::ScalarType dtype);
+  at::Tensor to_images(const at::Tensor& x0, at::ScalarType dtype, Decoder decoder = Decoder::own);
+  // A small autoencoder for the same latents, for gradients alone. Throws Error "config" if it is for others.
+  void set_guidance_decoder(std::shared_ptr<Autoencoder> autoencoder);
+  bool has_guidance_decoder() const { return guidance_decoder_ != nullptr; }
   // The other way, without gradients: what the U-Net works on for given images; of an autoencoder with a posterior its mode.
   at::Tensor from_images(const at::Tensor& images, at::ScalarType dtype);
   // [C, h, w]
@@ -93,12 +107,14 @@ class Denoiser {
   UNet copy_network() const;
   void make_frozen(UNet network, at::ScalarType dtype);
   at::Tensor text_of(const at::Tensor& classes, at::ScalarType dtype) const;
+  at::Tensor shifted_conditions(const at::Tensor& classes, bool classifier_free, const ConditionShift& shift) const;
+  at::Tensor run_frozen(const at::Tensor& x_t, const at::Tensor& timesteps, const at::Tensor& classes, at::ScalarType dtype, const at::Tensor& told);
   at::Tensor class_table() const { return has_text() ? at::Tensor() : conditions_; }
 
   DenoiserOptions options_;
   at::Device device_;
   NoiseSchedule schedule_;
-  std::shared_ptr<Autoencoder> autoencoder_;
+  std::shared_ptr<Autoencoder> autoencoder_, guidance_decoder_;
   at::Tensor conditions_;  // the texts; or class embeddings in place of the network's, undefined otherwise
   bool own_conditions_ = false;
   UNet net_{nullptr}, frozen_{nullptr};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "distill/losses.h"
 #include "ops/autocast.h"
 
 namespace sparring {
@@ -28,41 +27,84 @@ ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::s
       policy_views_(options.policy, student_->options().image_size),
       state_(student_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
 
-StepResult ClassifierTrainer::step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step) {
+ClassifierTrainer::Views ClassifierTrainer::draw_views(const at::Tensor& images, int64_t counterparts, uint64_t step) const {
+  const auto seed = options_.training.seed;
+  Views views{policy_views_(augment(images, options_.augment, seed, step), seed, step), {}};
+  if (!options_.mixing.any()) return views;
+  // Images with counterparts are mixed among themselves, so that their counterparts can be mixed in the same way.
+  for (auto& version : views.versions) {
+    views.mixed = mix(version.narrow(0, 0, counterparts), options_.mixing, seed, step);
+    const auto others = mix(version.narrow(0, counterparts, version.size(0) - counterparts), options_.mixing, seed, step);
+    views.mixed = MixedViews{at::cat({views.mixed->images, others.images}), at::cat({views.mixed->partner, others.partner + counterparts}), at::cat({views.mixed->share, others.share})};
+    version = views.mixed->images;
+  }
+  return views;
+}
+
+// On the device: [B, 3, H, W], [C, 3, H, W] or undefined -> [B + C, K], or of the images alone; undefined without a teacher.
+at::Tensor ClassifierTrainer::teacher_logits(const at::Tensor& images, const at::Tensor& counterparts) {
+  if (!teacher_) return {};
+  torch::NoGradGuard no_grad;
+  const auto pixels = counterparts.defined() && options_.target == CounterpartTarget::own ? at::cat({images, counterparts}) : images;
+  return teacher_->forward_frozen(pixels, options_.training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
+}
+
+// images: [B, 3, H, W], target: [B] classes, both on the device -> as many adversaries.
+at::Tensor ClassifierTrainer::adversaries(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) {
+  const auto& training = options_.training;
+  auto labels = at::one_hot(target, student_->options().num_classes).to(at::kFloat);  // [B, K]
+  if (mixed) {
+    const auto share = mixed->share.to(images.device()).unsqueeze(1);
+    labels = share * labels + (1 - share) * labels.index_select(0, mixed->partner.to(images.device()));
+  }
+  return online_adversary(*student_, images, labels, *options_.online, training.autocast_bf16, training.seed, step);
+}
+
+StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning_rate, uint64_t step) {
   const auto device = student_->device();
   const auto& training = options_.training;
-  auto views = policy_views_(augment(images, options_.augment, training.seed, step), training.seed, step);  // each [B, 3, H, W]
-  std::optional<MixedViews> mixed;
-  if (options_.mixing.any()) {
-    for (auto& view : views) view = (mixed = mix(view, options_.mixing, training.seed, step))->images;  // all in the same way
-  }
-  const auto pixels = views.size() == 1 ? views[0].to(device) : at::cat(views).to(device);  // [views * B, 3, H, W]
-  const auto target = labels.to(device);
-
-  at::Tensor teacher_logits;
-  if (teacher_) {
-    torch::NoGradGuard no_grad;
-    teacher_logits = teacher_->forward_frozen(pixels.narrow(0, 0, target.size(0)), training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
-  }
+  const auto count = batch.images.size(0), counterpart_count = batch.counterparts.defined() ? batch.counterparts.size(0) : 0;
+  auto [versions, mixed] = draw_views(batch.images, counterpart_count, step);
+  if (counterpart_count > 0) versions.push_back(draw_views(batch.counterparts, counterpart_count, step).versions[0]);
+  const auto drawn = versions.size() == 1 ? versions[0].to(device) : at::cat(versions).to(device);  // [versions * B + C, 3, H, W]
+  const auto target = batch.labels.to(device);
+  const auto counterparts = counterpart_count > 0 ? drawn.narrow(0, drawn.size(0) - counterpart_count, counterpart_count) : at::Tensor();
+  const auto teacher_logits = this->teacher_logits(drawn.narrow(0, 0, count), counterparts);
 
   BufferGuard statistics(student_->module());
   student_->module().train(!options_.head_only);  // statistics of batch norms are below the head
-  std::vector<at::Tensor> all_logits;
+  const bool instead = options_.online && options_.online->instead, beside = options_.online && !instead;
+  const auto adversaries = options_.online ? this->adversaries(drawn.narrow(0, 0, count), target, mixed, step) : at::Tensor();  // [B, 3, H, W]
+  const auto pixels = instead ? adversaries : beside ? at::cat({drawn, adversaries}) : drawn;  // [versions * B + C + (B or 0), 3, H, W]
+  at::Tensor all_logits;
   {
     AutocastGuard autocast(device.type(), training.autocast_bf16);
-    all_logits = student_->forward(pixels).chunk(static_cast<int64_t>(views.size()));  // each [B, K] fp32
+    all_logits = student_->forward(pixels);  // [versions * B + C + (B or 0), K] fp32
   }
-  const auto& logits = all_logits[0];
-  const auto label_loss = [&] { return mixed ? mixed_cross_entropy(logits, target, mixed->partner.to(device), mixed->share.to(device)) : at::cross_entropy_loss(logits, target, {}, at::Reduction::None); };
+  const auto logits = all_logits.narrow(0, 0, count);
+  const auto counterpart_logits = all_logits.narrow(0, drawn.size(0) - counterpart_count, counterpart_count);
+
+  const auto label_loss = [&](const at::Tensor& own) {
+    const auto first = [&](const at::Tensor& all) { return all.narrow(0, 0, own.size(0)); };
+    return mixed ? mixed_cross_entropy(own, first(target), first(mixed->partner).to(device), first(mixed->share).to(device))
+                 : at::cross_entropy_loss(own, first(target), {}, at::Reduction::None);
+  };
+  const auto distance = options_.relation == Relation::soft_labels ? distillation_loss : correlation_loss;
   at::Tensor losses;  // [B]
   if (teacher_) {
-    losses = distillation_loss(logits, teacher_logits, options_.temperature);
-    if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss();
+    losses = options_.image_weight * distance(logits, teacher_logits.narrow(0, 0, count), options_.temperature);
+    if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss(logits);
   } else {
-    losses = label_loss();
+    losses = label_loss(logits);
   }
-  if (all_logits.size() > 1) losses = losses + kConsistencyWeight * consistency_loss(all_logits);
-  const auto loss = (weights.defined() ? weights.to(device) * losses : losses).mean();
+  if (counterpart_count > 0) {
+    const auto begin = options_.target == CounterpartTarget::own ? count : 0;
+    const auto own = teacher_ ? distance(counterpart_logits, teacher_logits.narrow(0, begin, counterpart_count), options_.temperature) : label_loss(counterpart_logits);
+    losses = losses + options_.counterpart_weight * at::constant_pad_nd(own, {0, count - counterpart_count});
+  }
+  if (beside) losses = losses + options_.online->weight * label_loss(all_logits.narrow(0, drawn.size(0), count));
+  if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.narrow(0, 0, 3 * count).chunk(3));
+  const auto loss = (batch.weights.defined() ? batch.weights.to(device) * losses : losses).mean();
 
   StepResult result;
   result.correct = logits.detach().argmax(1).eq(target).sum().item<int64_t>();

@@ -1,11 +1,13 @@
-// Trains a classifier from labels, or distils a teacher into it.
+// Trains a classifier from labels, or distils a teacher into it; on images and, where there are some, counterparts of them.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "distill/augment.h"
+#include "distill/losses.h"
 #include "distill/mixing.h"
+#include "distill/online_adversary.h"
 #include "distill/training_state.h"
 #include "distill/views/view_policy.h"
 #include "models/classifier.h"
@@ -18,8 +20,21 @@ struct ClassifierTrainerOptions {
   MixingOptions mixing;
   double temperature = 1;   // of the soft labels
   double label_weight = 0;  // weight of the hard-label term beside distillation
+  double image_weight = 1;  // of the distillation term of the images themselves
+  double counterpart_weight = 1;                          // of that of their counterparts
+  CounterpartTarget target = CounterpartTarget::own;      // what the counterparts learn from the teacher
+  Relation relation = Relation::soft_labels;
+  std::optional<OnlineAdversaryOptions> online;
   bool head_only = false;   // a linear probe: all below the head stays as it is
   ViewPolicy policy = ViewPolicy::none;
+};
+
+// What a step trains on.
+struct ClassifierBatch {
+  at::Tensor images;        // [B, H, W, 3] uint8
+  at::Tensor labels;        // [B] int64
+  at::Tensor weights;       // [B] fp32, or undefined: all 1
+  at::Tensor counterparts;  // [C, H, W, 3] uint8, other versions of the first C images, or undefined
 };
 
 struct StepResult {
@@ -32,21 +47,35 @@ struct StepResult {
 
 class ClassifierTrainer {
  public:
-  // Without a teacher: cross-entropy to the labels. With one: soft cross-entropy to its output on the same view. With
-  // AugMix that is the unmixed view, and the student is to be consistent over it and the mixed ones.
+  // Without a teacher: CE(f(x), y) + counterpart_weight CE(f(x'), y). With one, whose output is t, on the view that the student sees:
+  //   label_weight CE(f(x), y) + image_weight D(f(x), t(x)) + counterpart_weight D(f(x'), t(x') or t(x))
+  // D as `relation` says; the label of a counterpart does not count, as it may be wrong. With AugMix t sees the unmixed view,
+  // and the student is to be consistent over it and the mixed ones. `online` adds weight CE(f(a), y), a an adversary of x, or
+  // trains on a alone.
   ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher, ClassifierTrainerOptions options);
 
-  // images: [B, H, W, 3] uint8, labels: [B] int64, weights: [B] fp32 or undefined (all 1). The loss is the sum of weight
-  // times loss over the images, divided by B.
-  StepResult step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step);
+  // The loss is the sum over the images of weight times loss, with that of the counterpart, divided by B. A counterpart is
+  // augmented and mixed as its image is.
+  StepResult step(const ClassifierBatch& batch, double learning_rate, uint64_t step);
 
   TrainingState& state() { return state_; }
   // The averaged classifier, or the trained one when there is no average.
   const std::shared_ptr<Classifier>& result() const { return ema_ ? ema_ : student_; }
   // After restore(): frozen copies made before it are stale.
   void touch();
+  // Whether views are mixtures in several versions.
+  bool mixes_versions() const { return options_.policy == ViewPolicy::aug_mix; }
+  bool takes_counterparts() const { return !mixes_versions() && !(options_.online && options_.online->instead); }
 
  private:
+  struct Views {
+    std::vector<at::Tensor> versions;  // one or, with AugMix, three: [B, 3, H, W] fp32 in 0..1
+    std::optional<MixedViews> mixed;   // who is mixed into whom, alike in all versions
+  };
+  Views draw_views(const at::Tensor& images, int64_t counterparts, uint64_t step) const;
+  at::Tensor teacher_logits(const at::Tensor& images, const at::Tensor& counterparts);
+  at::Tensor adversaries(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step);
+
   std::shared_ptr<Classifier> student_, teacher_, ema_;
   ClassifierTrainerOptions options_;
   PolicyViews policy_views_;

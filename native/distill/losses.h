@@ -7,11 +7,30 @@
 
 namespace sparring {
 
+// What the student is to have in common with the teacher: its soft labels, or their correlations (DIST).
+enum class Relation { soft_labels, correlations };
+
+// Whose output the student learns on the counterpart of an image: the teacher's for the counterpart, or for the image.
+enum class CounterpartTarget { own, image };
+
 // EDRM's risk: cross-entropy to the teacher's soft labels, -t(x)^T log f(x), both at temperature T, scaled by T^2
 // so that its gradient does not shrink with T (Hinton et al. 2015, arXiv 1503.02531).
 inline at::Tensor distillation_loss(const at::Tensor& student_logits, const at::Tensor& teacher_logits, double temperature) {
   const auto target = at::softmax(teacher_logits / temperature, 1);
   return -(target * at::log_softmax(student_logits / temperature, 1)).sum(1) * (temperature * temperature);
+}
+
+// 1 - Pearson's correlation of the rows. [N, M], [N, M] -> [N]
+inline at::Tensor correlation_distance(const at::Tensor& a, const at::Tensor& b) {
+  return 1 - at::cosine_similarity(a - a.mean(1, true), b - b.mean(1, true), 1, 1e-8);
+}
+
+// DIST (Huang et al. 2022, arXiv 2205.10536, eq. 10 with beta = gamma = 1): the probabilities of each image over the classes, and those
+// of each class over the images of the batch, are to correlate with the teacher's; scaled by T^2 as above. The second term
+// belongs to the batch and counts alike for each of its images.
+inline at::Tensor correlation_loss(const at::Tensor& student_logits, const at::Tensor& teacher_logits, double temperature) {
+  const auto f = at::softmax(student_logits / temperature, 1), t = at::softmax(teacher_logits / temperature, 1);
+  return (correlation_distance(f, t) + correlation_distance(f.t(), t.t()).mean()) * (temperature * temperature);
 }
 
 // Cross-entropy to the labels of a mixed view, each in its share: share CE(y) + (1 - share) CE(y of the partner).

@@ -28,7 +28,7 @@ MixedViews mix(const at::Tensor& images, const MixingOptions& options, uint64_t 
   const auto sources = images.permute({0, 2, 3, 1}).contiguous();  // [B, H, W, 3], no copy for channels-last
   const auto mixed = sources.clone();
   MixedViews result{mixed.permute({0, 3, 1, 2}), at::arange(batch), at::ones({batch})};
-  if (batch == 1) return result;
+  if (batch <= 1) return result;
   auto* partners = result.partner.data_ptr<int64_t>();
   auto* shares = result.share.data_ptr<float>();
 

@@ -4,6 +4,7 @@
 
 #include "distill/optimizer.h"
 #include "error.h"
+#include "guidance/chain_gradient.h"
 #include "ops/random.h"
 
 namespace sparring {
@@ -11,16 +12,17 @@ namespace {
 
 // Of classes [begin, begin + count); the others do not matter to their images.
 void oppose_classes(Denoiser& denoiser, const Opponents& opponents, const AdversarialOptions& options, int64_t begin, int64_t count, const JobContext& job) {
-  Objective loss;
-  loss.form = ObjectiveForm::log;
-  loss.terms = ObjectiveTerms::student;
+  ChainLoss loss;
+  loss.judging.objective.form = ObjectiveForm::log;
+  loss.judging.objective.terms = ObjectiveTerms::student;
   const auto total = denoiser.options().num_classes;
   const auto per_class = static_cast<int64_t>(options.seeds.size()) / total;
   const auto first_seed = options.seeds.begin() + begin * per_class;
   const std::vector<int64_t> seeds(first_seed, first_seed + count * per_class);
   const auto classes = at::arange(begin, begin + count, at::kLong).repeat_interleave(per_class).to(denoiser.device());
   const auto sampler = make_sampler(denoiser.schedule(), options.sampling.sampler, seeded_noise(seeds, denoiser.sample_shape(), denoiser.device()));
-  const auto segment = steps_per_segment(denoiser, options.memory_bytes, *sampler, classes.size(0), options.sampling);
+  const Chain chain{denoiser, opponents, *sampler, classes, options.sampling, job};
+  const auto segment = steps_per_segment(chain, options.memory_bytes);
 
   const auto all = denoiser.conditions().detach().clone();                     // [rows, ...]
   auto moved = all.narrow(0, begin, count).clone();                            // [count, ...]
@@ -28,7 +30,7 @@ void oppose_classes(Denoiser& denoiser, const Opponents& opponents, const Advers
   for (int64_t i = 0; i < options.iterations; ++i) {
     denoiser.set_conditions(all.clone().requires_grad_(true));
     const auto z = seeded_normal(seeds, denoiser.sample_shape(), Stream::initial_noise, i).to(denoiser.device());
-    const auto found = chain_gradient(denoiser, opponents, loss, *sampler, z, classes, options.sampling, segment, job);
+    const auto found = chain_gradient(chain, loss, {z, {}}, {}, segment, {});
     moved.mutable_grad() = -found.conditions.narrow(0, begin, count) / per_class;  // descent on log f_y, mean over a class
     adam.step(options.learning_rate);
     all.narrow(0, begin, count).copy_(moved);

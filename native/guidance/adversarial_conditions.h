@@ -9,7 +9,10 @@
 #include <memory>
 #include <vector>
 
-#include "guidance/chain_guidance.h"
+#include "diffusion/denoiser.h"
+#include "guidance/sampling_options.h"
+#include "job.h"
+#include "models/classifier.h"
 
 namespace sparring {
 
@@ -19,7 +22,7 @@ struct AdversarialOptions {
   int64_t iterations = 50;
   double learning_rate = 0.04;
   int64_t batch_size = 64;     // images at once, but all of a class; does not change what is found
-  int64_t memory_bytes = int64_t{4} << 30;  // of activations, see ChainGuidanceOptions
+  int64_t memory_bytes = int64_t{4} << 30;  // of activations, see steps_per_segment
 };
 
 // Changes the conditions of the classes of a denoiser with_own_conditions(); those of the null class stay.

@@ -12,6 +12,13 @@ at::Tensor probabilities(Classifier& classifier, const at::Tensor& images, at::S
   return at::softmax(classifier.forward_frozen(pixels, dtype), 1).cpu();
 }
 
+// Of guidance by the disagreement of two classifiers, else null.
+const JudgingOptions* judging_of(const GenerateOptions& options) {
+  if (const auto* step = std::get_if<StepGuidanceOptions>(&options.guidance)) return &step->judging;
+  if (const auto* chain = std::get_if<ChainGuidanceOptions>(&options.guidance)) return &chain->loss.judging;
+  return nullptr;
+}
+
 // One batch, in -1..1; start_images: [B, H, W, 3] uint8, or undefined.
 at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const std::vector<int64_t>& seeds,
                   const at::Tensor& start_images, const at::Tensor& classes, std::vector<at::Tensor>* cosines, const JobContext& job) {
@@ -19,22 +26,22 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
   const auto shape = denoiser.sample_shape();
   const auto noise = seeded_normal(seeds, shape, Stream::initial_noise).to(denoiser.device());
   const auto sampler = make_sampler(denoiser.schedule(), sampling.sampler, seeded_noise(seeds, shape, denoiser.device()));
-  const auto z = begin_run(denoiser, *sampler, noise, start_images, classes, sampling, job);
+  const auto start = begin_run(denoiser, *sampler, noise, start_images, classes, sampling, job);
   if (const auto* chain = std::get_if<ChainGuidanceOptions>(&options.guidance)) {
-    return optimise_chain(denoiser, opponents, *chain, *sampler, z, classes, sampling, job);
+    return optimise_chain({denoiser, opponents, *sampler, classes, sampling, job}, *chain, start, seeds, cosines);
   }
   const auto* guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
   const auto* prototypes = std::get_if<PrototypeGuidanceOptions>(&options.guidance);
   const auto& steps = sampler->steps();
-  auto x = sampler->start(z);
+  auto x = sampler->start(start.z);
   for (size_t i = 0; i < steps.size(); ++i) {
     job.check();
     if (prototypes && i == guided_step(*prototypes, steps.size(), sampling.sampler.steps)) {
       const auto perturbation = draw_perturbation(seeds, shape.front(), denoiser.device());
-      const auto gradient = prototype_gradient(denoiser, *opponents.teacher, *prototypes, x, perturbation, steps, i, classes, sampling.guidance_scale, sampling.dtype);
+      const auto gradient = prototype_gradient(denoiser, *opponents.teacher, *prototypes, x, perturbation, steps, i, classes, sampling.guidance_scale, sampling.dtype, start.shifts);
       x = moved(*prototypes, x, perturbation, gradient);
     }
-    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, {seeds, i}, cosines);
+    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, shift_at(start.shifts, i), {seeds, i}, cosines);
     x = sampler->step(x, prediction, i);
   }
   torch::NoGradGuard no_grad;
@@ -46,8 +53,8 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
 Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job) {
   const auto total = static_cast<int64_t>(options.classes.size());
   std::vector<at::Tensor> images, teacher, student, cosines;
-  const auto* step_guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
-  const bool compare = options.compare_gradients && step_guidance && !step_guidance->path.is_exact();
+  const auto* judging = judging_of(options);
+  const bool compare = options.compare_gradients && judging && !judging->path.is_exact();
   for (int64_t begin = 0; begin < total; begin += options.batch_size) {
     const auto count = std::min(options.batch_size, total - begin);
     const std::vector<int64_t> seeds(options.seeds.begin() + begin, options.seeds.begin() + begin + count);

@@ -7,6 +7,7 @@
 
 #include "guidance/chain_guidance.h"
 #include "guidance/prototype_guidance.h"
+#include "guidance/step_guidance.h"
 
 namespace sparring {
 
@@ -25,7 +26,7 @@ struct Generated {
   at::Tensor images;                  // [N, H, W, 3] uint8
   at::Tensor teacher_probabilities;   // [N, K] fp32, of the stored 8-bit image; undefined without a teacher
   at::Tensor student_probabilities;   // [N, K] fp32, likewise
-  at::Tensor gradient_cosines;        // [images of the first batch] fp32, mean over the guided steps, NaN where all gradients are zero; undefined where nothing was compared
+  at::Tensor gradient_cosines;        // [images of the first batch] fp32, mean over the guided steps, of a chain the first, NaN where all gradients are zero; undefined where nothing was compared
 };
 
 Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job);

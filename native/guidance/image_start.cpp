@@ -1,34 +1,42 @@
 #include "guidance/image_start.h"
 
+#include <algorithm>
+
+#include "guidance/null_text.h"
+#include "guidance/step_guidance.h"
 #include "ops/pixels.h"
 
 namespace sparring {
 namespace {
 
-// From x0 to where the steps that `sampling` takes begin, without guidance of either kind.
-at::Tensor invert(Denoiser& denoiser, at::Tensor x, const at::Tensor& classes, const SamplingOptions& sampling, const JobContext& job) {
+// From x0 to where the steps that `sampling` takes begin, without guidance of either kind: x at each noise level, the noisiest first.
+std::vector<at::Tensor> invert(Denoiser& denoiser, const at::Tensor& x0, const at::Tensor& classes, const SamplingOptions& sampling, const JobContext& job) {
   const auto inversion = make_sampler(denoiser.schedule(), inversion_of(sampling.sampler));
+  std::vector<at::Tensor> way{x0};
   for (size_t i = 0; i < inversion->steps().size(); ++i) {
     job.check();
-    const auto prediction = guided_prediction(denoiser, {}, nullptr, x, inversion->steps()[i], classes, /*guidance_scale=*/1, sampling.dtype);
-    x = inversion->step(x, prediction, i);
+    const auto prediction = guided_prediction(denoiser, {}, nullptr, way.back(), inversion->steps()[i], classes, /*guidance_scale=*/1, sampling.dtype);
+    way.push_back(inversion->step(way.back(), prediction, i));
   }
-  return x;
+  std::reverse(way.begin(), way.end());
+  return way;
 }
 
 }  // namespace
 
-at::Tensor begin_run(Denoiser& denoiser, Sampler& sampler, const at::Tensor& noise, const at::Tensor& start_images, const at::Tensor& classes,
+ChainPoint begin_run(Denoiser& denoiser, Sampler& sampler, const at::Tensor& noise, const at::Tensor& start_images, const at::Tensor& classes,
                      const SamplingOptions& sampling, const JobContext& job) {
-  if (sampling.start == SamplingStart::noise) return noise;
+  if (sampling.start == SamplingStart::noise) return {noise, {}};
   torch::NoGradGuard no_grad;
   const auto x0 = denoiser.from_images(from_uint8(start_images, denoiser.device()), sampling.dtype);
   if (sampling.start == SamplingStart::image) {
     sampler.start_from(x0);
-    return noise;
+    return {noise, {}};
   }
   sampler.start_as_given();
-  return invert(denoiser, x0, classes, sampling, job);
+  const auto way = invert(denoiser, x0, classes, sampling, job);
+  if (sampling.null_text.iterations == 0) return {way.front(), {}};
+  return {way.front(), fit_null_condition(denoiser, sampler, way, classes, sampling, job)};
 }
 
 }  // namespace sparring

@@ -1,13 +1,13 @@
 // Runs that start from images: with noise added (SDEdit, arXiv 2108.01073), or from the noise that DDIM inversion finds.
 #pragma once
 
-#include "guidance/chain_guidance.h"
+#include "guidance/chain_gradient.h"
 
 namespace sparring {
 
-// What the run of `sampler` starts with instead of `noise`, which it is told of. start_images: [B, H, W, 3] uint8 where
-// sampling.start says so, else undefined; noise and result: [B, C, h, w].
-at::Tensor begin_run(Denoiser& denoiser, Sampler& sampler, const at::Tensor& noise, const at::Tensor& start_images, const at::Tensor& classes,
+// What the run of `sampler` starts with instead of `noise`, which it is told of, and what is added to the conditions at its steps.
+// start_images: [B, H, W, 3] uint8 where sampling.start says so, else undefined; noise and result: [B, C, h, w].
+ChainPoint begin_run(Denoiser& denoiser, Sampler& sampler, const at::Tensor& noise, const at::Tensor& start_images, const at::Tensor& classes,
                      const SamplingOptions& sampling, const JobContext& job);
 
 }  // namespace sparring

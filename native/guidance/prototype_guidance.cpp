@@ -44,14 +44,14 @@ size_t guided_step(const PrototypeGuidanceOptions& options, size_t count, int64_
 
 PrototypeGradient prototype_gradient(Denoiser& denoiser, Classifier& guide, const PrototypeGuidanceOptions& options, const at::Tensor& x_t,
                                      const ChannelPerturbation& perturbation, const std::vector<SamplingStep>& steps, size_t index,
-                                     const at::Tensor& classes, double guidance_scale, at::ScalarType dtype) {
+                                     const at::Tensor& classes, double guidance_scale, at::ScalarType dtype, const ConditionShifts& shifts) {
   torch::AutoGradMode grad(true);
   const ChannelPerturbation leaves{perturbation.scale.detach().clone().requires_grad_(true), perturbation.bias.detach().clone().requires_grad_(true)};
   const auto end = std::min(index + static_cast<size_t>(options.span), steps.size());
   auto x = leaves(x_t.detach());
   auto energy = at::zeros({x_t.size(0)}, x_t.options());
   for (auto i = index; i < end; ++i) {
-    auto prediction = denoiser.predict(x, steps[i].timestep, steps[i].alpha_bar, classes, guidance_scale, dtype);
+    auto prediction = denoiser.predict(x, steps[i].timestep, steps[i].alpha_bar, classes, guidance_scale, dtype, shift_at(shifts, i));
     prediction.x0 = denoiser.clip(prediction.x0);
     const auto pixels = (denoiser.to_images(prediction.x0, dtype) + 1) / 2;  // classifiers take 0..1
     energy = energy + prototype_distance(options.prototypes, guide.features_frozen(pixels, dtype), classes);

@@ -50,10 +50,10 @@ struct PrototypeGradient {
   ChannelPerturbation values;  // dE/ds, dE/db
 };
 
-// At x_t before step `index` of the run. The steps between are those of DDIM without noise, whatever the sampler.
+// At x_t before step `index` of the run, in which `shifts` are added to the conditions. The steps between are those of DDIM without noise, whatever the sampler.
 PrototypeGradient prototype_gradient(Denoiser& denoiser, Classifier& guide, const PrototypeGuidanceOptions& options, const at::Tensor& x_t,
                                      const ChannelPerturbation& perturbation, const std::vector<SamplingStep>& steps, size_t index,
-                                     const at::Tensor& classes, double guidance_scale, at::ScalarType dtype);
+                                     const at::Tensor& classes, double guidance_scale, at::ScalarType dtype, const ConditionShifts& shifts = {});
 
 // What the run goes on with instead of x_t, for a gradient at `perturbation`.
 at::Tensor moved(const PrototypeGuidanceOptions& options, const at::Tensor& x_t, const ChannelPerturbation& perturbation, const PrototypeGradient& gradient);

@@ -37,9 +37,12 @@ void register_training(Api& api);      // trainers and their steps
 void register_generation(Api& api);    // guided and unguided sampling
 void register_conditions(Api& api);    // what generators are told of the classes
 void register_autoencoders(Api& api);  // encode, decode, quantise
+void register_attacks(Api& api);       // discrete adversaries, and attacks for evaluation
+void register_corruptions(Api& api);    // common corruptions of images
 void register_examination(Api& api);   // what networks and weights files are like
 void register_inspection(Api& api);    // gradients and intermediate values, for tests and benchmarks
 void register_view_inspection(Api& api);       // the same of augmentations
+void register_attack_inspection(Api& api);     // the same of attacks
 void register_diffusion_inspection(Api& api);  // the same of samplers and of text-conditional U-Nets
 
 }  // namespace sparring::node

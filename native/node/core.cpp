@@ -94,9 +94,12 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_generation(api);
     register_conditions(api);
     register_autoencoders(api);
+    register_attacks(api);
+    register_corruptions(api);
     register_examination(api);
     register_inspection(api);
     register_view_inspection(api);
+    register_attack_inspection(api);
     register_diffusion_inspection(api);
     prepare_exit(env);
   } catch (const Napi::Error& error) {

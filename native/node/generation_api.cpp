@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include <torch/torch.h>
 
 #include "node/generation_options.h"
@@ -9,22 +7,19 @@
 
 namespace sparring::node {
 
-Objective objective_options(const Napi::Object& options) {
-  const auto form = text(options, "form");
-  Objective result;
-  result.gamma = number(options, "gamma");
-  if (form == "difference") result.form = ObjectiveForm::difference;
-  else if (form == "power_max") result.form = ObjectiveForm::power_max;
-  else if (form == "power_min") result.form = ObjectiveForm::power_min;
-  else if (form == "log") result.form = ObjectiveForm::log;
-  else throw Error("usage", "Unknown objective form '" + form + "'; expected difference, power_max, power_min or log.");
-  const auto terms = text(options, "terms");
-  if (terms == "both") result.terms = ObjectiveTerms::both;
-  else if (terms == "teacher") result.terms = ObjectiveTerms::teacher;
-  else if (terms == "student") result.terms = ObjectiveTerms::student;
-  else throw Error("usage", "Unknown terms of the objective '" + terms + "'; expected both, teacher or student.");
+namespace {
+
+// {iterations, learningRate}
+NullTextOptions null_text_options(const Napi::Object& options, double guidance_scale) {
+  const NullTextOptions result{integer(options, "iterations"), number(options, "learningRate")};
+  if (result.iterations < 0 || !(result.learning_rate > 0)) throw Error("usage", "nullText: expected iterations of at least 0 and a learning rate above 0.");
+  if (result.iterations > 0 && guidance_scale == 1) {
+    throw Error("config", "sampling.start.nullText: expected a guidance scale other than 1, found 1.", "Without classifier-free guidance the null condition has no part. Set sampling.guidanceScale, or leave nullText out.");
+  }
   return result;
 }
+
+}  // namespace
 
 SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& denoiser) {
   SamplerOptions sampler;
@@ -41,7 +36,9 @@ SamplingOptions sampling_options(const Napi::Object& options, const Denoiser& de
   else if (kind == "inversion") from = SamplingStart::inversion;
   else if (kind != "noise") throw Error("usage", "Unknown start '" + kind + "'; expected noise, image or inversion.");
   if (from != SamplingStart::noise) sampler.strength = number(start, "strength");
-  return {sampler, number(options, "guidanceScale"), precision(options), from};
+  SamplingOptions result{sampler, number(options, "guidanceScale"), precision(options), from, {}};
+  if (from == SamplingStart::inversion) result.null_text = null_text_options(object(start, "nullText"), result.guidance_scale);
+  return result;
 }
 
 at::Tensor start_images(const Napi::Object& options, const SamplingOptions& sampling, const Denoiser& denoiser, int64_t count) {
@@ -56,26 +53,6 @@ at::Tensor start_images(const Napi::Object& options, const SamplingOptions& samp
     throw Error("usage", "images: expected one to start from for each of " + std::to_string(count) + " samples, found " + std::to_string(result.size(0)) + ".");
   }
   return result;
-}
-
-CutoutOptions cutout_options(const Napi::Object& options) {
-  const CutoutOptions result{integer(options, "count"), number(options, "leastSide"), number(options, "noise")};
-  if (result.count < 0 || !(result.least_side > 0 && result.least_side <= 1) || !(result.noise >= 0)) {
-    throw Error("usage", "cutouts: expected a count and noise of at least 0 and a least side above 0 and up to 1.");
-  }
-  return result;
-}
-
-GradientPath gradient_path(const Napi::Object& options, const Denoiser& denoiser) {
-  const auto gradient = text(options, "gradient");
-  if (gradient != "unet" && gradient != "x0") throw Error("usage", "Unknown gradient '" + gradient + "'; expected unet or x0.");
-  GradientPath path{gradient == "unet", integer(options, "latentPool")};
-  if (!denoiser.is_latent()) path.latent_pool = 1;
-  const auto side = denoiser.sample_shape().back();
-  if (path.latent_pool < 1 || side % path.latent_pool != 0) {
-    throw Error("config", "latentPool: expected a divisor of " + std::to_string(side) + ", the side of the latents, found " + std::to_string(path.latent_pool) + ".");
-  }
-  return path;
 }
 
 Opponents opponents(const Napi::Value& value) {
@@ -116,56 +93,7 @@ Opponents with_teacher(const Napi::Value& value, const Denoiser& denoiser) {
   return result;
 }
 
-PrototypeGuidanceOptions prototype_guidance(const Napi::Object& options, const Denoiser& denoiser) {
-  const auto guidance = object(options, "guidance"), given = object(options, "prototypes");
-  const auto classes = denoiser.options().num_classes;
-  PrototypeGuidanceOptions result;
-  result.rate = number(guidance, "rate");
-  result.radius = number(guidance, "radius");
-  result.remaining = number(guidance, "remaining");
-  result.span = integer(guidance, "span");
-  if (!std::isfinite(result.rate) || !(result.radius >= 0) || !(result.remaining > 0 && result.remaining <= 1) || result.span < 1) {
-    throw Error("usage", "Guidance by prototypes: expected a rate, a radius of at least 0, remaining above 0 and up to 1, and a span of at least 1.");
-  }
-  const auto global = floats(given.Get("global"), {-1}), local = floats(given.Get("local"), {-1});
-  if (global.numel() == 0 || global.numel() % classes != 0 || local.numel() == 0 || local.numel() % global.numel() != 0) {
-    throw Error("usage", c10::str("prototypes: expected one vector for each of ", classes, " classes and as many local ones for each of them, found ", global.numel(), " and ", local.numel(), " numbers."));
-  }
-  const auto width = global.numel() / classes;
-  result.prototypes.global = global.view({classes, width}).to(denoiser.device());
-  result.prototypes.local = local.view({classes, -1, width}).to(denoiser.device());
-  return result;
-}
-
 namespace {
-
-// {guidance}, and {prototypes} for guidance by them
-decltype(GenerateOptions::guidance) guidance_options(const Napi::Object& options, const Denoiser& denoiser) {
-  const auto guidance = object(options, "guidance");
-  const auto kind = text(guidance, "kind");
-  if (kind == "step") {
-    StepGuidanceOptions step;
-    step.objective = objective_options(object(guidance, "objective"));
-    step.cutouts = cutout_options(object(guidance, "cutouts"));
-    step.path = gradient_path(guidance, denoiser);
-    step.scale = number(guidance, "scale");
-    step.from = number(guidance, "from");
-    step.until = number(guidance, "until");
-    step.schedule = text(guidance, "schedule") == "linear" ? GuidanceSchedule::linear : GuidanceSchedule::constant;
-    return step;
-  }
-  if (kind == "chain") {
-    ChainGuidanceOptions chain;
-    chain.objective = objective_options(object(guidance, "objective"));
-    chain.iterations = integer(guidance, "iterations");
-    chain.learning_rate = number(guidance, "learningRate");
-    chain.memory_bytes = integer(guidance, "memoryBytes");
-    return chain;
-  }
-  if (kind == "prototypes") return prototype_guidance(options, denoiser);
-  if (kind != "none") throw Error("usage", "Unknown guidance '" + kind + "'; expected none, step, chain or prototypes.");
-  return {};
-}
 
 GenerateOptions generate_options(const Napi::Object& options, const Denoiser& denoiser) {
   GenerateOptions result;
@@ -191,6 +119,14 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
 }  // namespace
 
 void register_generation(Api& api) {
+  // setGuidanceDecoder(denoiser, autoencoder): for `decoder` of guidance, which then may be given
+  api.add_async("setGuidanceDecoder", 2, [](const Napi::CallbackInfo& info) -> Work {
+    return [denoiser = unwrap<Denoiser>(info[0], "generator"), decoder = unwrap<Autoencoder>(info[1], "autoencoder")](const JobContext&) -> Finish {
+      denoiser->set_guidance_decoder(decoder);
+      return [](Napi::Env env) { return env.Undefined(); };
+    };
+  });
+
   // checkSampling(denoiser, {steps, sampler, eta, guidanceScale, precision, start, guidance}): throws what generation would throw for them
   api.add_async("checkSampling", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
@@ -199,6 +135,7 @@ void register_generation(Api& api) {
       denoiser->check_guidance_scale(sampling.guidance_scale);
       const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise({0}, denoiser->sample_shape(), denoiser->device()));
       if (const auto* step = std::get_if<StepGuidanceOptions>(&guidance)) check_guided_steps(*denoiser, *step, *sampler);
+      if (const auto* chain = std::get_if<ChainGuidanceOptions>(&guidance)) check_chain(chain->loss, *sampler);
       if (sampling.start == SamplingStart::inversion) make_sampler(denoiser->schedule(), inversion_of(sampling.sampler));
       return [](Napi::Env env) { return env.Undefined(); };
     };

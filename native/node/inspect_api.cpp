@@ -24,6 +24,25 @@ NoisyBatch noisy_batch(const Napi::Object& options, const Denoiser& denoiser) {
           at::tensor(integers(options, "classes"), at::kLong).to(denoiser.device())};
 }
 
+// [steps, B, ...], in the shape of the conditions of the images; undefined for null
+at::Tensor given_shift(const Napi::Object& options, const char* key, const Denoiser& denoiser, const at::Tensor& classes) {
+  const Napi::Value value = options.Get(key);
+  if (value.IsNull()) return {};
+  auto shape = denoiser.conditions().index_select(0, classes).sizes().vec();
+  shape.insert(shape.begin(), -1);
+  return floats(value, shape).to(denoiser.device());
+}
+
+// Of each step.
+ConditionShifts shifts_of(const at::Tensor& of_class, const at::Tensor& of_null) {
+  ConditionShifts shifts((of_class.defined() ? of_class : of_null).size(0));
+  for (size_t i = 0; i < shifts.size(); ++i) {
+    if (of_class.defined()) shifts[i].of_class = of_class[static_cast<int64_t>(i)];
+    if (of_null.defined()) shifts[i].of_null = of_null[static_cast<int64_t>(i)];
+  }
+  return shifts;
+}
+
 }  // namespace
 
 void register_inspection(Api& api) {
@@ -85,21 +104,22 @@ void register_inspection(Api& api) {
     };
   });
 
-  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, cutouts, gradient, latentPool, guidanceScale, precision, repeat}) ->
+  // guidanceGradient(denoiser, opponents, {x, timestep, classes, objective, cutouts, gradient, latentPool, decoder?, guidanceScale, precision, repeat}) ->
   // {gradient, score, x0}. Computed `repeat` times, so that a benchmark pays for the boundary once.
   api.add_async("guidanceGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
     const auto timestep = integer(options, "timestep");
     if (timestep < 0 || timestep >= denoiser->schedule().num_train_timesteps()) throw Error("usage", "timestep: out of range.");
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), objective = objective_options(object(options, "objective")), cut = cutout_options(object(options, "cutouts")), path = gradient_path(options, *denoiser),
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser),
+            judging = JudgingOptions{objective_options(object(options, "objective")), cutout_options(object(options, "cutouts")), gradient_path(options, *denoiser)},
             scale = number(options, "guidanceScale"), dtype = precision(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
       const SamplingStep step{static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep), 1.0};
       const std::vector<int64_t> seeds(batch.x.size(0));
       GuidedPrediction result;
       for (int64_t i = 0; i < repeat; ++i) {
         job.check();
-        result = guidance_gradient(*denoiser, pair, objective, cut, path, {seeds, 0}, batch.x, step, batch.classes, scale, dtype);
+        result = guidance_gradient(*denoiser, pair, judging, {seeds, 0}, batch.x, step, batch.classes, scale, dtype);
       }
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"x0", result.prediction.x0}});
     };
@@ -132,22 +152,44 @@ void register_inspection(Api& api) {
     };
   });
 
-  // chainGradient(denoiser, opponents, {x, classes, objective, steps, sampler, eta, guidanceScale, precision, start, images, segmentSteps}) ->
-  // {gradient, score, images, conditionGradient}; the noise within the steps of a stochastic sampler is that of seed 0 for every
-  // image. The last is of the summed score, for a generator with conditions of its own, else null.
+  // chainGradient(denoiser, opponents, {x, classes, objective, loss?: {cutouts, lastPredictions, predictionWeights, decoder?}, steps, sampler, eta,
+  // guidanceScale, precision, start, images, segmentSteps, shifts?: {ofClass, ofNull: [steps, B, ...] or null}}) ->
+  // {gradient, score, objective, images, conditionGradient, classGradient, nullGradient}; cutouts and the noise within the steps of a
+  // stochastic sampler are those of seed 0 for every image. conditionGradient is of the summed objective, for a generator with
+  // conditions of its own, else null; the last two are of the given shifts, else null.
   api.add_async("chainGradient", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto options = info[2].As<Napi::Object>();
     const auto sampling = sampling_options(options, *denoiser);
     const auto batch = noisy_batch(options, *denoiser);
-    return [denoiser, pair = both_opponents(info[1], *denoiser), batch, objective = objective_options(object(options, "objective")), sampling,
+    ChainLoss loss;
+    if (options.Get("loss").IsObject()) loss = chain_loss(object(options, "loss"), *denoiser);
+    loss.judging.objective = objective_options(object(options, "objective"));
+    at::Tensor of_class, of_null;
+    if (options.Get("shifts").IsObject()) {
+      const auto given = object(options, "shifts");
+      of_class = given_shift(given, "ofClass", *denoiser, batch.classes);
+      of_null = given_shift(given, "ofNull", *denoiser, batch.classes);
+    }
+    if (integer(options, "segmentSteps") < 1) throw Error("usage", "segmentSteps must be at least 1.");
+    check_moved(*denoiser, {of_class.defined(), of_null.defined()}, sampling.guidance_scale);
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch, loss, sampling, of_class, of_null,
             images = start_images(options, sampling, *denoiser, batch.x.size(0)), segment = integer(options, "segmentSteps")](const JobContext& job) -> Finish {
-      const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(std::vector<int64_t>(batch.x.size(0)), denoiser->sample_shape(), denoiser->device()));
-      const auto z = begin_run(*denoiser, *sampler, batch.x, images, batch.classes, sampling, job);
+      const std::vector<int64_t> seeds(batch.x.size(0));
+      const auto sampler = make_sampler(denoiser->schedule(), sampling.sampler, seeded_noise(seeds, denoiser->sample_shape(), denoiser->device()));
+      auto point = begin_run(*denoiser, *sampler, batch.x, images, batch.classes, sampling, job);
+      const MovedConditions moved{of_class.defined(), of_null.defined()};
+      if (moved.any()) point.shifts = shifts_of(of_class, of_null);
       if (denoiser->has_own_conditions()) denoiser->set_conditions(denoiser->conditions().clone().requires_grad_(true));
-      const auto result = chain_gradient(*denoiser, pair, objective, *sampler, z, batch.classes, sampling, segment, job);
+      const auto result = chain_gradient({*denoiser, pair, *sampler, batch.classes, sampling, job}, loss, point, moved, segment, {seeds, 0});
       if (denoiser->has_own_conditions()) denoiser->set_conditions(denoiser->conditions().detach());
-      return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"images", result.images}, {"conditionGradient", result.conditions}});
+      const auto of = [&](at::Tensor ConditionShift::*part) {
+        std::vector<at::Tensor> gradients;
+        for (const auto& shift : result.shifts) gradients.push_back(shift.*part);
+        return gradients.empty() || !gradients.front().defined() ? at::Tensor() : at::stack(gradients);
+      };
+      return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"objective", result.objective}, {"images", result.images}, {"conditionGradient", result.conditions},
+                            {"classGradient", of(&ConditionShift::of_class)}, {"nullGradient", of(&ConditionShift::of_null)}});
     };
   });
 

@@ -8,6 +8,7 @@
 #include "distill/condition_trainer.h"
 #include "distill/denoiser_trainer.h"
 #include "node/api.h"
+#include "node/attack_options.h"
 #include "node/augment_options.h"
 #include "node/view_policy.h"
 #include "node/values.h"
@@ -81,13 +82,17 @@ struct AnyTrainer {
   int64_t num_classes() const {
     return std::visit([](const auto& own) { return num_classes_of(*own); }, trainer);
   }
+  void check_counterparts(int64_t counterparts, int64_t images) const {
+    if (counterparts > images) throw Error("usage", "trainStep: there must not be more counterparts than images.");
+    if (!std::get<std::shared_ptr<ClassifierTrainer>>(trainer)->takes_counterparts()) throw Error("usage", "trainStep: there are no counterparts of AugMix's views and of images that adversaries take the place of.");
+  }
   bool is_classifier() const { return std::holds_alternative<std::shared_ptr<ClassifierTrainer>>(trainer); }
-  // weights: of a classifier's images, else undefined
-  StepResult step(const at::Tensor& images, const at::Tensor& labels, const at::Tensor& weights, double learning_rate, uint64_t step) const {
-    if (const auto* classifier = std::get_if<std::shared_ptr<ClassifierTrainer>>(&trainer)) return (*classifier)->step(images, labels, weights, learning_rate, step);
-    if (const auto* denoiser = std::get_if<std::shared_ptr<DenoiserTrainer>>(&trainer)) return (*denoiser)->step(images, labels, learning_rate, step);
-    if (const auto* autoencoder = std::get_if<std::shared_ptr<AutoencoderTrainer>>(&trainer)) return (*autoencoder)->step(images, learning_rate, step);
-    return std::get<std::shared_ptr<ConditionTrainer>>(trainer)->step(images, labels, learning_rate, step);
+  // weights and counterparts: of a classifier's images, else undefined
+  StepResult step(const ClassifierBatch& batch, double learning_rate, uint64_t step) const {
+    if (const auto* classifier = std::get_if<std::shared_ptr<ClassifierTrainer>>(&trainer)) return (*classifier)->step(batch, learning_rate, step);
+    if (const auto* denoiser = std::get_if<std::shared_ptr<DenoiserTrainer>>(&trainer)) return (*denoiser)->step(batch.images, batch.labels, learning_rate, step);
+    if (const auto* autoencoder = std::get_if<std::shared_ptr<AutoencoderTrainer>>(&trainer)) return (*autoencoder)->step(batch.images, learning_rate, step);
+    return std::get<std::shared_ptr<ConditionTrainer>>(trainer)->step(batch.images, batch.labels, learning_rate, step);
   }
 };
 
@@ -123,9 +128,30 @@ void register_training(Api& api) {
                                 " px, the student " + std::to_string(student->options().image_size) + " px.");
     }
     const auto given = info[2].As<Napi::Object>();
-    ClassifierTrainerOptions options{training_options(given), augment_options(object(given, "augment")), mixing_options(given), number(given, "temperature"),
-                                     number(given, "labelWeight"), !given.Get("headOnly").IsUndefined() && boolean(given, "headOnly"),
-                                     given.Get("policy").IsUndefined() ? ViewPolicy::none : view_policy(given)};
+    const auto has = [&](const char* name) { return !given.Get(name).IsUndefined(); };
+    ClassifierTrainerOptions options;
+    options.training = training_options(given);
+    options.augment = augment_options(object(given, "augment"));
+    options.mixing = mixing_options(given);
+    options.temperature = number(given, "temperature");
+    options.label_weight = number(given, "labelWeight");
+    if (has("imageWeight")) options.image_weight = number(given, "imageWeight");
+    if (has("relation")) options.relation = text(given, "relation") == "correlations" ? Relation::correlations : Relation::soft_labels;
+    if (has("counterparts")) {
+      const auto counterparts = object(given, "counterparts");
+      options.counterpart_weight = number(counterparts, "weight");
+      options.target = text(counterparts, "target") == "image" ? CounterpartTarget::image : CounterpartTarget::own;
+    }
+    if (has("online")) {
+      const auto online = object(given, "online");
+      options.online = OnlineAdversaryOptions{number(online, "weight"), boolean(online, "instead"), discrete_attack_options(object(online, "attack")),
+                                              online.Get("discretiser").IsNull() ? nullptr : discretiser(online.Get("discretiser"), student->options().image_size)};
+    }
+    if (options.online && options.online->instead && (teacher || (has("policy") && view_policy(given) == ViewPolicy::aug_mix))) {
+      throw Error("usage", "createClassifierTrainer: adversaries take the place of images without a teacher and without AugMix only.");
+    }
+    if (has("headOnly")) options.head_only = boolean(given, "headOnly");
+    if (has("policy")) options.policy = view_policy(given);
     return [student, teacher, options](const JobContext&) -> Finish {
       auto trainer = std::make_shared<ClassifierTrainer>(student, teacher, options);
       return [trainer](Napi::Env env) { return wrap(env, trainer); };
@@ -163,20 +189,23 @@ void register_training(Api& api) {
     };
   });
 
-  // trainStep(trainer, images, labels, {learningRate, step, weights?, losses?}, control) -> {loss, gradientNorm, correct?, terms?, losses?}
+  // trainStep(trainer, images, labels, {learningRate, step, weights?, counterparts?, losses?}, control) -> {loss, gradientNorm, correct?, terms?, losses?}
   api.add_async("trainStep", 4, [](const Napi::CallbackInfo& info) -> Work {
     const auto trainer = any_trainer(info[0]);
     const auto options = info[3].As<Napi::Object>();
-    const auto batch = images(info[1], trainer.image_size());
-    const auto targets = labels(info[2], trainer.num_classes());
-    if (batch.size(0) != targets.size(0)) throw Error("usage", "trainStep: as many labels as images are needed.");
-    const auto given_weights = options.Get("weights");
-    const auto weights = given_weights.IsUndefined() ? at::Tensor() : step_weights(given_weights, batch.size(0));
+    ClassifierBatch batch{images(info[1], trainer.image_size()), labels(info[2], trainer.num_classes()), {}, {}};
+    const auto count = batch.images.size(0);
+    if (count != batch.labels.size(0)) throw Error("usage", "trainStep: as many labels as images are needed.");
+    if (const auto weights = options.Get("weights"); !weights.IsUndefined()) batch.weights = step_weights(weights, count);
+    if (const auto counterparts = options.Get("counterparts"); !counterparts.IsUndefined()) batch.counterparts = images(counterparts, trainer.image_size());
     const auto losses = !options.Get("losses").IsUndefined() && boolean(options, "losses");
-    if (!trainer.is_classifier() && (weights.defined() || losses)) throw Error("usage", "trainStep: weights and losses of single images are for classifiers.");
-    return [trainer, batch, targets, weights, losses, learning_rate = number(options, "learningRate"),
+    if (!trainer.is_classifier() && (batch.weights.defined() || batch.counterparts.defined() || losses)) {
+      throw Error("usage", "trainStep: weights, counterparts and losses of single images are for classifiers.");
+    }
+    if (batch.counterparts.defined()) trainer.check_counterparts(batch.counterparts.size(0), count);
+    return [trainer, batch, losses, learning_rate = number(options, "learningRate"),
             step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
-      const auto result = trainer.step(batch, targets, weights, learning_rate, step);
+      const auto result = trainer.step(batch, learning_rate, step);
       const auto each = losses ? result.losses.to(at::kCPU) : at::Tensor();
       return [result, each](Napi::Env env) -> Napi::Value {
         auto object = Napi::Object::New(env);

@@ -20,10 +20,13 @@ enum class Stream : uint64_t {
   posterior = 7,
   mixing = 8,
   perturbation = 9,
+  attack_start = 10,
+  online_adversary = 11,
   view_policy = 16,
   fractal = 17,
   cutouts = 18,
   cutout_noise = 19,
+  corruption = 24,
   code_restarts = 32,
 };
 

@@ -1,4 +1,4 @@
-/** The rows that train on real images alone, in miniature: MixUp, CutMix, RandAugment, AugMix, PixMix, and labels without a teacher. */
+/** The rows that train on real images alone, in miniature: MixUp, CutMix, RandAugment, AugMix, PixMix, labels without a teacher and with one (KD, DIST). */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { miniature, seed } from '../support/miniature.js';
 const folder = mkdtempSync(join(tmpdir(), 'sparring-augmented-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const rows = ['edrm-longer', 'erm', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix'];
+const rows = ['edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix'];
 const configFile = join(folder, 'miniature.yaml');
 writeFileSync(configFile, `${miniature.replace('everySeconds: 0.1', 'everySeconds: 0.001')}methods: [${rows}]\n`); // checkpoints at every step
 const reference = join(folder, 'reference');
@@ -31,7 +31,7 @@ test('each row has its steps and no generated images; that of labels alone count
   assert.is(ended.status, 0, ended.stderr);
   expected = timeless(ended);
   assert.equal(expected.map(({ method }) => method), ['teacher', 'edrm', ...rows]);
-  assert.equal(expected.map(({ trainingSteps }) => trainingSteps), [45, 33, 8, 33 + 8, 8, 8, 8, 8, 8]);
+  assert.equal(expected.map(({ trainingSteps }) => trainingSteps), [45, 33, 8, 33 + 8, 8, 8, 8, 8, 8, 8, 8, 8]);
   assert.ok(expected.every(({ generated }) => generated === 0));
   for (const row of rows) assert.not(existsSync(join(reference, `seed-${seed}`, row, 'store')), row);
 });

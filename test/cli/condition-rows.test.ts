@@ -1,5 +1,5 @@
 /** The rows that tell the generator something else of the classes, in miniature. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -98,6 +98,33 @@ for (const stage of ['da-fusion', `seed-${seed}/da-fusion`, `seed-${seed}/gap`])
     }
   });
 }
+
+test('killed among the images of a round of gap, a resumed run takes the embeddings that were found', async () => {
+  const [whole, killed] = [join(folder, 'gap'), join(folder, 'killed-gap')];
+  // Images one by one: most of the round is images.
+  const own = ['--set', 'methods=[gap]', '--set', 'rounds.count=1', '--set', 'sampling.batchSize=1', '--set', 'rounds.imagesPerRound=40'];
+  assert.is(cli(args(whole, ...own)).status, 0);
+  const stage = join(killed, `seed-${seed}/gap`);
+  const found = join(stage, 'conditions-0.safetensors');
+  const { child, ended } = startCli(args(killed, ...own));
+  const drawn = () => existsSync(join(stage, 'store/shards')) && readdirSync(join(stage, 'store/shards')).length > 2;
+  while (child.exitCode === null && !drawn()) await sleep(1);
+  child.kill('SIGKILL');
+  assert.is((await ended).signal, 'SIGKILL', 'it ended before it was killed');
+  assert.ok(readdirSync(join(stage, 'store/shards')).length < 40);
+  const { mtimeMs } = statSync(found);
+  const resumed = cli(args(killed, '--resume', ...own));
+  assert.is(resumed.status, 0, resumed.stderr);
+  assert.is(statSync(found).mtimeMs, mtimeMs, 'they were searched for again');
+  assert.ok((await imagesOf('gap', killed)).equals(await imagesOf('gap', whole)));
+  for (const name of ['conditions-0.safetensors', 'student.safetensors']) {
+    assert.is(readFileSync(join(stage, name), 'base64'), readFileSync(join(whole, `seed-${seed}/gap`, name), 'base64'), name);
+  }
+});
+
+test('of several rounds of gap the newest embeddings are kept', () => {
+  assert.equal(readdirSync(join(run, `seed-${seed}/gap`)).filter((name) => name.startsWith('conditions')), ['conditions-1.safetensors']);
+});
 
 test('the other rows are those of a run without these', async () => {
   const without = join(folder, 'without');

@@ -184,12 +184,12 @@ test('generate starts from images too, goes on in the same way, and knows those 
 test('generate starts from the inversion of training images', async () => {
   const output = join(folder, 'inverted');
   const ended = cli(['generate', '--config', configFile, '--student', join(run, `seed-${seed}/edrm/student.safetensors`), '--count', '4', '--output', output, '--json', '--quiet',
-    '--set', `teacher.weights=${teacher}`, '--set', `generator.weights=${generator}`, '--set', 'sampling.start={kind: inversion, strength: 0.7}']);
+    '--set', `teacher.weights=${teacher}`, '--set', `generator.weights=${generator}`, '--set', 'sampling.start={kind: inversion, strength: 0.7, nullText: {iterations: 2}}', '--set', 'sampling.guidanceScale=2']);
   assert.is(ended.status, 0, ended.stderr);
   const store = await openStore(output);
   for (const { source, settings } of store.samples()) {
     assert.ok(source !== undefined);
-    assert.equal((await store.generatorSettings(settings)).start, { kind: 'inversion', strength: 0.7 });
+    assert.equal((await store.generatorSettings(settings)).start, { kind: 'inversion', strength: 0.7, nullText: { iterations: 2, learningRate: 0.01 } });
   }
 });
 

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { Engine } from '../../lib/native/engine.js';
+import { Autoencoder } from '../../lib/native/models.js';
 import { openStore } from '../../lib/store/store.js';
 import { cli, lastLine } from '../support/cli.js';
 import { pipelineFolder } from '../support/pipeline.js';
@@ -99,6 +101,26 @@ test('generate draws from it with ready weights, and knows the images of other p
   writeFileSync(scheduler, before);
   assert.is(changed.status, 2, changed.stderr);
   assert.match(changed.stderr, 'other weights, settings or another seed');
+});
+
+test('generate through a small autoencoder: the gradient is compared, another file is another generator', async () => {
+  const output = join(folder, 'small-decoder'), decoder = join(folder, 'small.safetensors');
+  const engine = await Engine.open({ device: 'cpu', threads: 1, precision: 'fp32' });
+  const write = async (seed: number) => {
+    using autoencoder = await Autoencoder.create(engine, { kind: 'taesd', width: 8, encoderBlocks: [1, 1, 1], decoderBlocks: [1, 1, 1], latentChannels: 4 }, seed);
+    await autoencoder.save(decoder);
+  };
+  await write(1);
+  const weights = ['--set', `teacher.weights=${join(run, 'foundation/teacher/teacher.safetensors')}`, '--student', join(run, 'seed-0/config/student.safetensors')];
+  const generate = (count: string) => cli(['generate', '--config', configFile, ...weights, '--count', count, '--output', output, '--json', '--quiet', '--set', 'sampling.preset=turbo', '--set', `sampling.guidance.decoder=${decoder}`]);
+  const ended = generate('2');
+  assert.is(ended.status, 0, ended.stderr);
+  const samples = (await openStore(output)).samples();
+  assert.ok(samples.every(({ gradientCosine }) => typeof gradientCosine === 'number' && Math.abs(gradientCosine) < 0.999), JSON.stringify(samples));
+  await write(2);
+  const refused = generate('4');
+  assert.is(refused.status, 2, refused.stderr);
+  assert.match(refused.stderr, 'other weights, settings or another seed');
 });
 
 test.run();

@@ -9,7 +9,7 @@ import { SparringError } from '../../lib/errors.js';
 import type { GenerateOptions } from '../../lib/native/contract.js';
 import type { Cancellable } from '../../lib/native/engine.js';
 import type { Generator } from '../../lib/native/models.js';
-import { failure, generateOptions, openEngine, randomImages, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
+import { failure, generateOptions, openEngine, plainChain, randomImages, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
 import { endless } from '../support/worker-scenarios.js';
 
 const engine = await openEngine();
@@ -47,7 +47,7 @@ test('a running job stops promptly', async () => {
 test('a chain optimisation stops promptly', async () => {
   using teacher = await tinyClassifier(engine, 1);
   const pair = { teacher: teacher.handle, student: teacher.handle };
-  const guidance = { kind: 'chain', objective: { form: 'difference', gamma: 1, terms: 'both' }, iterations: 100_000, learningRate: 0.1, memoryBytes: 2 ** 32 } as const;
+  const guidance = { ...plainChain, iterations: 100_000 };
   const signal = AbortSignal.timeout(200);
   const before = performance.now();
   await failure(() => engine.run((core, control) => core.generate(generator.handle, pair, generateOptions({ guidance }), control), { signal }), 'aborted');

@@ -5,12 +5,12 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { pretrainedGenerator } from '../../lib/diffusion/pretrained.js';
-import type { Generated, GenerateOptions, Guidance, ObjectiveOptions } from '../../lib/native/contract.js';
+import type { ChainGuidance, Generated, GenerateOptions, Guidance, ObjectiveOptions } from '../../lib/native/contract.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import { dot, mean, norm, normals, relativeError, rows } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
 import { encodeSafetensors, readSafetensors } from '../support/safetensors.js';
-import { assertSameImages, exact, failure, fromNoise, generateOptions, openEngine, pixels, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
+import { assertSameImages, exact, failure, fromNoise, generateOptions, openEngine, pixels, plainChain, randomImages, size, temporaryFolder, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -23,9 +23,7 @@ const difference: ObjectiveOptions = { form: 'difference', gamma: 1, terms: 'bot
 const step = (options: Partial<Extract<Guidance, { kind: 'step' }>> = {}): Guidance => ({
   kind: 'step', objective: difference, scale: 0.4, from: 1, until: 0.4, schedule: 'constant', ...exact, ...options,
 });
-const chain = (options: Partial<Extract<Guidance, { kind: 'chain' }>> = {}): Guidance => ({
-  kind: 'chain', objective: difference, iterations: 3, learningRate: 0.05, memoryBytes: 2 ** 30, ...options,
-});
+const chain = (options: Partial<ChainGuidance> = {}): Guidance => ({ ...plainChain, ...options });
 const generate = (options: Partial<GenerateOptions>): Promise<Generated> =>
   engine.run((core, control) => core.generate(generator.handle, opponents, generateOptions(options), control));
 

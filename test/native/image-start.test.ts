@@ -6,11 +6,11 @@ import * as assert from 'uvu/assert';
 
 import { autoencoderConfig } from '../../lib/diffusion/autoencoder-config.js';
 import { pretrainedGenerator } from '../../lib/diffusion/pretrained.js';
-import type { Generated, GenerateOptions, Guidance, NoiseScheduleSpec } from '../../lib/native/contract.js';
+import type { Generated, GenerateOptions, Guidance, NoiseScheduleSpec, SamplingStart } from '../../lib/native/contract.js';
 import { Autoencoder, type Generator } from '../../lib/native/models.js';
 import { mean, rows } from '../support/numeric.js';
 import { pipelineFolder } from '../support/pipeline.js';
-import { assertSameImages, denoiserSpec, exact, failure, generateOptions, openEngine, pixels, randomImages, size, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
+import { assertSameImages, denoiserSpec, exact, failure, generateOptions, openEngine, pixels, plainChain, randomImages, size, tinyClassifier, tinyGenerator, toPixels } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -19,11 +19,14 @@ const teacher = await tinyClassifier(engine, 2), student = await tinyClassifier(
 const opponents = { teacher: teacher.handle, student: student.handle };
 const objective = { form: 'difference', gamma: 1, terms: 'both' } as const;
 const step: Guidance = { kind: 'step', objective, scale: 0.4, from: 1, until: 0, schedule: 'constant', ...exact };
-const chain: Guidance = { kind: 'chain', objective, iterations: 2, learningRate: 0.05, memoryBytes: 2 ** 30 };
+const chain: Guidance = { ...plainChain, objective, iterations: 2 };
 
 const images = randomImages(6, 8);
+const noNullText = { iterations: 0, learningRate: 0.01 };
+/** Either way to start from images. */
+const startOf = (kind: 'image' | 'inversion', strength: number): SamplingStart => (kind === 'image' ? { kind, strength } : { kind, strength, nullText: noNullText });
 const at = (strength: number, options: Partial<GenerateOptions> = {}): GenerateOptions => generateOptions({ images, start: { kind: 'image', strength }, ...options });
-const inverted = (strength: number, options: Partial<GenerateOptions> = {}): GenerateOptions => at(strength, { start: { kind: 'inversion', strength }, ...options });
+const inverted = (strength: number, options: Partial<GenerateOptions> = {}): GenerateOptions => at(strength, { start: { kind: 'inversion', strength, nullText: noNullText }, ...options });
 const generate = (options: GenerateOptions): Promise<Generated> => core.generate(generator.handle, opponents, options);
 /** Mean difference in levels. */
 const distance = (a: Uint8Array, b: Uint8Array): number => mean(Array.from(a, (value, i) => Math.abs(value - b[i])));
@@ -123,7 +126,7 @@ for (const kind of ['image', 'inversion'] as const) {
     for (const [name, guidance] of Object.entries({ unguided: { kind: 'none' } as Guidance, 'guided per step': step, 'guided through the chain': chain })) {
       if (guidance.kind === 'chain' && sampler === 'dpm-solver++-2m') continue;
       test(`the same in any batch, ${kind}, ${sampler}, ${name}`, async () => {
-        const draw = async (batchSize: number) => (await generate(at(0.6, { start: { kind, strength: 0.6 }, sampler, guidance, batchSize }))).images;
+        const draw = async (batchSize: number) => (await generate(at(0.6, { start: startOf(kind, 0.6), sampler, guidance, batchSize }))).images;
         const whole = await draw(8);
         for (const batchSize of [1, 3]) assertSameImages(await draw(batchSize), whole, `batches of ${batchSize}`);
         assert.equal(await draw(8), whole, 'a repetition is exact');
@@ -134,7 +137,7 @@ for (const kind of ['image', 'inversion'] as const) {
 
 for (const kind of ['image', 'inversion'] as const) test(`guidance raises the objective from where the image stands, ${kind}`, async () => {
   const disagreement = async (guidance: Guidance): Promise<number> => {
-    const options = at(0.6, { start: { kind, strength: 0.6 }, guidance, steps: 10 });
+    const options = at(0.6, { start: startOf(kind, 0.6), guidance, steps: 10 });
     const { teacherProbabilities, studentProbabilities } = await generate(options);
     return mean(Array.from(options.classes, (label, i) => teacherProbabilities![2 * i + label] - studentProbabilities![2 * i + label]));
   };

@@ -58,3 +58,15 @@ export async function failure(promise: Promise<unknown>, code = 'data'): Promise
   assert.not.match(error.message, /\n/);
   return error;
 }
+
+/** Writes a PNG of one colour which says a class number, 0..65535; see labelSeen. */
+export async function labelledImage(path: string, label: number, side = 224): Promise<string> {
+  const pixels = sharp({ create: { width: side, height: side, channels: 3, background: { r: label >> 8, g: label & 255, b: 7 } } });
+  return text(path, await pixels.png().toBuffer());
+}
+
+/** The class number that image `index` of a batch says, [B, size, size, 3]. */
+export function labelSeen(images: Uint8Array, size: number, index: number): number {
+  const pixel = index * size * size * 3;
+  return 256 * images[pixel]! + images[pixel + 1]!;
+}

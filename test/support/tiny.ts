@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { pixelGenerator } from '../../lib/config/generators.js';
 import { stream } from '../../lib/data/random.js';
 import { SparringError, type ErrorCode } from '../../lib/errors.js';
-import type { ClassifierSpec, Cutouts, DenoiserSpec, GenerateOptions, GradientPath, TrainerOptions } from '../../lib/native/contract.js';
+import type { ChainGuidance, ClassifierSpec, Cutouts, DenoiserSpec, GenerateOptions, GradientPath, TrainerOptions } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
 import { Classifier, Generator } from '../../lib/native/models.js';
 import type { Batch } from '../../lib/training/trainer.js';
@@ -21,6 +21,12 @@ export const device = process.env.SPARRING_TEST_DEVICE ?? 'cpu';
 
 /** The exact gradient of step guidance, on whole images. */
 export const exact: GradientPath & { cutouts: Cutouts } = { gradient: 'unet', latentPool: 1, cutouts: { count: 0, leastSide: 0.7, noise: 0 } };
+
+/** Guidance through the chain as it is by default, briefly: the noise is moved, and the image that comes out is judged, whole. */
+export const plainChain: ChainGuidance = {
+  kind: 'chain', objective: { form: 'difference', gamma: 1, terms: 'both' }, cutouts: exact.cutouts, lastPredictions: 1, predictionWeights: 'linear',
+  iterations: 3, learningRate: 0.05, conditions: { moved: 'none', learningRate: 0.01 }, memoryBytes: 2 ** 30,
+};
 
 /** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
 export function openEngine({ threads = 1, on = device } = {}): Promise<Engine> {

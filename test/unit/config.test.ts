@@ -48,6 +48,12 @@ test('an empty config is the default run', () => {
   const guidance = { kind: 'step', objective: { form: 'difference', gamma: 2, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant', gradient: 'unet', latentPool: 1, cutouts: { count: 0, leastSide: 0.7, noise: 0 } };
   assert.equal(config.sampling.guidance, guidance);
   assert.equal(config.sampling.start, { kind: 'noise' });
+  const { sampling } = resolveConfig({ sampling: { start: { kind: 'inversion' }, guidance: { kind: 'chain' } } });
+  assert.equal(sampling.guidance, {
+    kind: 'chain', objective: guidance.objective, cutouts: guidance.cutouts, lastPredictions: 1, predictionWeights: 'linear', iterations: 20, learningRate: 0.05,
+    conditions: { moved: 'none', learningRate: 0.01 }, memoryBytes: 4 * 2 ** 30,
+  });
+  assert.equal(sampling.start, { kind: 'inversion', strength: 0.5, nullText: { iterations: 0, learningRate: 0.01 } });
   assert.equal(config.student.architecture, { family: 'cnn', width: 16, stages: 5 });
   assert.is(config.student.training.augment.flip, true);
 });
@@ -112,7 +118,7 @@ test('a wrong value: path, expected and found', () => {
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-tab, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, kd, kd-randaugment, dist, ard, rslad, adversarial, dat, dad-labels, dad-sample, dad-noise, dad, dat-dad, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-dad, config-tab, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
@@ -147,6 +153,13 @@ test('what no single field can know is checked too', () => {
     [{ sampling: { start: { kind: 'image', strength: 0.05 }, guidance: { kind: 'step', until: 0 } } }, /sampling\.start\.strength: a strength of 0\.05 takes none of 10 steps/],
     [{ sampling: { start: { kind: 'inversion' }, sampler: 'euler' } }, /sampling\.start: expected sampling\.sampler ddim with eta 0 for inversion, found euler\./],
     [{ sampling: { start: { kind: 'inversion' }, eta: 0.5 } }, /for inversion, found ddim with eta 0\.5/],
+    [{ sampling: { start: { kind: 'inversion', nullText: { iterations: 10 } } } }, /sampling\.start\.nullText: expected a sampling\.guidanceScale other than 1, found 1/],
+    [{ sampling: { guidance: { kind: 'chain', conditions: { moved: 'both' } } } }, /sampling\.guidance\.conditions\.moved: expected none or class with sampling\.guidanceScale 1, found both/],
+    [{ sampling: { guidance: { kind: 'chain', lastPredictions: 11 } } }, /sampling\.guidance\.lastPredictions: expected at most 10, the steps that are taken, found 11/],
+    [{ sampling: { start: { kind: 'image' }, guidance: { kind: 'chain', lastPredictions: 6 } } }, /expected at most 5, the steps that are taken, found 6/],
+    [{ sampling: { guidance: { kind: 'chain' }, sampler: 'dpm-solver++-2m' } }, /sampling\.sampler: expected ddim, ddpm or euler for guidance through the chain/],
+    [{ sampling: { guidance: { decoder: 'taesd.safetensors' } } }, /sampling\.guidance\.kind/],
+    [{ sampling: { guidance: { kind: 'step', decoder: 'taesd.safetensors' } } }, /sampling\.guidance\.decoder: expected generator\.pretrained beside it, found none/],
     [{ methods: ['distdiff'], sampling: { steps: 1 } }, /methods: distdiff: a strength of 0\.5 takes none of 1 steps/],
     [{ methods: ['config', 'sdedit'], sampling: { steps: 1 } }, /methods: sdedit: a strength of 0\.5 takes none of 1 steps/],
     [{ methods: ['da-fusion'], sampling: { steps: 3 } }, /methods: da-fusion: a strength of 0\.25 takes none of 3 steps/],
@@ -224,6 +237,16 @@ test('a zero-shot teacher: its path starts at the folder, prompts have a place f
   assert.equal(zeroShot, { clip: 'x', prompts: ['a photo of a {}.'], names: {}, tune: 'none' });
   assert.match(complaint({ teacher: { zeroShot: { clip: 'x', prompts: ['a photo'] } } }), /teacher\.zeroShot\.prompts\.0: .*found "a photo"/);
   assert.match(complaint({ teacher: { zeroShot: {} } }), /teacher\.zeroShot\.clip: expected string/);
+});
+
+test('discrete adversaries: the attack of the paper is the default, the paths of a discretiser start at the folder', () => {
+  const { dad, discretiser } = resolveConfig({});
+  assert.equal(dad.attack, { variant: 'adversarial', norm: 'l2', epsilon: 0.1, stepSize: 0.1, steps: 1, randomStart: 0 });
+  assert.equal([discretiser.weights, discretiser.pretrained], [undefined, undefined]);
+  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, pretrained: { path: vq } }\n');
+  const tree = readConfigFile(path) as any;
+  assert.equal([tree.discretiser.weights, tree.discretiser.pretrained.path], [join(folder, 'configs/q.safetensors'), join(folder, 'configs/vq')]);
+  assert.match(complaint({ dad: { attack: { variant: 'noise' } } }), /dad\.attack\.variant: expected one of adversarial, noise-only, sample-only, found "noise"/);
 });
 
 test('a config file may be JSON, or empty', () => {

@@ -29,11 +29,12 @@ test('means and shares over the round, and before and after guidance over the im
     record([0.5, 0.4, 0.1], [0, 0.9, 0.1]),
     record([0.3, 0.4, 0.3], [0, 0.1, 0.9]),
   ];
-  assertClose(roundDiagnostics(images), {
+  assertClose(roundDiagnostics(images, 0.7), {
     'generated/teacherProbability': 0.55,
     'generated/studentProbability': 0.4,
     'generated/teacherWrong': 0.25,
     'generated/studentWrong': 0.5,
+    'generated/studentWrongOfApproved': 1,
     'generated/kept': 0.5,
     'guidance/teacherBefore': 0.5,
     'guidance/teacherAfter': 0.7,
@@ -43,9 +44,10 @@ test('means and shares over the round, and before and after guidance over the im
 });
 
 test('without guidance there is nothing to compare', () => {
-  assertClose(roundDiagnostics([record([0, 1, 0], [0, 1, 0])]), {
-    'generated/teacherProbability': 1, 'generated/studentProbability': 1, 'generated/teacherWrong': 0, 'generated/studentWrong': 0, 'generated/kept': 1,
-  });
+  const rest = { 'generated/teacherProbability': 1, 'generated/studentProbability': 1, 'generated/teacherWrong': 0, 'generated/studentWrong': 0 };
+  const image = record([0, 1, 0], [0, 1, 0]);
+  assertClose(roundDiagnostics([image], 0.5), { ...rest, 'generated/studentWrongOfApproved': 0, 'generated/kept': 1 });
+  assertClose(roundDiagnostics([image], 1.1), { ...rest, 'generated/kept': 1 });
 });
 
 test.run();

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { keepNewest, writeFileAtomic } from '../../lib/training/files.js';
+import { keepNewest, readSavedJson, writeFileAtomic } from '../../lib/training/files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-files-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -22,6 +22,26 @@ test('replaces the whole file and leaves nothing beside it', async () => {
   await writeFileAtomic(path, Uint8Array.of(50));
   assert.is(readFileSync(path, 'utf8'), '2');
   assert.equal(readdirSync(folder), ['a.txt']);
+});
+
+test('a JSON file of ours: undefined without it, an error with the hint where it is damaged or cannot be read', () => {
+  const path = join(folder, 'saved.json');
+  const error = (): any => {
+    try {
+      return readSavedJson(path, 'Delete it.');
+    } catch (reason) {
+      return reason;
+    }
+  };
+  assert.is(readSavedJson(path, ''), undefined);
+  writeFileSync(path, '{"a": [1]}');
+  assert.equal(readSavedJson(path, ''), { a: [1] });
+  writeFileSync(path, '{"a": ');
+  assert.equal([error().code, error().message, error().hint], ['data', `${path}: expected JSON, found something else.`, 'Delete it.']);
+  rmSync(path);
+  mkdirSync(path);
+  assert.equal([error().code, error().message.startsWith(`cannot read ${path}`)], ['io', true]);
+  rmSync(path, { recursive: true });
 });
 
 /** Makes every write through a file handle fail with `code` while `work` runs. */

@@ -31,6 +31,8 @@ test('an undefined row says why, an up-weighting one how many, in the table and 
   ];
   const lines = textTable([...rows, ...more]).split('\n');
   assert.match(lines[5]!, /^GroupDRO \(oracle\) +undefined +n\/a +n\/a/);
+  const both = textTable([{ ...rows[1]!, method: 'config-tab', upWeighted: summarise([2, 3]), rounds: summarise([1, 3]) }]).split('\n').slice(4);
+  assert.equal(both, ['+ ConfiG images, TAB: training images up-weighted: 2; 3.', '+ ConfiG images, TAB: rounds until it stopped or all were done: 1; 3.']);
   assert.equal(lines.slice(6), ['', 'JTT: training images up-weighted: 0; 1,234.', 'GroupDRO (oracle) is undefined on these data: it needs <all>.']);
   const html = renderReport({ title: 't', rows: more, evaluations: [], charts: [], log: [], grids: [], config: {}, environment: {} });
   for (const part of ['<td colspan="7">undefined</td>', 'it needs &lt;all&gt;.', 'up-weighted: 0; 1,234.']) assert.ok(html.includes(part), part);
@@ -104,9 +106,9 @@ function report(hostile: string): Report {
     charts: [{ title: hostile, xLabel: hostile, series: [{ name: hostile, points: [[0, 1], [1, 2]] }] }],
     log: [
       { stage: hostile, step: 20, 'train/loss': 1 },
-      { stage: hostile, step: 20, round: 1, 'generated/teacherProbability': 0.9, 'generated/studentProbability': 0.4, 'generated/teacherWrong': 0.1, 'generated/studentWrong': 0.6, 'generated/kept': 0.8,
+      { stage: hostile, step: 20, round: 1, 'generated/teacherProbability': 0.9, 'generated/studentProbability': 0.4, 'generated/teacherWrong': 0.1, 'generated/studentWrong': 0.6, 'generated/studentWrongOfApproved': 0.55, 'generated/kept': 0.8,
         'guidance/teacherBefore': 0.85, 'guidance/teacherAfter': 0.91, 'guidance/studentBefore': 0.7, 'guidance/studentAfter': 0.39 },
-      { stage: 'seed-0/unguided', step: 20, round: 1, 'generated/teacherProbability': 0.85, 'generated/studentProbability': 0.7, 'generated/teacherWrong': 0, 'generated/studentWrong': 0.25, 'generated/kept': 1 },
+      { stage: 'seed-0/unguided', step: 20, round: 1, stopped: true, 'generated/teacherProbability': 0.85, 'generated/studentProbability': 0.7, 'generated/teacherWrong': 0, 'generated/studentWrong': 0.25, 'generated/kept': 1 },
     ],
     grids: [{ title: hostile, note: hostile, png: new Uint8Array([1, 2, 3]) }],
     config: { data: { root: hostile } },
@@ -128,8 +130,8 @@ test('the report is one offline file with table, intervals, curves, grids, confi
     assert.match(html, /<h2>Classes<\/h2>.*<td>landbird<\/td><td class="number">0\.500<small>2 images/s);
     assert.match(html, /left out: waterbird\/land/);
     const numbers = (...cells: string[]) => cells.map((cell) => `<td class="number">${cell}</td>`).join('');
-    assert.ok(html.includes(`<td>waterbird</td>${numbers('1', '0.900', '0.400', '0.100', '0.600', '0.800', '0.850 → 0.910', '0.700 → 0.390')}`), 'a guided round');
-    assert.ok(html.includes(`<td>seed-0/unguided</td>${numbers('1', '0.850', '0.700', '0.000', '0.250', '1.000', '', '')}`), 'an unguided one');
+    assert.ok(html.includes(`<td>waterbird</td>${numbers('1', '0.900', '0.400', '0.100', '0.600', '0.550', '0.800', '0.850 → 0.910', '0.700 → 0.390')}`), 'a guided round');
+    assert.ok(html.includes(`<td>seed-0/unguided</td>${numbers('1, stopped', '0.850', '0.700', '0.000', '0.250', '', '1.000', '', '')}`), 'an unguided one, the last of its row');
     assert.match(html, /data:image\/png;base64,AQID"/);
     assert.match(html, /root: waterbird/);
     assert.match(html, /prefers-color-scheme: dark/);

@@ -28,6 +28,7 @@ test('a run is continued with the same config; other rows or another path of its
   assert.match(message(() => prepareRunFolder(run, config, false)), /^usage .*expected an empty folder, found a run/);
   assert.is(prepareRunFolder(run, config, true), false, 'it is there as it is');
   assert.is(prepareRunFolder(run, { ...config, methods: ['unguided', 'config'] }, true), true, 'to be saved anew');
+  assert.is(prepareRunFolder(run, { ...config, ood: { ...config.ood, a: 'imagenet-a' } }, true), true, 'no run reads it');
   assert.is(prepareRunFolder(run, { ...config, output: run }, true), true);
 });
 

@@ -7,7 +7,7 @@ import { extract } from 'tar-stream';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { stream } from '../../lib/data/random.js';
-import type { Sample } from '../../lib/store/record.js';
+import { isCompared, type Sample } from '../../lib/store/record.js';
 import { openStore } from '../../lib/store/store.js';
 
 const base = mkdtempSync(join(tmpdir(), 'sparring-store-'));
@@ -52,6 +52,18 @@ test('what is stored comes back exactly, in another process too', async () => {
     assert.equal(await opened.generatorSettings(samples[0]!.settings), { guidance: { from: 1, scale: 0.4 }, steps: 20 });
     const pixels = await opened.readImages([samples[2]!.key, samples[0]!.key, samples[2]!.key]);
     assert.equal(pixels, Uint8Array.from([...sample(3).pixels, ...sample(1).pixels, ...sample(3).pixels]));
+  }
+});
+
+test('a sample that no student has seen has none of its fields', async () => {
+  const folder = fresh();
+  const { studentProbability: _1, studentWrong: _2, disagreement: _3, ...unseen } = sample(1);
+  await (await openStore(folder, { writer: 'main', ...shape })).append(0, [unseen, sample(2)]);
+  for (const rebuilt of [false, true]) {
+    if (rebuilt) unlinkSync(join(folder, 'index.jsonl'));
+    const records = (await openStore(folder)).samples();
+    assert.equal(records.map(isCompared), [false, true]);
+    assert.not('studentWrong' in records[0]!);
   }
 });
 

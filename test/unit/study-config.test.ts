@@ -76,7 +76,9 @@ test('the examples are valid, and the birds are sampled as the quickstart does',
   const example = (name: string): Study => readStudy(fileURLToPath(new URL(`../../examples/studies/${name}.yaml`, import.meta.url)));
   const { sampling } = example('birds').cells[0].config;
   assert.equal([sampling.sampler, (sampling.guidance as { until: number }).until], ['dpm-solver++-2m', 0.6]);
-  assert.is(example('spuco-mnist').cells.length, 2);
+  const [mnist] = example('spuco-mnist').cells;
+  assert.equal([mnist.config.data.kind, mnist.config.rounds.count, mnist.config.methods.length], ['spuco-mnist', 6, 21]);
+  assert.is(example('birds-ablations').cells.length, 16);
 });
 
 test.run();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { resolveConfig } from '../../lib/config/load.js';
 import { estimate } from '../../lib/study/estimate.js';
 import { missingRows, planStudy } from '../../lib/study/plan.js';
 import { guidedSeconds, probedGuidance, type Rates } from '../../lib/study/probe.js';
@@ -73,8 +74,8 @@ test('an image is guided in its share of the steps, or so many times through the
   assert.equal([(probedGuidance(step) as typeof step).from, (probedGuidance(step) as typeof step).until], [1, 0]);
   assert.is(guidedSeconds(step, 10, 30), 20);
   assert.is(guidedSeconds(step, 10, 9), 10, 'guidance costs nothing less than nothing');
-  const chain = { kind: 'chain', objective: step.objective, iterations: 20, learningRate: 0.1, memoryBytes: 1 } as const;
-  assert.is((probedGuidance(chain) as { iterations: number }).iterations, 1);
+  const { sampling: { guidance: chain } } = resolveConfig({ sampling: { guidance: { kind: 'chain', iterations: 20, lastPredictions: 3 } } });
+  assert.equal(probedGuidance(chain), { ...chain, iterations: 1, lastPredictions: 2 }, 'a probe takes two steps');
   assert.is(guidedSeconds(chain, 10, 30), 410);
 });
 

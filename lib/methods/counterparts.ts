@@ -1,0 +1,56 @@
+/**
+ * Discrete adversaries (DAD, arXiv 2311.01441) of the training images, that a student learns from beside these: made against the
+ * teacher once for all rows and seeds of a run.
+ */
+import { join } from 'node:path';
+
+import { batchIndices } from '../data/order.js';
+import type { Dataset } from '../data/types.js';
+import type { DiscreteVariant } from '../native/contract.js';
+import { openStore, type SampleStore } from '../store/store.js';
+import type { Batch } from '../training/trainer.js';
+import { openStage, readBatch, type RunContext } from './context.js';
+import { runDiscretePass } from './discrete-pass.js';
+import type { Foundation } from './foundation.js';
+
+export interface Counterparts {
+  store: SampleStore;
+  /** In the store, by training image; of those of which the teacher still says the label. */
+  keys: ReadonlyMap<number, string>;
+  /** Wall time of making them. */
+  seconds: number;
+}
+
+/** Makes them, or finds them made. */
+export async function makeCounterparts(context: RunContext, { teacher, discretiser }: Foundation, variant: DiscreteVariant): Promise<Counterparts> {
+  const { config, data: { train }, reporter, signal } = context;
+  const stage = openStage(context, `dad/${variant}`);
+  const store = await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: train.imageSize, classes: train.classes });
+  if (!stage.finished()) {
+    const attack = { ...config.dad.attack, variant };
+    const pass = {
+      teacher, discretiser: discretiser!, attack, seed: config.seed, // obtained, since a row needs it
+      batchSize: config.sampling.batchSize, everySeconds: config.checkpoint.everySeconds, shard: { index: 0, count: 1 }, settings: { method: 'dad', ...attack, seed: config.seed },
+    };
+    await runDiscretePass(pass, train, store, {
+      ...(signal && { signal }),
+      onStored: () => stage.saveTime(),
+      onProgress: (done, total, kept) => reporter.progress(`${stage.name} images`, done, total, { kept: kept / done }),
+    });
+    await stage.finish({ seconds: stage.seconds });
+  }
+  const kept = store.samples().filter((record) => record.kept);
+  return { store, keys: new Map(kept.map(({ source, key }) => [source!, key])), ...stage.finished<{ seconds: number }>()! };
+}
+
+/** As many images of the dataset as counterparts would be, in epochs without a gap; those that have a counterpart come first in a batch. */
+export function pairs(train: Dataset, { store, keys }: Counterparts, seed: number): (count: number, step: number) => Promise<Batch> {
+  return async (count, step) => {
+    const indices = Array.from(batchIndices(train.length, Math.ceil(count / 2), step, seed + 1));
+    const slots = [...indices.keys()]; // at the end of an epoch a record may come twice
+    const first = new Set(slots.filter((slot) => keys.has(indices[slot]!)).slice(0, Math.floor(count / 2)));
+    const paired = [...first].map((slot) => indices[slot]!);
+    const batch = await readBatch(train, Int32Array.from([...paired, ...slots.filter((slot) => !first.has(slot)).map((slot) => indices[slot]!)]));
+    return paired.length === 0 ? batch : { ...batch, counterparts: await store.readImages(paired.map((record) => keys.get(record)!)) };
+  };
+}

@@ -1,0 +1,29 @@
+#include "attack/discrete_adversary.h"
+
+namespace sparring {
+namespace {
+
+AttackOptions search_of(const DiscreteAttackOptions& options, const at::Tensor& images) {
+  auto search = options.search;
+  const auto norm = search.ball.norm;
+  search.ball.epsilon = length_at_size(norm, search.ball.epsilon, images);
+  search.step_size = length_at_size(norm, search.step_size, images);
+  if (options.variant != DiscreteVariant::adversarial) search.steps = 0;
+  if (options.variant == DiscreteVariant::noise_only) search.random_start = 1;
+  if (options.variant == DiscreteVariant::sample_only) search.random_start = 0;
+  return search;
+}
+
+}  // namespace
+
+DiscreteAdversary discrete_adversary(const AttackTarget& target, Autoencoder& vqgan, const DiscreteAttackOptions& options, at::ScalarType dtype, const JobContext& job) {
+  DiscreteAdversary result;
+  result.reconstruction = discretise(vqgan, target.images, dtype);
+  job.check();
+  result.moved = pgd({target.network, result.reconstruction, target.labels, target.seeds}, search_of(options, target.images), job);
+  job.check();
+  result.images = discretise(vqgan, result.moved, dtype);
+  return result;
+}
+
+}  // namespace sparring

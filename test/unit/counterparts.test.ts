@@ -1,0 +1,67 @@
+/** Which images a batch with counterparts has. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import * as assert from 'uvu/assert';
+
+import { MemoryDataset, subset } from '../../lib/data/memory.js';
+import { pairs } from '../../lib/methods/counterparts.js';
+import { openStore } from '../../lib/store/store.js';
+
+const size = 4, bytes = size * size * 3, length = 12;
+const folder = mkdtempSync(join(tmpdir(), 'sparring-counterparts-'));
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+
+const image = (value: number): Uint8Array => new Uint8Array(bytes).fill(value);
+const first = (images: Uint8Array): number[] => Array.from({ length: images.length / bytes }, (_, i) => images[i * bytes]!);
+
+// Image i has value i, its counterpart 100 + i; every third has none.
+const labels = Int32Array.from({ length }, (_, i) => i % 2);
+const dataset = new MemoryDataset({ name: 'numbers', imageSize: size, classes: ['a', 'b'], attributes: ['x'], pixels: Buffer.concat(Array.from({ length }, (_, i) => image(i))), labels, attributeOf: new Int32Array(length) });
+const store = await openStore(folder, { writer: 'main', imageSize: size, classes: ['a', 'b'] });
+const records = await store.append(0, Array.from({ length }, (_, i) => ({ pixels: image(100 + i), label: labels[i]!, seed: i, source: i, teacherProbabilities: [0.5, 0.5], kept: i % 3 !== 0, reason: 'test' })), {});
+const keys = new Map(records.filter(({ kept }) => kept).map(({ source, key }) => [source!, key]));
+
+test('half of the images are counterparts of the others, which come first, in the same order', async () => {
+  const batch = pairs(dataset, { store, keys, seconds: 0 }, 1);
+  const seen: number[] = [];
+  for (let step = 0; step < 4; step++) {
+    const { images, labels: found, counterparts } = await batch(6, step);
+    const own = first(images), others = counterparts ? first(counterparts) : [];
+    assert.is(own.length, 3);
+    assert.equal(others, own.filter((value) => value % 3 !== 0).map((value) => 100 + value));
+    assert.equal(own.slice(0, others.length).map((value) => 100 + value), others, 'those with a counterpart come first');
+    assert.equal(Array.from(found), own.map((value) => value % 2));
+    seen.push(...own);
+  }
+  assert.equal(seen.sort((a, b) => a - b), Array.from({ length }, (_, i) => i), 'an epoch without a gap');
+});
+
+test('of an odd number of images the one too many is an image; a single one has no counterpart', async () => {
+  const all = new Map(records.map(({ source, key }) => [source!, key]));
+  const batch = pairs(dataset, { store, keys: all, seconds: 0 }, 1);
+  const { images, counterparts } = await batch(5, 0);
+  assert.is(first(images).length, 3);
+  assert.is(first(counterparts!).length, 2);
+  const alone = await batch(1, 0);
+  assert.is(first(alone.images).length, 1);
+  assert.is(alone.counterparts, undefined);
+});
+
+test('a record that comes twice at the end of an epoch is not lost', async () => {
+  const few = subset(dataset, Int32Array.of(1, 2));
+  const keysOfFew = new Map([[0, records[1]!.key], [1, records[2]!.key]]);
+  for (let step = 0; step < 3; step++) {
+    const { images, counterparts } = await pairs(few, { store, keys: keysOfFew, seconds: 0 }, 1)(5, step);
+    const own = first(images);
+    assert.is(own.length, 3);
+    assert.equal(first(counterparts!), own.slice(0, 2).map((value) => 100 + value));
+  }
+});
+
+test('nothing kept is nothing to learn from, not an error', async () => {
+  assert.is((await pairs(dataset, { store, keys: new Map(), seconds: 0 }, 1)(6, 0)).counterparts, undefined);
+});
+
+test.run();
