@@ -31,7 +31,7 @@ import { startsFromImages } from './start-images.js';
 
 /** Runs one method of one seed from the EDRM student on, or from another one. */
 export async function continueStudent(context: RunContext, foundation: Foundation, start: Classifier, method: ContinuedMethod, seed: number): Promise<StudentResult> {
-  const learned = recipes[method].images?.conditions === 'learned' ? await learnConditions(context, foundation.generator) : null;
+  const learned = recipes[method].images?.conditions === 'learned' ? await learnConditions(context, foundation.generator!) : null;
   const name = `seed-${seed}/${method}`;
   const finished = openStage(context, name).finished<StudentResult>();
   if (finished) return finished;
@@ -68,10 +68,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       // The other row may have stopped before this round.
       if (pool && pool.ofRound(round).length > 0) await reuseRound(pool, student, store, round, selection);
       else {
-        using own = await ownGenerator(context, images!.conditions, generator, student, { seed, round, stage });
+        using own = await ownGenerator(context, images!.conditions, generator!, student, { seed, round, stage });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
         if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
-        const drawn = generateRound(own ?? generator, { teacher, student }, store, {
+        const drawn = generateRound(own ?? generator!, { teacher, student }, store, {
           seed, round, count: rounds.imagesPerRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
           train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages, provenance: provenanceOf(context, images!.conditions),
           ...hard, ...prototypes,

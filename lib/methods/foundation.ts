@@ -33,9 +33,9 @@ type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
 /** What a weights file of another project does not say. */
 type Described = Pick<Config['teacher'], 'architecture' | 'mean' | 'std'>;
 
-/** Throws SparringError 'config' when teacher or generator would be trained on a split that the data do not have. */
-export function checkSplits(config: RunContext['config'], data: RunContext['data']): void {
-  for (const role of ['teacher', 'generator'] as const) {
+/** Throws SparringError 'config' when teacher or generator, if one is needed, would be trained on a split that the data do not have. */
+export function checkSplits(config: RunContext['config'], data: RunContext['data'], { generates = true } = {}): void {
+  for (const role of generates ? (['teacher', 'generator'] as const) : (['teacher'] as const)) {
     if (role === 'teacher' ? isTrained(config.teacher) : isTrainedGenerator(config.generator)) trainingSplit(data, config[role].trainOn, `${role}.trainOn`);
   }
 }
@@ -52,7 +52,8 @@ export function isTrainedGenerator({ weights, pretrained }: Config['generator'])
 
 export interface Foundation {
   teacher: Classifier;
-  generator: Generator;
+  /** Null where no row generates images. */
+  generator: Generator | null;
   /** Null where no row discretises images. */
   discretiser: Autoencoder | null;
   /** Training time of each, over all sessions; 0 for one whose weights were given. */
@@ -66,7 +67,7 @@ export async function obtainTeacher(context: RunContext): Promise<Trained<Classi
 }
 
 /** Loads or trains both. */
-export async function obtainFoundation(context: RunContext): Promise<Omit<Foundation, 'discretiser'>> {
+export async function obtainFoundation(context: RunContext): Promise<Pick<Foundation, 'teacher' | 'seconds'> & { generator: Generator }> {
   const { config, engine, data } = context;
   // Both are opened before either is trained: a wrong file costs no training.
   const initialTeacher = isReady(context, 'teacher') ? null : await openTeacher(engine, config, data.train, context);

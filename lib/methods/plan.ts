@@ -9,7 +9,7 @@ import { Autoencoder, Classifier, Generator } from '../native/models.js';
 import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkTrainable } from './make-discretiser.js';
-import { takesDiscretiser } from './recipes.js';
+import { drawsImages, takesDiscretiser } from './recipes.js';
 import { checkStartImages } from './start-images.js';
 import { undefinedRows } from './undefined-rows.js';
 
@@ -19,11 +19,12 @@ export async function planOf(config: Config): Promise<string[]> {
   const data = await openData(config.data);
   const { classes, imageSize } = data.train;
   const size = { numClasses: classes.length, imageSize };
-  checkSplits(config, data);
+  const generates = drawsImages(config.methods);
+  checkSplits(config, data, { generates });
   checkStartImages(config, data.train);
   if (takesDiscretiser(config.methods)) await readyDiscretiser({ config, engine, data });
   const teacher = await openTeacher(engine, config, data.train);
-  const generator = await openGenerator(engine, config, data.train);
+  const generator = generates ? await openGenerator(engine, config, data.train) : null;
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
 
   const { rounds, sampling } = config;
@@ -34,7 +35,7 @@ export async function planOf(config: Config): Promise<string[]> {
     ...describeData('test', data.test),
     ...[...(data.warnings ?? []), ...undefinedRows(config.methods, data)].map((warning) => `warning: ${warning}`),
     `teacher    ${await parameters(teacher)} parameters, ${teacherSource(config)}`,
-    `generator  ${await parameters(generator)} parameters, ${generatorSource}`,
+    ...(generator ? [`generator  ${await parameters(generator)} parameters, ${generatorSource}`] : []),
     ...(takesDiscretiser(config.methods) ? [`discretiser ${discretiserSource(config)}`] : []),
     `student    ${await parameters(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
     `then ${config.methods.join(', ')}: ${rounds.earlyStop.studentWrong > 0 ? 'up to ' : ''}${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,

@@ -112,6 +112,11 @@ function guidanceOf(images: Recipe['images'], configured: Config['sampling']['gu
   return { ...configured, objective: { ...configured.objective, terms: images.terms ?? configured.objective.terms } };
 }
 
+/** Whether some row generates images. */
+export function drawsImages(methods: readonly ContinuedMethod[]): boolean {
+  return methods.some((method) => recipes[method].images !== null);
+}
+
 /** Whether some row discretises images. */
 export function takesDiscretiser(methods: readonly ContinuedMethod[]): boolean {
   return methods.some((method) => recipes[method].counterparts !== undefined || recipes[method].online === 'discrete');

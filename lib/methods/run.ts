@@ -19,9 +19,9 @@ import { trainFromLabels } from './erm.js';
 import { distil, type StudentResult } from './distil.js';
 import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
-import { checkSplits, isTrained, obtainFoundation } from './foundation.js';
+import { checkSplits, isTrained, obtainFoundation, obtainTeacher, type Foundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
-import { recipes, takesDiscretiser, type ContinuedMethod } from './recipes.js';
+import { drawsImages, recipes, takesDiscretiser, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
@@ -60,7 +60,8 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const engine = await Engine.open(config);
   const data = await openData(config.data);
   for (const warning of data.warnings ?? []) options.onWarning?.(warning);
-  checkSplits(config, data);
+  const generates = drawsImages(config.methods);
+  checkSplits(config, data, { generates });
   checkStartImages(config, data.train);
   const discretises = takesDiscretiser(config.methods);
   if (discretises) await readyDiscretiser({ config, engine, data });
@@ -71,7 +72,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
 
-  const ready = await obtainFoundation(context);
+  const ready = generates ? await obtainFoundation(context) : await withoutGenerator(context);
   const discretiser = discretises ? await obtainDiscretiser(context, ready.teacher) : null;
   const foundation = { ...ready, discretiser: discretiser?.model ?? null };
   const { teacher } = foundation;
@@ -97,6 +98,12 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   // Last, since with it the run is done.
   await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds, environment: runEnvironment(engine) }, null, 2)}\n`);
   return { folder, rows, seeds: config.seeds };
+}
+
+/** The foundation of rows that generate nothing. */
+async function withoutGenerator(context: RunContext): Promise<Omit<Foundation, 'discretiser'>> {
+  const { model, seconds } = await obtainTeacher(context);
+  return { teacher: model, generator: null, seconds: { teacher: seconds, generator: 0 } };
 }
 
 /** A stage of its own, since under corruptions it takes minutes. */

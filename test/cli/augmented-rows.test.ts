@@ -34,6 +34,7 @@ test('each row has its steps and no generated images; that of labels alone count
   assert.equal(expected.map(({ trainingSteps }) => trainingSteps), [45, 33, 8, 33 + 8, 8, 8, 8, 8, 8, 8, 8, 8]);
   assert.ok(expected.every(({ generated }) => generated === 0));
   for (const row of rows) assert.not(existsSync(join(reference, `seed-${seed}`, row, 'store')), row);
+  assert.not(existsSync(join(reference, 'foundation/generator')), 'rows that generate nothing need no generator');
 });
 
 test('the student of labels alone is the same whatever the teacher, that of EDRM is not', () => {
