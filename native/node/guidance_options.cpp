@@ -108,7 +108,7 @@ GuidanceOptions guidance_options(const Napi::Object& options, const Denoiser& de
     const auto schedule = text(guidance, "schedule");
     if (schedule != "linear" && schedule != "constant") throw Error("usage", "Unknown schedule '" + schedule + "'; expected constant or linear.");
     step.schedule = schedule == "linear" ? GuidanceSchedule::linear : GuidanceSchedule::constant;
-    if (!(step.scale >= 0 && std::isfinite(step.scale) && step.until <= step.from)) throw Error("usage", "Guidance per step: expected a finite scale of at least 0, and until not above from.");
+    if (!(std::isfinite(step.scale) && step.until <= step.from)) throw Error("usage", "Guidance per step: expected a finite scale, and until not above from.");
     return step;
   }
   if (kind == "chain") {
