@@ -14,6 +14,7 @@ export function quickstartConfig({ output, resume }: { output?: string; resume: 
     output: output ?? runFolder(resume),
     teacher: { weights: join(assets, 'teacher.safetensors') },
     generator: { weights: join(assets, 'generator.safetensors') },
+    discretiser: { weights: join(assets, 'discretiser.safetensors') }, // for rows such as dad, which are none of its own
     sampling: { sampler: 'dpm-solver++-2m', guidance: { kind: 'step', until: 0.6 } },
   };
 }
