@@ -77,6 +77,9 @@ test('the examples are valid, and the birds are sampled as the quickstart does',
   const { sampling } = example('birds').cells[0].config;
   assert.equal([sampling.sampler, (sampling.guidance as { until: number }).until], ['dpm-solver++-2m', 0.6]);
   assert.is(example('spuco-mnist').cells.length, 2);
+  const photographs = example('photographs').cells.map(({ config }) => config);
+  assert.equal(photographs.map((config) => config.methods.includes('cutmix')), [true, false]);
+  assert.equal(photographs[0].generator.blockChannels, [16, 32, 64, 96], 'the networks are those of the foundation');
 });
 
 test.run();
