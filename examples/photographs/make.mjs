@@ -31,7 +31,7 @@ const tints = { brick: [1.35, 0.8, 0.65], grass: [0.8, 1.2, 0.45], gravel: [0.9,
 
 /**
  * Writes the dataset and returns the number of images by 'split/class/texture'.
- * @param {{ clothing: string, textures: string, out: string, seed?: number, size?: number, train?: number, broad?: number, views?: number, off?: number }} options
+ * @param {{ clothing: string, textures: string, out: string, seed?: number | string, size?: number, train?: number, broad?: number, views?: number, off?: number }} options
  *   size in pixels; train and broad are images per class; views of each test photograph on each texture; off is a share of broad
  */
 export async function makePhotographs({ clothing, textures, out, seed = 0, size = 64, train = 400, broad = 3000, views = 2, off = 0.05 }) {
@@ -95,12 +95,13 @@ async function laidOn(texture, garment, size, random) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const text = { type: 'string' };
-  const { values } = parseArgs({ options: { clothing: text, textures: text, out: text, seed: { ...text, default: '0' } } });
-  const missing = ['clothing', 'textures', 'out'].filter((name) => !values[name]);
-  if (missing.length) {
-    console.error(`expected ${missing.map((name) => `--${name} <folder>`).join(' ')}`);
-    process.exit(2);
+  try {
+    const { values } = parseArgs({ options: { clothing: text, textures: text, out: text, seed: { ...text, default: '0' } } });
+    const missing = ['clothing', 'textures', 'out'].filter((name) => !values[name]);
+    if (missing.length) throw new Error(`expected ${missing.map((name) => `--${name} <folder>`).join(' ')}, found none.`);
+    for (const [group, count] of Object.entries(await makePhotographs(values))) console.log(`${group.padEnd(24)} ${count}`);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
   }
-  const counts = await makePhotographs({ ...values, seed: Number(values.seed) });
-  for (const [group, count] of Object.entries(counts)) console.log(`${group.padEnd(24)} ${count}`);
 }

@@ -22,7 +22,7 @@ export function randomNumbers(...words) {
  * Train and broad are of the same photographs, test of others.
  *
  * @param {{ class: string, texture: string, learn: string[], test: string[] }[]} classes photographs to learn from and to be tested with
- * @param {{ train: number, broad: number, views: number, off: number, seed: number }} options train and broad are images per class
+ * @param {{ train: number, broad: number, views: number, off: number, seed: number | string }} options train and broad are images per class
  * @returns {{ split: 'train' | 'broad' | 'test', class: string, texture: string, photograph: string, number: number }[]}
  */
 export function plan(classes, { train, broad, views, off, seed }) {

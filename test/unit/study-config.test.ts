@@ -79,6 +79,11 @@ test('the examples are valid, and the birds are sampled as the quickstart does',
   const [mnist] = example('spuco-mnist').cells;
   assert.equal([mnist.config.data.kind, mnist.config.rounds.count, mnist.config.methods.length], ['spuco-mnist', 6, 21]);
   assert.is(example('birds-ablations').cells.length, 16);
+  const [dad] = example('birds-dad').cells;
+  assert.ok(dad.config.evaluation.corruptions && dad.config.methods.includes('erm'), 'to which mCE is relative');
+  const photographs = example('photographs').cells.map(({ config }) => config);
+  assert.equal(photographs.map((config) => config.methods.includes('cutmix')), [true, false]);
+  assert.equal(photographs[0].generator.blockChannels, [16, 32, 64, 96], 'the networks are those of the foundation');
 });
 
 test.run();
