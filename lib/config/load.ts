@@ -16,8 +16,11 @@ import { nearest } from './suggest.js';
 /** What a YAML file with keys and values holds. */
 export type Tree = Record<string, unknown>;
 
+/** Keys of weights on disk. */
+const weightKeys = ['teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'discretiser.weights', 'discretiser.pretrained.path', 'sampling.guidance.decoder'];
+
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = ['data.root', 'data.file', 'teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'sampling.guidance.decoder', 'discretiser.weights', 'discretiser.pretrained.path', ...oodFolders.map((key) => `ood.${key}`)];
+const pathKeys = ['data.root', 'data.file', ...weightKeys, ...oodFolders.map((key) => `ood.${key}`)];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {
@@ -49,11 +52,20 @@ export function absolutePaths(tree: Tree, folder: string): Tree {
   for (const keys of pathKeys) {
     const sections = keys.split('.');
     const key = sections.pop()!;
-    const section = sections.reduce<Tree | undefined | null>((node, name) => node?.[name] as Tree | undefined | null, tree);
+    const section = sectionAt(tree, sections);
     const value = section?.[key];
     if (typeof value === 'string' && !isAbsolute(value)) section![key] = resolve(folder, value);
   }
   return tree;
+}
+
+/** The paths of all weights that a config names. */
+export function weightPaths(config: Config): string[] {
+  return weightKeys.map((keys): unknown => sectionAt(config, keys.split('.'))).filter((path) => typeof path === 'string');
+}
+
+function sectionAt(tree: Tree, keys: readonly string[]): Tree | undefined | null {
+  return keys.reduce<Tree | undefined | null>((node, name) => node?.[name] as Tree | undefined | null, tree);
 }
 
 /** Applies overrides such as `rounds.count=3`; values are YAML, so `true`, `1e-3` and `[1, 2]` mean what they say. */

@@ -6,6 +6,7 @@ import type { AutoencoderSpec } from '../native/contract.js';
 import type { Cancellable } from '../native/engine.js';
 import type { Autoencoder, Classifier } from '../native/models.js';
 import { discretise } from './discretiser.js';
+import { batchesOf } from './evaluate.js';
 
 export interface DiscretiserMeasures {
   /** Peak signal-to-noise ratio of the 8-bit Q(x), in dB, of the squared error over all images. */
@@ -29,15 +30,12 @@ interface Accuracies {
   meanGroupAccuracy: number;
 }
 
-const batchSize = 256;
-
 export async function measureDiscretiser(model: Autoencoder, teacher: Classifier, dataset: Dataset, options: Cancellable = {}): Promise<DiscretiserMeasures> {
   const { imageSize, length } = dataset;
   const predicted = { images: new Int32Array(length), discretised: new Int32Array(length) };
   const codes = new Set<number>();
   let squares = 0, squaresOfMean = 0;
-  for (let begin = 0; begin < length; begin += batchSize) {
-    const images = await dataset.read(Array.from({ length: Math.min(batchSize, length - begin) }, (_, i) => begin + i));
+  for await (const [begin, images] of batchesOf(dataset)) {
     const discretised = await discretise(model, images, imageSize, options);
     predicted.images.set(argmax(await teacher.logits(images, options), teacher.classes.length), begin);
     predicted.discretised.set(argmax(await teacher.logits(discretised.images, options), teacher.classes.length), begin);

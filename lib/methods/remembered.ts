@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { SparringError } from '../errors.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fileError, readSaved, writeFileAtomic } from '../training/files.js';
 
 /** Runs a named piece of work, or gives its result where that is known. */
 export type Remember = <Value>(name: string, work: () => Promise<Value>) => Promise<Value>;
@@ -28,21 +28,14 @@ export function rememberIn(path: string, key: Record<string, unknown>): Remember
 }
 
 function readParts(path: string, key: unknown): Record<string, unknown> {
-  let text: string;
-  try {
-    if (!existsSync(path)) {
+  const saved = readSaved(path, (text) => JSON.parse(text) as { key?: unknown; parts?: unknown } | null, { problem: 'expected results of an evaluation, found no JSON.', hint: 'Choose another file.' });
+  if (saved === undefined) {
+    try {
       mkdirSync(dirname(path), { recursive: true });
-      return {};
+    } catch (error) {
+      throw fileError(error, 'read', path);
     }
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw fileError(error, 'read', path);
-  }
-  let saved: { key?: unknown; parts?: unknown };
-  try {
-    saved = JSON.parse(text) as typeof saved;
-  } catch (error) {
-    throw new SparringError('data', `${path}: expected results of an evaluation, found no JSON.`, 'Choose another file.', { cause: error });
+    return {};
   }
   if (typeof saved?.parts !== 'object' || saved.parts === null) throw new SparringError('data', `${path}: expected results of an evaluation, found other JSON.`, 'Choose another file.');
   if (!isDeepStrictEqual(saved.key, key)) throw new SparringError('usage', `${path}: expected results of these weights and sets, found those of others.`, 'Choose another file, or remove this one.');

@@ -1,5 +1,5 @@
 /** The folder of a run: new, or one whose config is that of the run to be continued. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
@@ -7,7 +7,7 @@ import { parse, stringify } from 'yaml';
 import { resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { SparringError } from '../errors.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fileError, readSaved, writeFileAtomic } from '../training/files.js';
 import { isEmptyFolder } from '../training/stage.js';
 
 /** Keys that may differ: where the folder is, which rows are wanted, since each row is a stage of its own, and what no run reads. */
@@ -37,19 +37,7 @@ export async function saveRunConfig(folder: string, config: Config): Promise<voi
 
 /** What a run was started with, as it was saved; undefined when the folder holds no run. */
 export function readRunConfig(folder: string): unknown {
-  const path = join(folder, 'config.yaml');
-  if (!existsSync(path)) return undefined;
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw fileError(error, 'read', path);
-  }
-  try {
-    return parse(text) ?? {};
-  } catch (error) {
-    throw new SparringError('data', `${path}: expected the config of a run, found no YAML.`, 'The file is damaged; choose another folder.', { cause: error });
-  }
+  return readSaved<unknown>(join(folder, 'config.yaml'), (text) => parse(text) ?? {}, { problem: 'expected the config of a run, found no YAML.', hint: 'The file is damaged; choose another folder.' });
 }
 
 /** Throws SparringError 'config' at the first key that makes a run another one than it was. */

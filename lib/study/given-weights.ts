@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 
+import { weightPaths } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { Study } from '../config/study.js';
 import { SparringError } from '../errors.js';
@@ -42,8 +43,7 @@ function savedFingerprints(output: string): Fingerprints {
 }
 
 function pathsOf(config: Config): string[] {
-  const { teacher, generator, discretiser, sampling } = config;
-  return [listOf(config), teacher.weights, teacher.start, teacher.zeroShot?.clip, generator.weights, generator.start, generator.pretrained?.path, discretiser.weights, discretiser.pretrained?.path, sampling.guidance.decoder].filter((path) => path !== undefined);
+  return [listOf(config), ...weightPaths(config)].filter((path) => path !== undefined);
 }
 
 /** The file that says which images a dataset has, where the config names it. */

@@ -30,6 +30,11 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
 
 /** A JSON file of ours, undefined where there is none. Throws SparringError 'io', or 'data' with `hint` for one that is damaged. */
 export function readSavedJson<Content>(path: string, hint: string): Content | undefined {
+  return readSaved(path, (text) => JSON.parse(text) as Content, { problem: 'expected JSON, found something else.', hint });
+}
+
+/** Likewise one of any form: `problem` says what is wrong with a file that `parse` throws at. */
+export function readSaved<Content>(path: string, parse: (text: string) => Content, { problem, hint }: { problem: string; hint: string }): Content | undefined {
   if (!existsSync(path)) return undefined;
   let text: string;
   try {
@@ -38,9 +43,9 @@ export function readSavedJson<Content>(path: string, hint: string): Content | un
     throw fileError(error, 'read', path);
   }
   try {
-    return JSON.parse(text) as Content;
+    return parse(text);
   } catch (error) {
-    throw new SparringError('data', `${path}: expected JSON, found something else.`, hint, { cause: error });
+    throw new SparringError('data', `${path}: ${problem}`, hint, { cause: error });
   }
 }
 

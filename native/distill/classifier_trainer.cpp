@@ -31,13 +31,14 @@ ClassifierTrainer::Views ClassifierTrainer::draw_views(const at::Tensor& images,
   const auto seed = options_.training.seed;
   Views views{policy_views_(augment(images, options_.augment, seed, step), seed, step), {}};
   if (!options_.mixing.any()) return views;
-  // Images with counterparts are mixed among themselves, so that their counterparts can be mixed in the same way.
-  for (auto& version : views.versions) {
-    views.mixed = mix(version.narrow(0, 0, counterparts), options_.mixing, seed, step);
+  const auto mixed = [&](const at::Tensor& version) {
+    if (counterparts == 0 || counterparts == version.size(0)) return mix(version, options_.mixing, seed, step);
+    // Images with counterparts are mixed among themselves, so that their counterparts can be mixed in the same way.
+    const auto own = mix(version.narrow(0, 0, counterparts), options_.mixing, seed, step);
     const auto others = mix(version.narrow(0, counterparts, version.size(0) - counterparts), options_.mixing, seed, step);
-    views.mixed = MixedViews{at::cat({views.mixed->images, others.images}), at::cat({views.mixed->partner, others.partner + counterparts}), at::cat({views.mixed->share, others.share})};
-    version = views.mixed->images;
-  }
+    return MixedViews{at::cat({own.images, others.images}), at::cat({own.partner, others.partner + counterparts}), at::cat({own.share, others.share})};
+  };
+  for (auto& version : views.versions) version = (views.mixed = mixed(version))->images;  // all in the same way
   return views;
 }
 

@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { cli, lastLine, startCli, type Ended } from '../support/cli.js';
-import { miniature, seed } from '../support/miniature.js';
+import { cli, startCli, timelessRows } from '../support/cli.js';
+import { miniature, seed, studentWeights } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-augmented-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,18 +18,13 @@ writeFileSync(configFile, `${miniature.replace('everySeconds: 0.1', 'everySecond
 const reference = join(folder, 'reference');
 const args = (output: string, ...more: string[]): string[] => ['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more];
 
-function timeless(ended: Ended): any[] {
-  return lastLine(ended.stdout).rows.map(({ seconds: _, ...row }: { seconds: number }) => row);
-}
-
-const weights = (run: string, stage: string): Buffer => readFileSync(join(run, `seed-${seed}`, stage, 'student.safetensors'));
 const metrics = (run: string): string => readFileSync(join(run, 'metrics.jsonl'), 'utf8');
 let expected: any[];
 
 test('each row has its steps and no generated images; that of labels alone counts those before the rounds too', () => {
   const ended = cli(args(reference));
   assert.is(ended.status, 0, ended.stderr);
-  expected = timeless(ended);
+  expected = timelessRows(ended.stdout);
   assert.equal(expected.map(({ method }) => method), ['teacher', 'edrm', ...rows]);
   assert.equal(expected.map(({ trainingSteps }) => trainingSteps), [45, 33, 8, 33 + 8, 8, 8, 8, 8, 8, 8, 8, 8]);
   assert.ok(expected.every(({ generated }) => generated === 0));
@@ -41,12 +36,12 @@ test('the student of labels alone is the same whatever the teacher, that of EDRM
   const run = join(folder, 'other-teacher');
   const ended = cli(args(run, '--set', 'methods=[erm]', '--set', 'teacher.training.steps=5'));
   assert.is(ended.status, 0, ended.stderr);
-  for (const stage of ['erm/start', 'erm']) assert.ok(weights(run, stage).equals(weights(reference, stage)), stage);
-  assert.not(weights(run, 'edrm').equals(weights(reference, 'edrm')));
+  for (const stage of ['erm/start', 'erm']) assert.ok(studentWeights(run, stage).equals(studentWeights(reference, stage)), stage);
+  assert.not(studentWeights(run, 'edrm').equals(studentWeights(reference, 'edrm')));
 });
 
 test('no two rows give the same student', () => {
-  const students = ['edrm', 'erm/start', ...rows].map((stage) => weights(reference, stage).toString('base64'));
+  const students = ['edrm', 'erm/start', ...rows].map((stage) => studentWeights(reference, stage).toString('base64'));
   assert.is(new Set(students).size, students.length);
   const stages = new Set(metrics(reference).trimEnd().split('\n').map((line) => JSON.parse(line).stage));
   for (const stage of ['erm/start', ...rows]) assert.ok(stages.has(`seed-${seed}/${stage}`), stage);
@@ -57,7 +52,7 @@ test('a row is what its options are', () => {
     const run = join(folder, `${row}-by-option`);
     const ended = cli(args(run, '--set', 'methods=[edrm-longer]', '--set', option));
     assert.is(ended.status, 0, ended.stderr);
-    assert.ok(weights(run, 'edrm-longer').equals(weights(reference, row)), row);
+    assert.ok(studentWeights(run, 'edrm-longer').equals(studentWeights(reference, row)), row);
   }
 });
 
@@ -73,9 +68,9 @@ test('killed while it learns from labels and while it mixes, a resumed run ends 
   }
   const last = cli(args(run, '--resume'));
   assert.is(last.status, 0, last.stderr);
-  assert.equal(timeless(last), expected);
+  assert.equal(timelessRows(last.stdout), expected);
   assert.is(metrics(run), metrics(reference));
-  for (const row of rows) assert.ok(weights(run, row).equals(weights(reference, row)), row);
+  for (const row of rows) assert.ok(studentWeights(run, row).equals(studentWeights(reference, row)), row);
 });
 
 test.run();

@@ -7,8 +7,8 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { openStore } from '../../lib/store/store.js';
-import { cli, lastLine, startCli, type Ended } from '../support/cli.js';
-import { miniature, seed } from '../support/miniature.js';
+import { cli, startCli, timelessRows } from '../support/cli.js';
+import { miniature, seed, studentWeights } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-dad-rows-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -25,14 +25,12 @@ adversarialTraining: { steps: 2 }
 `);
 const reference = join(folder, 'reference');
 const args = (output: string, ...more: string[]): string[] => ['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more];
-const timeless = (ended: Ended): any[] => lastLine(ended.stdout).rows.map(({ seconds: _, ...row }: { seconds: number }) => row);
-const weights = (run: string, stage: string): Buffer => readFileSync(join(run, `seed-${seed}`, stage, 'student.safetensors'));
 let expected: any[];
 
 test('each row has its steps, and counts the adversaries that were made for it', () => {
   const ended = cli(args(reference));
   assert.is(ended.status, 0, ended.stderr);
-  expected = timeless(ended);
+  expected = timelessRows(ended.stdout);
   assert.equal(expected.map(({ method }) => method), ['teacher', 'edrm', ...rows]);
   for (const { method, trainingSteps, generated } of expected.slice(2)) {
     assert.is(trainingSteps, (fromLabels.includes(method) ? 33 : 0) + 8, method);
@@ -41,7 +39,7 @@ test('each row has its steps, and counts the adversaries that were made for it',
 });
 
 test('no two rows give the same student', () => {
-  const students = ['edrm', 'erm/start', ...rows].map((stage) => weights(reference, stage).toString('base64'));
+  const students = ['edrm', 'erm/start', ...rows].map((stage) => studentWeights(reference, stage).toString('base64'));
   assert.is(new Set(students).size, students.length);
 });
 
@@ -74,8 +72,8 @@ test('killed while adversaries are made and learned from, a resumed run ends as 
   }
   const last = cli(args(run, '--resume'));
   assert.is(last.status, 0, last.stderr);
-  assert.equal(timeless(last), expected);
-  for (const row of rows) assert.ok(weights(run, row).equals(weights(reference, row)), row);
+  assert.equal(timelessRows(last.stdout), expected);
+  for (const row of rows) assert.ok(studentWeights(run, row).equals(studentWeights(reference, row)), row);
 });
 
 test('a discretiser that does not fit costs no training', () => {

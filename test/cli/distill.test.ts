@@ -8,7 +8,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { openStore } from '../../lib/store/store.js';
-import { cli, cliWithFileLimit, lastLine, startCli, type Ended } from '../support/cli.js';
+import { cli, cliWithFileLimit, lastLine, startCli, timelessRows } from '../support/cli.js';
 import { miniature, seed } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-distill-'));
@@ -20,11 +20,6 @@ const reference = join(folder, 'reference');
 
 function args(output: string, ...more: string[]): string[] {
   return ['distill', '--config', configFile, '--output', output, '--json', '--quiet', ...more];
-}
-
-/** Rows without their times. */
-function timeless(ended: Ended): object[] {
-  return lastLine(ended.stdout).rows.map(({ seconds: _, ...row }: { seconds: number }) => row);
 }
 
 function text(run: string, ...path: string[]): string {
@@ -69,7 +64,7 @@ test('the last line of stdout is one JSON object with a row per method', () => {
     assert.is(row.gapClosed.values.length, 1);
     assert.ok(row.seconds > 0);
   }
-  expected = timeless(ended);
+  expected = timelessRows(ended.stdout);
 });
 
 test('the continued rows have equal training steps, the generating ones equally many images', () => {
@@ -129,7 +124,7 @@ test('a second run in the same folder is refused, one that resumes a finished ru
   const before = text(reference, 'metrics.jsonl');
   const resumed = cli(args(reference, '--resume'));
   assert.is(resumed.status, 0, resumed.stderr);
-  assert.equal(timeless(resumed), expected);
+  assert.equal(timelessRows(resumed.stdout), expected);
   assert.is(text(reference, 'metrics.jsonl'), before);
 });
 
@@ -158,7 +153,7 @@ test('killed again and again at random moments, a resumed run ends as if nothing
   assert.ok(new Set(progress).size >= 3, `killed with ${progress} of ${total} rows`);
   const last = cli(args(run, '--resume'));
   assert.is(last.status, 0, last.stderr);
-  assert.equal(timeless(last), expected);
+  assert.equal(timelessRows(last.stdout), expected);
   expectSameRun(run);
 });
 
@@ -178,7 +173,7 @@ test('Ctrl-C saves, ends with 130 and says how to go on; SIGTERM ends with 143',
   }
   const resumed = cli(args(run, '--resume'));
   assert.is(resumed.status, 0, resumed.stderr);
-  assert.equal(timeless(resumed), expected);
+  assert.equal(timelessRows(resumed.stdout), expected);
   expectSameRun(run);
 });
 
@@ -214,7 +209,7 @@ test('a disk that has no more room: code io and the file; with room again --resu
   assert.not.match(limited.stderr, /\n\s+at /);
   const resumed = cli(args(run, '--resume'));
   assert.is(resumed.status, 0, resumed.stderr);
-  assert.equal(timeless(resumed), expected);
+  assert.equal(timelessRows(resumed.stdout), expected);
   expectSameRun(run);
 });
 

@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { openStore } from '../../lib/store/store.js';
-import { cli, lastLine, startCli } from '../support/cli.js';
+import { cli, startCli, timelessRows } from '../support/cli.js';
 import { miniature, seed } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-early-stop-'));
@@ -26,7 +26,6 @@ type Logged = Record<string, any>;
 const metrics = (run: string): Logged[] => (existsSync(join(run, 'metrics.jsonl')) ? readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').filter(Boolean).map((line) => JSON.parse(line)) : []);
 const roundsOf = (run: string, method: string): Logged[] => metrics(run).filter((row) => row.stage === `seed-${seed}/${method}` && 'round' in row);
 const students = (run: string): string[] => methods.map((method) => readFileSync(join(run, `seed-${seed}`, method, 'student.safetensors'), 'base64'));
-const timeless = (stdout: string): Logged[] => lastLine(stdout).rows.map(({ seconds: _, ...row }: Logged) => row);
 
 const whole = join(folder, 'whole');
 const stopped = join(folder, 'stopped');
@@ -38,7 +37,7 @@ let rows: Logged[];
 test('without it every row goes through all rounds and logs the share that it would stop by', () => {
   const ended = cli(args(whole));
   assert.is(ended.status, 0, ended.stderr);
-  for (const row of timeless(ended.stdout)) assert.not('rounds' in row, row.method);
+  for (const row of timelessRows(ended.stdout)) assert.not('rounds' in row, row.method);
   assert.not(metrics(whole).some((row) => 'stopped' in row));
   for (const method of methods) assert.is(roundsOf(whole, method).length, rounds);
   const shares = generating.map((method) => roundsOf(whole, method).map((row) => row[key] as number));
@@ -54,7 +53,7 @@ test('without it every row goes through all rounds and logs the share that it wo
 test('a row stops after the first round below the share, with fewer images and steps; one without images never', async () => {
   const ended = cli(args(stopped, '--set', `rounds.earlyStop.studentWrong=${share}`));
   assert.is(ended.status, 0, ended.stderr);
-  rows = timeless(ended.stdout);
+  rows = timelessRows(ended.stdout);
   assert.equal(rows.slice(2).map(({ method, trainingSteps, generated, rounds: done }) => [method, trainingSteps, generated, done?.values]), [
     ['edrm-longer', rounds * steps, 0, undefined],
     ...generating.map((method, i) => [method, expected[i]! * steps, expected[i]! * images, [expected[i]]]),
@@ -101,7 +100,7 @@ test('killed again and again, a resumed run stops where it would have and leaves
   assert.ok(kills >= 1, 'each part ended before it was killed');
   const last = cli(args(run, '--resume', ...set));
   assert.is(last.status, 0, last.stderr);
-  assert.equal(timeless(last.stdout), rows);
+  assert.equal(timelessRows(last.stdout), rows);
   assert.equal(metrics(run), metrics(stopped));
   assert.equal(students(run), students(stopped));
 });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { cli, lastLine, startCli } from '../support/cli.js';
+import { cli, lastLine, startCli, timelessRows } from '../support/cli.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-study-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -26,11 +26,6 @@ writeFileSync(file, `name: miniature\nbase:${base}datasets: { birds: {} }\nmetho
 const reference = join(folder, 'reference');
 const args = (output: string, ...more: string[]): string[] => ['study', file, '--output', output, '--json', '--quiet', ...more];
 const text = (...path: string[]): string => readFileSync(join(...path), 'utf8');
-
-/** Rows without their times. */
-function timeless(stdout: string): object[] {
-  return lastLine(stdout).rows.map(({ seconds: _, ...row }: { seconds: number }) => row);
-}
 
 /** Files of results below a folder of a study: how far it is. */
 function finished(study: string): string[] {
@@ -58,7 +53,7 @@ test('two runs in two processes, after one training of teacher and generator; ta
   }
   assert.equal(result.rows.map(({ trainingSteps }: any) => trainingSteps), [25, 25, 16]);
   assert.ok(result.rows[0].seconds > 0, 'the training of the teacher is not forgotten');
-  expected = timeless(ended.stdout);
+  expected = timelessRows(ended.stdout);
   const markdown = text(reference, 'table.md');
   for (const part of ['## birds', '| Method', '- command: sparring study', '- runs: 2 of 2', '- machine: ', '- versions: sparring ', '- runs ended: 20']) assert.ok(markdown.includes(part), part);
   assert.match(text(reference, 'table.csv'), /^birds,base,unguided,edrm,base,worstGroupAccuracy,/m);
@@ -102,7 +97,7 @@ test('killed, then stopped by Ctrl-C, a study goes on and ends as if nothing had
   }
   const resumed = cli(args(output));
   assert.is(resumed.status, 0, resumed.stderr);
-  assert.equal(timeless(resumed.stdout), expected);
+  assert.equal(timelessRows(resumed.stdout), expected);
 });
 
 test('a method that joins later is all that is run', () => {
@@ -113,7 +108,7 @@ test('a method that joins later is all that is run', () => {
   assert.equal([lastLine(dry.stdout).plan.rows, lastLine(dry.stdout).plan.foundations], [2, 0]);
   const ended = cli(args(reference, ...methods));
   assert.is(ended.status, 0, ended.stderr);
-  assert.equal(timeless(ended.stdout).slice(0, 3), expected);
+  assert.equal(timelessRows(ended.stdout).slice(0, 3), expected);
   assert.equal(lastLine(ended.stdout).rows.map(({ method }: any) => method), ['teacher', 'edrm', 'unguided', 'unguided-selected']);
   assert.is(statSync(edrm).mtimeMs, before);
 });

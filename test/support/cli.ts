@@ -40,6 +40,11 @@ export function startCli(args: string[]): { child: ChildProcess; ended: Promise<
   return { child, ended };
 }
 
+/** The rows on the last line of stdout, without their times. */
+export function timelessRows(stdout: string): any[] {
+  return lastLine(stdout).rows.map(({ seconds: _, ...row }: { seconds: number }) => row);
+}
+
 /** The JSON object on the last line of stdout. */
 export function lastLine(stdout: string): any {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!);

@@ -1,4 +1,7 @@
 /** The main job in miniature: birds of 32 px, one thread, seconds. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 export const seed = 3;
 
 // 33 and 45 steps: the training metrics have a row every 20 steps, and one shorter one at the end.
@@ -14,3 +17,8 @@ rounds: { count: 2, imagesPerRound: 8, training: { steps: 4, batchSize: 8 }, tea
 sampling: { steps: 3, batchSize: 8 }
 checkpoint: { everySeconds: 0.1 } # most steps have none, some do
 `;
+
+/** What the student of a finished stage of its seed is. */
+export function studentWeights(run: string, stage: string): Buffer {
+  return readFileSync(join(run, `seed-${seed}`, stage, 'student.safetensors'));
+}
