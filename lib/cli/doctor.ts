@@ -45,8 +45,8 @@ function format(report: EnvironmentReport): string {
   return problem.includes(trace) ? table + problem : `${table}\n\nLooked for LibTorch at:\n${trace}${problem}`;
 }
 
-function cudaState({ driver, devices, problem }: EnvironmentReport['cuda']): string {
+function cudaState({ driver, devices, problem, kernels }: EnvironmentReport['cuda']): string {
   if (driver === null) return 'not available: no NVIDIA driver';
-  if (devices > 0) return `${devices} GPU${devices > 1 ? 's' : ''}, driver ${driver}`;
+  if (devices > 0) return `${devices} GPU${devices > 1 ? 's' : ''}, driver ${driver}; fused kernels ${kernels.loaded ? 'loaded' : `not loaded: ${kernels.problem}`}`;
   return `not available with driver ${driver}: ${problem ?? 'LibTorch sees no GPU'}`;
 }

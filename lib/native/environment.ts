@@ -8,7 +8,7 @@ import type { Attempt, LibTorch } from '../libtorch/index.js';
 import { findLibtorch } from '../libtorch/index.js';
 import { packageVersion } from '../version.js';
 import type { NativeInfo } from './contract.js';
-import { findAddon, openNative } from './load.js';
+import { findAddon, openNative, type Addon } from './load.js';
 
 export interface EnvironmentReport {
   /** Version of this package. */
@@ -37,6 +37,8 @@ export interface EnvironmentReport {
     devices: number;
     /** Why a driver is there and yet no GPU can be used. */
     problem?: string;
+    /** Whether the fused kernels for GPUs (libsparring_cuda.so) were opened, and if not, why; without them LibTorch's are used. */
+    kernels: { loaded: boolean; problem?: string };
   };
   /** Whether the core opened, and if not, why and what to do. */
   core: { loaded: true; info: NativeInfo } | { loaded: false; message: string; hint?: string };
@@ -76,6 +78,7 @@ export function environmentReport(): EnvironmentReport {
       driver,
       devices: info?.cudaDevices ?? 0,
       ...(onGpu && 'error' in onGpu ? { problem: onGpu.error.message } : {}),
+      kernels: kernelState('value' in addon ? addon.value : undefined),
     },
     core:
       'error' in core
@@ -91,6 +94,12 @@ function attempt<T>(work: () => T): { value: T } | { error: SparringError } {
     if (error instanceof SparringError) return { error };
     throw error;
   }
+}
+
+function kernelState(addon: Addon | undefined): { loaded: boolean; problem?: string } {
+  const { loaded, problem } = addon?.loader.kernels() ?? { loaded: false, problem: '' };
+  if (loaded) return { loaded };
+  return { loaded, problem: problem || (addon?.kernels ? 'CUDA is not open' : 'libsparring_cuda.so was not built') };
 }
 
 function glibcVersion(): string | null {

@@ -87,6 +87,19 @@ export interface NativeInspection {
     direction: Float32Array;
     precision: Precision;
   }): Promise<{ output: Float32Array; gradient: Float32Array; textGradient: Float32Array | null }>;
+  /** Of the fused group norm and of LibTorch's, against fp64: errors of output and gradients, [2 or 4]; whether a second run gave the same bits, [1]. */
+  groupNormErrors(options: {
+    device: string;
+    /** [B, C, H, W] */
+    shape: readonly number[];
+    groups: number;
+    silu: boolean;
+    precision: Precision;
+    /** Of what is normalised. */
+    mean: number;
+    weightGradients: boolean;
+    seed: number;
+  }): Fields<'fused' | 'plain' | 'repeated'>;
   optimiserTrajectory(
     options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
   ): Fields<'values'>;

@@ -13,7 +13,9 @@ import type { NativeCore } from './contract.js';
 interface Loader {
   /** The LibTorch version it was compiled for, e.g. `2.13.0`. */
   builtFor: string;
-  load(options: { libDir: string; core: string; cuda: boolean }): object;
+  load(options: { libDir: string; core: string; cuda: boolean; kernels?: string }): object;
+  /** Whether the kernels for CUDA are open; `problem`: why they are not, if they were tried. */
+  kernels(): { loaded: boolean; problem: string };
 }
 
 /** The two halves of the addon on disk, and the thin one opened. */
@@ -22,6 +24,8 @@ export interface Addon {
   path: string;
   /** Path of the core library beside it. */
   core: string;
+  /** Path of the kernels for CUDA beside it, if they were built. */
+  kernels?: string;
   loader: Loader;
 }
 
@@ -62,7 +66,7 @@ export function openNative({ cuda = false }: { cuda?: boolean } = {}): { core: N
   const libtorch = discovery.found;
   if (!libtorch) throw libtorchMissing(discovery, { cuda });
   try {
-    const core = addon.loader.load({ libDir: libtorch.libDir, core: addon.core, cuda }) as NativeCore;
+    const core = addon.loader.load({ libDir: libtorch.libDir, core: addon.core, cuda, ...(addon.kernels && { kernels: addon.kernels }) }) as NativeCore;
     loaded = { core, cuda, libtorch };
     return loaded;
   } catch (error) {
@@ -89,5 +93,6 @@ export function findAddon(): Addon {
   }
   const core = join(dirname(path), 'libsparring_core.so');
   if (!existsSync(core)) throw new SparringError('environment', `The core library ${core} is missing.`, hint);
-  return { path, core, loader };
+  const kernels = join(dirname(path), 'libsparring_cuda.so');
+  return { path, core, loader, ...(existsSync(kernels) && { kernels }) };
 }

@@ -2,7 +2,10 @@
 // say what is missing; LibTorch and the core library are opened on demand, by absolute path.
 //
 //   builtFor: string                          the LibTorch version the addon was compiled for
-//   load({ libDir, core, cuda }): object      opens LibTorch and the core, returns the core's exports
+//   load({ libDir, core, cuda, kernels? }): object
+//                                             opens LibTorch and the core, returns the core's exports; with CUDA also the
+//                                             kernels for it (libsparring_cuda.so), which the core does without
+//   kernels(): { loaded, problem }            whether those were opened, and if they were tried and not, why
 //
 // The core finds its LibTorch symbols because its NEEDED entries (libtorch_cpu.so, libc10.so) match the
 // SONAMEs of libraries that are already mapped. RTLD_LOCAL keeps LibTorch's bundled libuv and protobuf
@@ -32,6 +35,8 @@ struct OpenLibraries {
   std::string libDir;  // of the first library that was mapped; two LibTorch folders in one process never mix
   bool ready = false;  // LibTorch is open, of the right version, with CUDA if it was asked for
   bool cuda = false;
+  bool kernels = false;         // they are open
+  std::string kernelsProblem;   // why they are not, if they were tried
   RegisterCore registerCore = nullptr;
 };
 
@@ -107,6 +112,14 @@ void openCore(OpenLibraries& libraries, const std::string& core) {
     throw LoadError{core + " is not a sparring core library: it has no sparring_core_register.", hint};
 }
 
+// They register themselves with LibTorch under names that the core has given. A library that does not fit this LibTorch's
+// CUDA costs speed alone.
+void openKernels(OpenLibraries& libraries, const std::string& kernels) {
+  if (libraries.kernels || !libraries.cuda || kernels.empty()) return;
+  libraries.kernels = dlopen(kernels.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
+  libraries.kernelsProblem = libraries.kernels ? "" : dlerror();
+}
+
 // The core's exports in one JavaScript environment (the main thread or a worker). It is not kept as Node-API
 // instance data, because the core runs in the same napi_env and may want that slot.
 struct EnvironmentState {
@@ -116,17 +129,19 @@ struct EnvironmentState {
 Napi::Value load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto* state = static_cast<EnvironmentState*>(info.Data());
-  if (info.Length() != 1 || !info[0].IsObject()) throw Napi::TypeError::New(env, "Expected { libDir, core, cuda }.");
+  if (info.Length() != 1 || !info[0].IsObject()) throw Napi::TypeError::New(env, "Expected { libDir, core, cuda, kernels? }.");
   const auto options = info[0].As<Napi::Object>();
-  const Napi::Value libDir = options.Get("libDir"), core = options.Get("core"), cuda = options.Get("cuda");
-  if (!libDir.IsString() || !core.IsString() || !cuda.IsBoolean())
-    throw Napi::TypeError::New(env, "Expected { libDir: string, core: string, cuda: boolean }.");
+  const Napi::Value libDir = options.Get("libDir"), core = options.Get("core"), cuda = options.Get("cuda"),
+                    kernels = options.Get("kernels");
+  if (!libDir.IsString() || !core.IsString() || !cuda.IsBoolean() || !(kernels.IsString() || kernels.IsUndefined()))
+    throw Napi::TypeError::New(env, "Expected { libDir: string, core: string, cuda: boolean, kernels?: string }.");
 
   auto& libraries = openLibraries();
   try {
     const std::lock_guard<std::mutex> lock(libraries.mutex);
     openLibTorch(libraries, libDir.As<Napi::String>(), cuda.As<Napi::Boolean>());
     openCore(libraries, core.As<Napi::String>());
+    if (kernels.IsString()) openKernels(libraries, kernels.As<Napi::String>());
   } catch (const LoadError& failure) {
     auto error = Napi::Error::New(env, failure.message);
     error.Set("sparringCode", Napi::String::New(env, "environment"));
@@ -142,11 +157,21 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   return state->core.Value();
 }
 
+Napi::Value kernels(const Napi::CallbackInfo& info) {
+  auto& libraries = openLibraries();
+  const std::lock_guard<std::mutex> lock(libraries.mutex);
+  auto result = Napi::Object::New(info.Env());
+  result.Set("loaded", libraries.kernels);
+  result.Set("problem", libraries.kernelsProblem);
+  return result;
+}
+
 Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   auto* state = new EnvironmentState;
   env.AddCleanupHook([state] { delete state; });  // hooks run last-in first-out: after those of the core
   exports.Set("builtFor", Napi::String::New(env, SPARRING_LIBTORCH_VERSION));
   exports.Set("load", Napi::Function::New(env, load, "load", state));
+  exports.Set("kernels", Napi::Function::New(env, kernels, "kernels"));
   return exports;
 }
 

@@ -1,31 +1,54 @@
 #include "ops/group_norm_silu.h"
 
-#include <ATen/record_function.h>
-
-#include "ops/cpu/group_norm_silu_kernel.h"
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
 
 namespace sparring {
+
+// The kernels: ops/cpu here, ops/cuda in a library of its own, which may be missing.
+TORCH_LIBRARY(sparring, library) {
+  // x [B, C, H, W] channels-last, not empty; weight, bias [C] -> y like x; mean, rstd [B, groups] fp32
+  library.def("group_norm_silu(Tensor x, int groups, Tensor weight, Tensor bias, float eps, bool silu) -> (Tensor y, Tensor mean, Tensor rstd)");
+  // dy like x -> dx like x; dweight, dbias [C] fp32, undefined unless asked for
+  library.def(
+      "group_norm_silu_backward(Tensor dy, Tensor x, Tensor mean, Tensor rstd, Tensor weight, Tensor bias, bool silu, bool weight_gradients) -> "
+      "(Tensor dx, Tensor dweight, Tensor dbias)");
+}
+
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
+
+using Tensors = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
+using Forward = Tensors(const at::Tensor&, int64_t, const at::Tensor&, const at::Tensor&, double, bool);
+using Backward = Tensors(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, bool, bool);
+
+const auto& forward_kernel() {
+  static const auto kernel = c10::Dispatcher::singleton().findSchemaOrThrow("sparring::group_norm_silu", "").typed<Forward>();
+  return kernel;
+}
+
+const auto& backward_kernel() {
+  static const auto kernel = c10::Dispatcher::singleton().findSchemaOrThrow("sparring::group_norm_silu_backward", "").typed<Backward>();
+  return kernel;
+}
 
 bool is_fp32_or_bf16(const at::Tensor& tensor) {
   return tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
 }
 
 bool has_kernel(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return x.is_cpu() && x.numel() > 0 && is_fp32_or_bf16(x) && x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-         is_fp32_or_bf16(weight) && is_fp32_or_bf16(bias);
+  return (x.is_cpu() || (x.is_cuda() && forward_kernel().hasKernelForDispatchKey(c10::DispatchKey::CUDA))) && x.numel() > 0 && is_fp32_or_bf16(x) &&
+         x.is_contiguous(at::MemoryFormat::ChannelsLast) && is_fp32_or_bf16(weight) && is_fp32_or_bf16(bias);
 }
-
-at::Tensor as_fp32(const at::Tensor& tensor) { return tensor.to(at::kFloat).contiguous(); }
 
 class GroupNormSilu : public torch::autograd::Function<GroupNormSilu> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                             int64_t groups, double eps, bool silu) {
-    auto [y, mean, rstd] = cpu::group_norm_silu_forward(x, groups, as_fp32(weight), as_fp32(bias), eps, silu);
+    const at::AutoDispatchBelowAutograd no_autograd;
+    auto [y, mean, rstd] = forward_kernel().call(x, groups, weight, bias, eps, silu);
     ctx->save_for_backward({x, weight, bias, mean, rstd});
     ctx->saved_data["silu"] = silu;
     return y;
@@ -37,8 +60,8 @@ class GroupNormSilu : public torch::autograd::Function<GroupNormSilu> {
     const auto &x = saved[0], &weight = saved[1], &bias = saved[2], &mean = saved[3], &rstd = saved[4];
     const auto dy = gradients[0].to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
     const bool weight_gradients = ctx->needs_input_grad(1) || ctx->needs_input_grad(2);
-    auto [dx, dweight, dbias] = cpu::group_norm_silu_backward(
-        dy, x, mean, rstd, as_fp32(weight), as_fp32(bias), ctx->saved_data["silu"].toBool(), weight_gradients);
+    const at::AutoDispatchBelowAutograd no_autograd;
+    auto [dx, dweight, dbias] = backward_kernel().call(dy, x, mean, rstd, weight, bias, ctx->saved_data["silu"].toBool(), weight_gradients);
     if (weight_gradients) {
       dweight = dweight.to(weight.scalar_type());
       dbias = dbias.to(bias.scalar_type());
@@ -55,17 +78,7 @@ at::Tensor group_norm_silu(const at::Tensor& x, int64_t groups, const at::Tensor
                   bias.numel() == x.size(1),
               "group_norm_silu: expected x [B, C, H, W], C a multiple of groups, weight and bias [C]; found x ",
               x.sizes(), ", groups ", groups, ", weight ", weight.sizes(), ", bias ", bias.sizes());
-  if (has_kernel(x, weight, bias)) {
-    at::RecordFunction record(at::RecordScope::FUNCTION);  // so that a profiler sees one operation
-    std::vector<c10::IValue> inputs;
-    if (record.isActive()) {
-      inputs = {x, weight, bias};
-      record.before("sparring::group_norm_silu", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
-    }
-    const auto y = GroupNormSilu::apply(x, weight, bias, groups, eps, silu);
-    if (record.needsOutputs()) record.setOutputs(std::vector<c10::IValue>{y});
-    return y;
-  }
+  if (has_kernel(x, weight, bias)) return GroupNormSilu::apply(x, weight, bias, groups, eps, silu);
   const auto type = x.scalar_type();
   const auto y = at::group_norm(x, groups, weight.to(type), bias.to(type), eps);
   return silu ? at::silu(y) : y;

@@ -60,7 +60,7 @@ interface Outcome {
 /** Evaluates an expression in a fresh process, where `load` and the arguments given here are known. */
 function evaluate(expression: string, env: Record<string, string> = {}): Outcome {
   const script = `
-    const { load } = require(${JSON.stringify(addon)});
+    const { load, kernels } = require(${JSON.stringify(addon)});
     const [matching, newer, core, folder] = ${JSON.stringify([matching, newer, core, folder])};
     (async () => (${expression}))().then(
       (value) => console.log(JSON.stringify({ value })),
@@ -128,6 +128,24 @@ test('missing libraries are named', () => {
   assertEnvironmentError(evaluate('load({ libDir: matching, core, cuda: true })'), 'libc10_cuda.so');
   const gone = evaluate(`load({ libDir: matching, core: folder + '/gone.so', cuda: false })`);
   assertEnvironmentError(gone, 'gone.so');
+});
+
+test('kernels for CUDA are opened with it, and a library of them that does not fit is no error', () => {
+  for (const name of ['libc10.so', 'libc10_cuda.so', 'libtorch_cuda.so']) compile(join(folder, 'with-cuda', name), '');
+  compile(join(folder, 'with-cuda/libtorch_cpu.so'), `extern "C" unsigned long long aoti_torch_abi_version() { return ${major}ULL << 56 | ${minor}ULL << 48; }`);
+  compile(join(folder, 'kernels.so'), 'int kernel() { return 1; }');
+  compile(join(folder, 'unfit.so'), 'extern "C" int missing_kernel(); int use() { return missing_kernel(); }');
+  const after = (cuda: boolean, name: string) => {
+    const expression = `[load({ libDir: folder + '/with-cuda', core, cuda: ${cuda}, kernels: folder + '/${name}' }).answer, kernels()]`;
+    const [answer, state] = evaluate(expression).value as [number, { loaded: boolean; problem: string }];
+    assert.is(answer, 42);
+    return state;
+  };
+  assert.equal(after(true, 'kernels.so'), { loaded: true, problem: '' });
+  assert.equal(after(false, 'kernels.so'), { loaded: false, problem: '' });
+  const unfit = after(true, 'unfit.so');
+  assert.is(unfit.loaded, false);
+  assert.match(unfit.problem, 'missing_kernel');
 });
 
 test('a core that does not fit is refused', () => {

@@ -1,13 +1,14 @@
 // Work is split into units of one sample and a run of whole groups. A unit is read twice each way, the second time from
 // the cache. Loops run over channels, which lie side by side; narrow layers fold neighbouring positions into longer
 // rows.
-#include "ops/cpu/group_norm_silu_kernel.h"
-
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <vector>
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/library.h>
 
 #include "ops/cpu/group_norm_silu_rows.h"
 
@@ -190,40 +191,48 @@ T* data(const at::Tensor& tensor) {
   return static_cast<T*>(tensor.data_ptr());
 }
 
-}  // namespace
+at::Tensor as_fp32(const at::Tensor& tensor) { return tensor.to(at::kFloat).contiguous(); }
 
-GroupNormForward group_norm_silu_forward(const at::Tensor& x, int64_t groups, const at::Tensor& weight,
-                                         const at::Tensor& bias, double eps, bool silu) {
+std::tuple<at::Tensor, at::Tensor, at::Tensor> group_norm_silu(const at::Tensor& x, int64_t groups, const at::Tensor& given_weight,
+                                                               const at::Tensor& given_bias, double eps, bool silu) {
   const Layout layout(x, groups);
+  const auto weight = as_fp32(given_weight), bias = as_fp32(given_bias);
   const auto statistics = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
-  GroupNormForward out{at::empty_like(x, at::MemoryFormat::ChannelsLast),
-                       at::empty({layout.batch, groups}, statistics), at::empty({layout.batch, groups}, statistics)};
+  const auto y = at::empty_like(x, at::MemoryFormat::ChannelsLast);
+  const auto mean = at::empty({layout.batch, groups}, statistics), rstd = at::empty({layout.batch, groups}, statistics);
   const auto run = [&]<class T>(T*) {
-    forward(data<T>(x), data<T>(out.y), data<float>(out.mean), data<float>(out.rstd), data<float>(weight),
-            data<float>(bias), layout, eps, silu);
+    forward(data<T>(x), data<T>(y), data<float>(mean), data<float>(rstd), data<float>(weight), data<float>(bias), layout,
+            eps, silu);
   };
   if (x.scalar_type() == at::kFloat) run(static_cast<float*>(nullptr));
   else run(static_cast<Bf16*>(nullptr));
-  return out;
+  return {y, mean, rstd};
 }
 
-GroupNormBackward group_norm_silu_backward(const at::Tensor& dy, const at::Tensor& x, const at::Tensor& mean,
-                                           const at::Tensor& rstd, const at::Tensor& weight, const at::Tensor& bias,
-                                           bool silu, bool weight_gradients) {
+std::tuple<at::Tensor, at::Tensor, at::Tensor> group_norm_silu_backward(const at::Tensor& dy, const at::Tensor& x,
+                                                                        const at::Tensor& mean, const at::Tensor& rstd,
+                                                                        const at::Tensor& given_weight, const at::Tensor& given_bias,
+                                                                        bool silu, bool weight_gradients) {
   const Layout layout(x, mean.size(1));
-  GroupNormBackward out{at::empty_like(x, at::MemoryFormat::ChannelsLast), {}, {}};
+  const auto weight = as_fp32(given_weight), bias = as_fp32(given_bias);
+  const auto dx = at::empty_like(x, at::MemoryFormat::ChannelsLast);
   const auto sums = at::zeros({layout.batch, layout.channels}, mean.options()), products = at::zeros_like(sums);
   const auto run = [&]<class T>(T*) {
-    backward(data<T>(dy), data<T>(x), data<T>(out.dx), data<float>(mean), data<float>(rstd), data<float>(weight),
+    backward(data<T>(dy), data<T>(x), data<T>(dx), data<float>(mean), data<float>(rstd), data<float>(weight),
              data<float>(bias), layout, silu, data<float>(sums), data<float>(products));
   };
   if (x.scalar_type() == at::kFloat) run(static_cast<float*>(nullptr));
   else run(static_cast<Bf16*>(nullptr));
-  if (weight_gradients) {
-    out.dbias = sums.sum(0);
-    out.dweight = (products * rstd.repeat_interleave(layout.channels / layout.groups, 1)).sum(0);
-  }
-  return out;
+  if (!weight_gradients) return {dx, at::Tensor(), at::Tensor()};
+  const auto scaled = products * rstd.repeat_interleave(layout.channels / layout.groups, 1);
+  return {dx, scaled.sum(0), sums.sum(0)};
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(sparring, CPU, library) {
+  library.impl("group_norm_silu", group_norm_silu);
+  library.impl("group_norm_silu_backward", group_norm_silu_backward);
 }
 
 }  // namespace sparring::cpu

@@ -1,0 +1,72 @@
+// Fused operations beside the plain ones, for tests: everything is drawn, computed and compared on the device, because a
+// plane of a decoder is too large to send around.
+#include <algorithm>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <torch/torch.h>
+
+#include "node/fields.h"
+#include "ops/group_norm_silu.h"
+
+namespace sparring::node {
+namespace {
+
+struct NormInputs {
+  at::Tensor x, weight, bias, direction;  // direction: of the gradient, as y
+};
+
+// y, dx and, where they are asked for, dweight and dbias.
+using NormResults = std::vector<at::Tensor>;
+
+template <class Norm>
+NormResults differentiate(const NormInputs& given, bool weight_gradients, const Norm& norm) {
+  const auto x = given.x.detach().requires_grad_(true);
+  const auto weight = given.weight.detach().requires_grad_(weight_gradients), bias = given.bias.detach().requires_grad_(weight_gradients);
+  const auto y = norm(x, weight, bias);
+  std::vector<at::Tensor> inputs{x};
+  if (weight_gradients) inputs.insert(inputs.end(), {weight, bias});
+  auto results = torch::autograd::grad({y}, inputs, {given.direction});
+  results.insert(results.begin(), y.detach());
+  return results;
+}
+
+// |found - expected| / |expected| of each
+at::Tensor relative_errors(const NormResults& found, const NormResults& expected) {
+  std::vector<at::Tensor> errors;
+  for (size_t i = 0; i < found.size(); ++i) errors.push_back((found[i].to(at::kDouble) - expected[i]).norm() / expected[i].norm());
+  return at::stack(errors);
+}
+
+bool equal(const NormResults& a, const NormResults& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const at::Tensor& x, const at::Tensor& y) { return at::equal(x, y); });
+}
+
+}  // namespace
+
+void register_ops_inspection(Api& api) {
+  // groupNormErrors({device, shape [4], groups, silu, precision, mean, weightGradients, seed}) -> {fused, plain: errors of y, dx, dweight,
+  // dbias against fp64; repeated: 1 if a second run of the fused one gives the same bits}
+  api.add_async("groupNormErrors", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [where = device(options), shape = integers(options, "shape"), groups = integer(options, "groups"), silu = boolean(options, "silu"), dtype = precision(options),
+            mean = number(options, "mean"), weight_gradients = boolean(options, "weightGradients"), seed = static_cast<uint64_t>(integer(options, "seed"))](const JobContext&) -> Finish {
+      const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+      const auto draw = [&](at::IntArrayRef sizes) { return at::randn(sizes, generator, at::TensorOptions(at::kFloat)).to(where); };
+      const auto channels_last = [&](const at::Tensor& tensor) { return tensor.to(dtype).contiguous(at::MemoryFormat::ChannelsLast); };
+      const NormInputs given{channels_last(draw(shape) + mean), (draw({shape[1]}) + 1).to(dtype), draw({shape[1]}).to(dtype), channels_last(draw(shape))};
+      const auto eps = 1e-5;
+      const auto plainly = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+        const auto y = at::group_norm(x, groups, weight, bias, eps);
+        return silu ? at::silu(y) : y;
+      };
+      const auto at_once = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) { return group_norm_silu(x, groups, weight, bias, eps, silu); };
+      const auto fused = differentiate(given, weight_gradients, at_once), again = differentiate(given, weight_gradients, at_once);
+      const auto plain = differentiate(given, weight_gradients, plainly);
+      const auto in_fp64 = [](const at::Tensor& tensor) { return tensor.to(at::kDouble); };
+      const auto exact = differentiate({in_fp64(given.x), in_fp64(given.weight), in_fp64(given.bias), in_fp64(given.direction)}, weight_gradients, plainly);
+      return finish_fields({{"fused", relative_errors(fused, exact)}, {"plain", relative_errors(plain, exact)}, {"repeated", at::tensor(equal(fused, again) ? 1.0f : 0.0f).view({1})}});
+    };
+  });
+}
+
+}  // namespace sparring::node
