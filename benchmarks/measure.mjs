@@ -1,114 +1,160 @@
 /** Runs the contenders of one trial, each measurement in a process of its own: first compared, then timed. */
-import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { comparisons, contenders, references } from './contenders.mjs';
+import { comparisonsOf, contenders, contendersOf, references } from './contenders.mjs';
+import { absence, withContender } from './engines.mjs';
+import { processorTime } from './machine.mjs';
+import { parsePrimitive } from './roofline-tables.mjs';
 import { compareRounds, median, relativeError, rotate } from './statistics.mjs';
 
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
-
 /**
- * settings: { python: command or undefined, device, threads, rounds, warmupMs, measureMs }
- * Returns { name, results: { [contender]: { msPerImage, peakMemoryMb, version, error, times } }, comparisons,
- * othersShare }, the last being the fraction of the machine that other work took while we timed.
- * Throws an Error when a contender fails or its result is not that of the others.
+ * settings: { counts, breakdown: whether multiplications are counted and oneDNN is asked where the time goes, python: command or undefined, device, threads, rounds, warmupMs, measureMs, timeoutSeconds, terms: of the names of
+ * the contenders, cache: folder for what several trials need }
+ * Returns { name, unit: what a time is of, results: { [contender]: { msPerImage, peakMemoryMb, gpuMemoryMb, version, error, times, firstRunMs } },
+ * comparisons, skipped: [{ name, reason }], othersShare }, the last being the fraction of the machine that other work took while
+ * we timed. Throws an Error when one of ours or the reference fails, or ours is not what the reference computes; a rival
+ * of which that is true is skipped.
  */
 export async function measureTrial(trial, settings, onProgress = () => {}) {
-  const present = contenders.filter(({ engine }) => engine === 'ours' || settings.python);
-  const directory = mkdtempSync(join(tmpdir(), 'sparring-bench-'));
+  const directory = mkdtempSync(join(settings.cache, 'trial-'));
   try {
-    const job = { trial, directory, device: settings.device, threads: settings.threads, warmupMs: settings.warmupMs, measureMs: settings.measureMs };
+    const { device, threads, warmupMs, measureMs } = settings;
+    const job = { trial, directory, weights: weightsOf(trial, directory, settings.cache), device, threads, warmupMs, measureMs };
     onProgress('preparing');
-    await runChild(present[0], 'prepare', { ...job, precision: 'fp32' }, settings);
-    const errors = await compareResults(trial, present, job, settings, onProgress);
-    const { measured, othersShare } = await timeRounds(present, job, settings, onProgress);
-    return { name: trial.name, ...summarise(present, measured, errors), othersShare };
+    await withContender(contenders[0], { ...job, precision: 'fp32' }, settings, (ask) => ask('prepare'));
+    return { name: trial.name, unit: trial.unit ?? 'image', ...(await runRounds(job, settings, onProgress)) };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Relative errors to the reference, by contender; throws where one is above the trial's limit. */
-async function compareResults(trial, present, job, settings, onProgress) {
-  const found = {};
-  for (const contender of present) {
-    onProgress(`checking ${contender.name}`);
-    const output = join(job.directory, `${contender.name}.f32`);
-    await runChild(contender, 'check', { ...job, ...contender, output }, settings);
+/** Each contender is compared with the reference and, in the same process, timed for the first time; then come the other rounds. */
+async function runRounds(job, settings, onProgress) {
+  const { trial, directory } = job;
+  const { rows, runs, limit } = trial.check;
+  const reference = references.map((name) => contenders.find((one) => one.name === name)).find(({ engine, operations }) => operations.includes(trial.operation) && !absence(engine, settings));
+  const check = async (ask, output) => {
+    const { firstRunMs } = await ask('check');
     const bytes = readFileSync(output);
-    found[contender.name] = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-  }
-  const reference = references.find((name) => name in found);
-  const errors = {};
-  for (const { name, precision } of present) {
-    errors[name] = relativeError(found[name], found[reference], trial.check.rows);
-    const limit = trial.check.limit[precision];
-    if (errors[name] > limit)
-      throw new Error(`${trial.name}: ${name} computes something else than ${reference}: relative error ${errors[name].toExponential(1)}, at most ${limit} expected. Nothing was timed.`);
-  }
-  return errors;
-}
+    return { found: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4), firstRunMs };
+  };
+  const jobOf = (contender) => ({ ...job, ...contender, trial: { ...trial, repeat: contender.repeat ?? trial.repeat }, output: join(directory, `${contender.name}.f32`) });
 
-/** By contender, one measurement per round. Each round starts with another contender. */
-async function timeRounds(present, job, settings, onProgress) {
-  const measured = Object.fromEntries(present.map(({ name }) => [name, []]));
-  const before = processorTime();
-  for (let round = 0; round < settings.rounds; ++round) {
-    for (const contender of rotate(present, round)) {
+  onProgress(`checking ${reference.name}`);
+  // A part of the batch will do where images do not depend on each other, and fp32 of all may not fit.
+  const part = rows < trial.batch && runs === 1 ? { ...trial, batch: rows } : trial;
+  const referenceJob = { ...jobOf(reference), trial: part };
+  const { found: expected, gflopsPerImage } = await withContender(reference, referenceJob, settings, async (ask) => ({
+    ...(await check(ask, referenceJob.output)),
+    ...(settings.counts && (await ask('count'))),
+  }));
+
+  const [results, skipped, share] = [{}, [], shareOfOthers()];
+  const measure = async (contender, ask) => {
+    await ask('warm');
+    results[contender.name].measured.push(await share.during(() => ask('time')));
+  };
+  /** The network as a file of ONNX, made once by PyTorch. */
+  let exported;
+  const exportNetwork = (network) => (exported ??= withContender(reference, { ...jobOf(reference), network }, settings, (ask) => ask('export')));
+  const attempt = async (contender, work) => {
+    const { name, engine } = contender;
+    try {
+      const reason = absence(engine, settings);
+      if (reason) throw new Error(reason);
+      const network = join(directory, 'network.onnx');
+      if (engine === 'onnxruntime') await exportNetwork(network);
+      await withContender(contender, { ...jobOf(contender), network }, settings, work);
+    } catch (error) {
+      if (engine === 'ours' || name === reference.name) throw new Error(`${trial.name}: ${error.message}`);
+      delete results[name];
+      skipped.push({ name, reason: error.message });
+    }
+  };
+
+  for (const contender of contendersOf(trial, settings)) {
+    const { name, precision } = contender;
+    await attempt(contender, async (ask) => {
+      onProgress(`checking ${name}`);
+      const { found, firstRunMs } = await check(ask, jobOf(contender).output);
+      const error = relativeError(found.subarray(0, expected.length), expected, rows);
+      if (error > limit[precision]) throw new Error(`${name} computes something else than ${reference.name}: relative error ${error.toExponential(1)}, at most ${limit[precision]} expected. It was not timed.`);
+      results[name] = { error, firstRunMs, measured: [] };
+      onProgress(`round 1 of ${settings.rounds}, ${name}`);
+      await measure(contender, ask);
+    });
+  }
+  for (let round = 1; round < settings.rounds; ++round) {
+    for (const contender of rotate(contendersOf(trial, settings).filter(({ name, rounds = Infinity }) => name in results && round < rounds), round)) {
       onProgress(`round ${round + 1} of ${settings.rounds}, ${contender.name}`);
-      measured[contender.name].push(await runChild(contender, 'time', { ...job, ...contender }, settings));
+      await attempt(contender, (ask) => measure(contender, ask));
     }
   }
-  const after = processorTime();
-  const children = Object.values(measured).flat().reduce((sum, { cpuMs }) => sum + cpuMs, 0);
-  const others = after.busy - before.busy - children - (after.own - before.own);
-  return { measured, othersShare: Math.max(0, others / (after.total - before.total)) };
+  const breakdowns = settings.breakdown ? await breakDown(Object.keys(results), jobOf, settings) : undefined;
+  return { ...summarise(results), skipped, othersShare: share.found(), gflopsPerImage, breakdowns };
 }
 
-/** Milliseconds since the machine started: of all processors together, of all when busy, and of this process. */
-function processorTime() {
-  let [total, idle] = [0, 0];
-  for (const { times } of cpus()) {
-    for (const time of Object.values(times)) total += time;
-    idle += times.idle;
+/**
+ * Where the weights of each role are: random ones of published size in the cache, as large files for more than one trial, others
+ * beside the inputs. A generator that is told texts also has its conditions.
+ */
+function weightsOf({ models }, directory, cache) {
+  const paths = {};
+  for (const [role, spec] of Object.entries(models)) {
+    const shared = role === 'discretiser' || role === 'autoencoder' || (role === 'denoiser' && 'autoencoder' in models);
+    const hash = createHash('sha256').update(JSON.stringify(spec.unet ?? spec)).digest('hex').slice(0, 12);
+    paths[role] = { shared, path: shared ? join(cache, `${role}-${hash}.safetensors`) : join(directory, `${role}.safetensors`) };
   }
-  const { user, system } = process.cpuUsage(); // µs
-  return { total, busy: total - idle, own: (user + system) / 1000 };
+  if (models.denoiser?.unet.textChannels > 0) paths.conditions = { shared: false, path: join(directory, 'conditions.safetensors') };
+  return paths;
 }
 
-function summarise(present, measured, errors) {
+/** By contender in bf16, ours and eager: milliseconds that oneDNN says its primitives took, and those of the clock. */
+async function breakDown(names, jobOf, settings) {
+  const found = {};
+  for (const contender of contenders.filter(({ name, precision, compile, recipe }) => names.includes(name) && precision === 'bf16' && !compile && !recipe)) {
+    let primitives = {};
+    const onLine = (line) => {
+      const [kind, milliseconds] = parsePrimitive(line) ?? [];
+      if (kind) primitives[kind] = (primitives[kind] ?? 0) + milliseconds;
+    };
+    const wallMs = await withContender(contender, jobOf(contender), settings, async (ask) => {
+      await ask('warm');
+      primitives = {};
+      const start = performance.now();
+      await ask('time');
+      return performance.now() - start;
+    }, { variables: { ONEDNN_VERBOSE: 'profile_exec' }, onLine });
+    found[contender.name] = { primitives, wallMs };
+  }
+  return found;
+}
+
+/** The fraction of the machine that is busy with something else than what is waited for. */
+function shareOfOthers() {
+  let [others, total] = [0, 0];
+  return {
+    /** work resolves to { cpuMs, ... }, the processor time that it took in its own process. */
+    async during(work) {
+      const before = processorTime();
+      const result = await work();
+      const after = processorTime();
+      others += after.busy - before.busy - result.cpuMs - (after.own - before.own);
+      total += after.total - before.total;
+      return result;
+    },
+    found: () => (total > 0 ? Math.max(0, others / total) : 0),
+  };
+}
+
+function summarise(found) {
   const results = {};
-  for (const { name } of present) {
-    const times = measured[name].map(({ msPerImage }) => msPerImage);
-    const peakMemoryMb = median(measured[name].map((one) => one.peakMemoryMb));
-    results[name] = { msPerImage: median(times), peakMemoryMb, version: measured[name][0].version, error: errors[name], times };
+  for (const [name, { measured, ...rest }] of Object.entries(found)) {
+    const middle = (key) => median(measured.map((one) => one[key]));
+    results[name] = { msPerImage: middle('msPerImage'), peakMemoryMb: middle('peakMemoryMb'), gpuMemoryMb: middle('gpuMemoryMb'), version: measured[0].version, times: measured.map(({ msPerImage }) => msPerImage), ...rest };
   }
-  const ratios = comparisons
-    .filter(({ rival }) => rival in results)
-    .map(({ rival, ours }) => ({ rival, ours, ...compareRounds(results[rival].times, results[ours].times) }));
-  return { results, comparisons: ratios };
-}
-
-/** The JSON on the child's last line; undefined when it printed none. */
-function runChild({ engine, name }, verb, job, { python, threads }) {
-  const [command, script] = engine === 'ours' ? [process.execPath, here('ours.mjs')] : [python, here('eager.py')];
-  // The same OpenMP settings for both, those of lib/native/load.ts: the rival is faster with them too.
-  const { OMP_WAIT_POLICY: _, ...inherited } = process.env;
-  const env = { ...inherited, GOMP_SPINCOUNT: '30000', OMP_NUM_THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1' };
-  const child = spawn(command, [script, verb, JSON.stringify(job)], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  let complaints = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
-  child.stderr.setEncoding('utf8').on('data', (text) => (complaints += text));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      if (code !== 0) return reject(new Error(`${name} failed to ${verb} (${signal ?? `exit code ${code}`}):\n${complaints.trim()}`));
-      const line = output.trim().split('\n').at(-1);
-      resolve(line ? JSON.parse(line) : undefined);
-    });
-  });
+  const comparisons = comparisonsOf(Object.keys(results)).map(({ rival, ours }) => ({ rival, ours, ...compareRounds(results[rival].times, results[ours].times.slice(0, results[rival].times.length)) }));
+  return { results, comparisons };
 }

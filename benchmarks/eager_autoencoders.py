@@ -1,8 +1,8 @@
-"""The rival's VQGAN, as plain PyTorch modules with the key names of diffusers' VQModel."""
+"""The autoencoders of the rivals, as plain PyTorch modules with the key names of diffusers' VQModel and AutoencoderKL."""
 
 import torch
 import torch.nn.functional as F
-from eager_models import Attention, Resample
+from eager_unet import Attention, Resample
 from torch import nn
 
 EPS = 1e-6
@@ -27,7 +27,7 @@ class Level(nn.Module):
         super().__init__()
         channels = widths[-1][1]
         self.resnets = nn.ModuleList(Block(a, b, groups) for a, b in widths)
-        self.attentions = nn.ModuleList(Attention(channels, groups, channels) for _ in range(attentions))
+        self.attentions = nn.ModuleList(Attention(channels, groups, heads=1) for _ in range(attentions))
         for attention in self.attentions:
             attention.group_norm.eps = EPS
         self.downsamplers = nn.ModuleList([Resample(channels, 2)] if resample == "down" else [])
@@ -72,22 +72,43 @@ class Half(nn.Module):
         return self.conv_out(F.silu(self.conv_norm_out(x)))
 
 
+def halves(spec, encoded, latent):
+    """The encoder to `encoded` and the decoder from `latent` channels of an AutoencoderShape of lib/native/specs.ts."""
+    channels, attention, layers, groups = spec["blockChannels"], spec["attention"], spec["layersPerBlock"], spec["normGroups"]
+    last = len(channels) - 1
+    down = nn.ModuleList(Level(widths(channels[max(i - 1, 0)], out, layers), layers * attention[i], "down" if i < last else None, groups)
+                         for i, out in enumerate(channels))
+    up = nn.ModuleList(Level(widths(channels[min(i + 1, last)], channels[i], layers + 1), (layers + 1) * attention[i], "up" if i > 0 else None, groups)
+                       for i in reversed(range(last + 1)))
+    middle = lambda: Level([(channels[-1], channels[-1])] * 2, 1, None, groups)
+    encoder = Half(3, channels[0], [("down_blocks", down), ("mid_block", middle())], channels[-1], encoded, groups)
+    decoder = Half(latent, channels[-1], [("mid_block", middle()), ("up_blocks", up)], channels[0], 3, groups)
+    return encoder, decoder
+
+
+class KLDecoder(nn.Module):
+    """The half of an AutoencoderKL that guidance takes."""
+
+    def __init__(self, spec):
+        super().__init__()
+        self.scale = spec["scalingFactor"]
+        self.post_quant_conv = nn.Conv2d(spec["latentChannels"], spec["latentChannels"], 1)
+        _, self.decoder = halves(spec, 2 * spec["latentChannels"], spec["latentChannels"])
+
+    def forward(self, latents):
+        """[B, C, h, w] fp32 -> images [B, 3, H, W] fp32 in -1..1, clamped"""
+        return self.decoder(self.post_quant_conv((latents / self.scale).to(self.post_quant_conv.weight.dtype))).float().clamp(-1, 1)
+
+
 class VQGAN(nn.Module):
     def __init__(self, spec):
         super().__init__()
-        channels, attention, layers, groups = spec["blockChannels"], spec["attention"], spec["layersPerBlock"], spec["normGroups"]
-        latent, code, last = spec["latentChannels"], spec["codeChannels"], len(channels) - 1
-        down = nn.ModuleList(Level(widths(channels[max(i - 1, 0)], out, layers), layers * attention[i], "down" if i < last else None, groups)
-                             for i, out in enumerate(channels))
-        up = nn.ModuleList(Level(widths(channels[min(i + 1, last)], channels[i], layers + 1), (layers + 1) * attention[i], "up" if i > 0 else None, groups)
-                           for i in reversed(range(last + 1)))
-        middle = lambda: Level([(channels[-1], channels[-1])] * 2, 1, None, groups)
-        self.encoder = Half(3, channels[0], [("down_blocks", down), ("mid_block", middle())], channels[-1], latent, groups)
+        latent, code = spec["latentChannels"], spec["codeChannels"]
+        self.encoder, self.decoder = halves(spec, latent, latent)
         self.quant_conv = nn.Conv2d(latent, code, 1)
         self.quantize = nn.Module()
         self.quantize.embedding = nn.Embedding(spec["numCodes"], code)
         self.post_quant_conv = nn.Conv2d(code, latent, 1)
-        self.decoder = Half(latent, channels[-1], [("mid_block", middle()), ("up_blocks", up)], channels[0], 3, groups)
 
     def discretise(self, images):
         """images: [B, 3, H, W] fp32 in 0..1 -> the same from their nearest codes"""
