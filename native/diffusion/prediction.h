@@ -18,7 +18,7 @@ struct Prediction {
 // the host in fp64; or on a GPU in fp32, where a recorded step finds other numbers each time it is launched.
 struct StepPlace {
   at::Tensor timestep;
-  at::Tensor alpha, sigma, inverse_alpha, inverse_sigma;  // of sqrt(alpha_bar) and sqrt(1 - alpha_bar)
+  at::Tensor alpha, sigma, inverse_alpha, inverse_sigma;  // sqrt(alpha_bar), sqrt(1 - alpha_bar) and one over each
 };
 
 StepPlace place_of(double timestep, double alpha_bar);
