@@ -91,7 +91,7 @@ StepResult AutoencoderTrainer::step(const at::Tensor& images, double learning_ra
   }
 
   // The same gradients as of the losses themselves. All are found before any weight changes.
-  result.gradient_norm = state_.gradients((reconstruction * gradient).sum() + codes, step);
+  result.gradient_norm = state_.gradients((reconstruction * gradient).sum() + codes, step).gradient_norm;
   if (judged.loss.defined()) discriminator_state_->gradients(judged.loss, step);
   state_.update(learning_rate, step);
   if (judged.loss.defined()) discriminator_state_->update(learning_rate, step);

@@ -107,14 +107,11 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
   if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.narrow(0, 0, 3 * count).chunk(3));
   const auto loss = (batch.weights.defined() ? batch.weights.to(device) * losses : losses).mean();
 
-  StepResult result;
-  result.correct = logits.detach().argmax(1).eq(target).sum().item<int64_t>();
-  result.loss = loss.item<double>();
-  result.losses = losses.detach();
-  result.gradient_norm = state_.apply(loss, learning_rate, step);
+  const auto correct = logits.detach().argmax(1).eq(target).sum();
+  const auto [value, norm] = state_.apply(loss, learning_rate, step);
   statistics.keep();
   touch();
-  return result;
+  return {.loss = value, .gradient_norm = norm, .correct = correct.item<int64_t>(), .losses = losses.detach()};
 }
 
 void ClassifierTrainer::touch() {

@@ -40,9 +40,9 @@ struct ClassifierBatch {
 struct StepResult {
   double loss = 0;
   double gradient_norm = 0;
-  std::optional<int64_t> correct;  // of a classifier: predictions equal to the given labels, before the update
-  std::vector<std::pair<const char*, double>> terms;  // of an autoencoder: what its loss consists of
-  at::Tensor losses;               // of a classifier: of each image before it is weighted, [B] fp32 on its device
+  std::optional<int64_t> correct{};  // of a classifier: predictions equal to the given labels, before the update
+  std::vector<std::pair<const char*, double>> terms{};  // of an autoencoder: what its loss consists of
+  at::Tensor losses{};               // of a classifier: of each image before it is weighted, [B] fp32 on its device
 };
 
 class ClassifierTrainer {

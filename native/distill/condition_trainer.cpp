@@ -43,16 +43,14 @@ StepResult ConditionTrainer::step(const at::Tensor& images, const at::Tensor& la
 
   denoiser_->set_conditions(table());
   const auto loss = at::mse_loss(denoiser_->forward_frozen(x_t, timesteps, labels.to(device), dtype), target);
-  StepResult result;
-  result.loss = loss.item<double>();
   try {
-    result.gradient_norm = state_.apply(loss, learning_rate, step);
+    const auto [value, norm] = state_.apply(loss, learning_rate, step);
+    touch();
+    return {.loss = value, .gradient_norm = norm};
   } catch (...) {
     touch();  // without the graph of the step that failed
     throw;
   }
-  touch();
-  return result;
 }
 
 void ConditionTrainer::touch() { denoiser_->set_conditions(table().detach()); }

@@ -46,12 +46,9 @@ StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& lab
     predicted = denoiser_->forward(x_t, timesteps, classes.to(device));
   }
   const auto loss = at::mse_loss(predicted, target);
-
-  StepResult result;
-  result.loss = loss.item<double>();
-  result.gradient_norm = state_.apply(loss, learning_rate, step);
+  const auto [value, norm] = state_.apply(loss, learning_rate, step);
   touch();
-  return result;
+  return {.loss = value, .gradient_norm = norm};
 }
 
 void DenoiserTrainer::touch() {

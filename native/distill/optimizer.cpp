@@ -29,15 +29,22 @@ std::vector<at::Tensor> Optimizer::gradients() {
   return result;
 }
 
-double Optimizer::clip_gradients(double max_norm) {
-  torch::NoGradGuard no_grad;
+std::vector<at::Tensor> Optimizer::present_gradients() const {
   std::vector<at::Tensor> present;
   for (auto& parameter : parameters_) {
     if (parameter.grad().defined()) present.push_back(parameter.grad());
   }
-  const auto norm = at::stack(at::_foreach_norm(present)).norm().item<double>();
-  if (max_norm > 0 && norm > max_norm) at::_foreach_mul_(present, max_norm / (norm + 1e-6));
-  return norm;
+  return present;
+}
+
+at::Tensor Optimizer::gradient_norm() const {
+  torch::NoGradGuard no_grad;
+  return at::stack(at::_foreach_norm(present_gradients())).norm();
+}
+
+void Optimizer::scale_gradients(double factor) {
+  torch::NoGradGuard no_grad;
+  at::_foreach_mul_(present_gradients(), factor);
 }
 
 void Optimizer::step(double learning_rate) {

@@ -28,14 +28,16 @@ class Optimizer {
   void step(double learning_rate);
   // Drops the gradients, which a step that failed leaves behind.
   void clear_gradients();
-  // Global L2 norm of the gradients; scaled down to `max_norm` when above it (0 = never). Returns the norm before.
-  double clip_gradients(double max_norm);
+  // Global L2 norm of the gradients: [] fp32.
+  at::Tensor gradient_norm() const;
+  void scale_gradients(double factor);
 
   // Moments and step count by name, aliasing the optimizer's own: to be saved, or written into on resume.
   NamedTensors state() const;
 
  private:
   std::vector<at::Tensor> gradients();
+  std::vector<at::Tensor> present_gradients() const;
 
   std::vector<std::string> names_;
   std::vector<at::Tensor> parameters_, first_, second_;

@@ -42,19 +42,23 @@ BufferGuard::~BufferGuard() {
 TrainingState::TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options)
     : module_(module), ema_(ema), options_(options), optimizer_(trainable(module), options.optimizer) {}
 
-double TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step) {
-  const auto norm = gradients(loss, step);
+Descent TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step) {
+  const auto descent = gradients(loss, step);
   update(learning_rate, step);
-  return norm;
+  return descent;
 }
 
-double TrainingState::gradients(const at::Tensor& loss, uint64_t step) {
-  require_finite(loss.item<double>(), "loss", step);
+Descent TrainingState::gradients(const at::Tensor& loss, uint64_t step) {
   optimizer_.clear_gradients();
   loss.backward();
-  const auto norm = optimizer_.clip_gradients(options_.clip_norm);
-  require_finite(norm, "gradient norm", step);
-  return norm;
+  // Read together, and after the backward pass: a GPU that is asked for a value is waited for.
+  const auto read = at::stack({loss.detach().to(at::kFloat), optimizer_.gradient_norm()}).cpu();
+  const Descent descent{read[0].item<double>(), read[1].item<double>()};
+  require_finite(descent.loss, "loss", step);
+  require_finite(descent.gradient_norm, "gradient norm", step);
+  const auto limit = options_.clip_norm;
+  if (limit > 0 && descent.gradient_norm > limit) optimizer_.scale_gradients(limit / (descent.gradient_norm + 1e-6));
+  return descent;
 }
 
 void TrainingState::update(double learning_rate, uint64_t step) {

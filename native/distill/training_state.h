@@ -26,16 +26,21 @@ class BufferGuard {
   std::vector<at::Tensor> live_, saved_;
 };
 
+// Of a step: the loss, and the global L2 norm of its gradient before clipping.
+struct Descent {
+  double loss, gradient_norm;
+};
+
 class TrainingState {
  public:
   // `ema` has the same structure as `module`, or is null when there is no moving average.
   TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options);
 
-  // Backward, clip, optimizer step, moving average. Returns the gradient norm before clipping.
+  // Backward, clip, optimizer step, moving average.
   // Throws Error "numeric" before any weight is changed when loss or gradient is not finite.
-  double apply(const at::Tensor& loss, double learning_rate, uint64_t step);
+  Descent apply(const at::Tensor& loss, double learning_rate, uint64_t step);
   // The two halves of apply(), for steps of several networks of which all or none change: what throws, and what changes weights.
-  double gradients(const at::Tensor& loss, uint64_t step);
+  Descent gradients(const at::Tensor& loss, uint64_t step);
   void update(double learning_rate, uint64_t step);
 
   // Weights ("model."), moving average ("ema.") and optimizer ("optimizer.") by name, aliasing the live tensors.

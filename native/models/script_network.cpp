@@ -80,6 +80,8 @@ ScriptNetwork::ScriptNetwork(const std::string& path, at::Device device, int64_t
     if (is_out_of_memory(error)) out_of_memory(error);
     fail("TorchScript that cannot be read: " + reason(error), "The file is damaged or cut short, or needs another version of LibTorch or operators of other libraries.");
   }
+  // Its operations may be any: one without a deterministic kernel for GPUs warns from now on, in place of failing.
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   module_->network.eval();
   for (auto parameter : module_->network.parameters()) parameter.requires_grad_(false);
   check(size, outputs);

@@ -33,10 +33,14 @@ void Api::add_sync(const char* name, Call call) {
 
 namespace {
 
-// The same seed gives the same result on a GPU as well, and fp32 is fp32; neither is cuDNN's default.
+// The same seed gives the same result on a GPU as well, and fp32 is fp32; neither is the default there. All that the networks here do
+// has a deterministic kernel; what of others does not is an error, but for TorchScript (models/script_network.cpp).
 void choose_exactness() {
-  at::globalContext().setDeterministicCuDNN(true);
-  at::globalContext().setAllowTF32CuDNN(false);
+  auto& context = at::globalContext();
+  context.setDeterministicCuDNN(true);
+  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
+  context.setDeterministicFillUninitializedMemory(false);  // it finds bugs of others, at the price of writing all memory twice
+  context.setAllowTF32CuDNN(false);
 }
 
 void register_process(Api& api) {

@@ -7,25 +7,14 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { SparringError } from '../../lib/errors.js';
 import { buildNetwork, imagenet, networkNamed } from '../../lib/models/catalog.js';
 import type { Precision } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
 import { findAddon } from '../../lib/native/load.js';
 import { Classifier } from '../../lib/native/models.js';
+import { openBoth } from '../support/cuda.js';
 import { normals, relativeError } from '../support/numeric.js';
 import { batch, classifierSpec, exact, failure, fromNoise, fullAugmentation, generateOptions, pixels, randomImages, temporaryFolder, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
-
-/** Both engines; the libraries of CUDA must be opened first. */
-async function openBoth(): Promise<{ gpu: Engine; cpu: Engine } | undefined> {
-  try {
-    return { gpu: await Engine.open({ device: 'cuda', threads: 1, precision: 'fp32' }), cpu: await Engine.open({ device: 'cpu', threads: 1, precision: 'fp32' }) };
-  } catch (error) {
-    if (!(error instanceof SparringError) || error.code !== 'environment') throw error;
-    console.log('skipped: what runs on a GPU (none was found)');
-    return undefined;
-  }
-}
 
 const engines = await openBoth();
 const folder = temporaryFolder();
