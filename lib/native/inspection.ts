@@ -34,6 +34,16 @@ export interface NativeInspection {
     /** Draws of the cutouts from seed 0 for each image. */
     options: GradientPath & { cutouts: Cutouts; x: Float32Array; classes: ArrayLike<number>; timestep: number; guidanceScale: number; precision: Precision; objective: ObjectiveOptions; repeat: number },
   ): Fields<'gradient' | 'score' | 'x0'>;
+  /** What a sampler goes on with at each timestep, from the same x, [steps, B, ...]; `graphs`: how many CUDA graphs there were, [1]. */
+  guidedPredictions(
+    model: DenoiserHandle,
+    opponents: Opponents,
+    /** Unguided with a scale of 0; `recorded`: as CUDA graphs where that can be; all of it `repeat` times. */
+    options: GradientPath & {
+      cutouts: Cutouts; x: Float32Array; classes: ArrayLike<number>; timesteps: ArrayLike<number>; guidanceScale: number; precision: Precision; objective: ObjectiveOptions;
+      scale: number; recorded: boolean; repeat: number;
+    },
+  ): Fields<'x0' | 'epsilon' | 'graphs'>;
   chainGradient(
     model: DenoiserHandle,
     opponents: Opponents,

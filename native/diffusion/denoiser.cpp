@@ -14,6 +14,12 @@ void require(bool fits, const std::string& problem) {
   if (!fits) throw Error("config", "Generator: " + problem);
 }
 
+// [B] fp32 on the device of x
+at::Tensor timesteps_of(const StepPlace& place, const at::Tensor& x) {
+  if (!place.timestep.is_cpu()) return place.timestep.expand({x.size(0)});
+  return at::full({x.size(0)}, place.timestep.item<double>(), x.options().dtype(at::kFloat));
+}
+
 }  // namespace
 
 Denoiser::Denoiser(DenoiserOptions options, at::Device device, std::optional<uint64_t> seed, std::shared_ptr<Autoencoder> autoencoder, at::ScalarType weights)
@@ -54,7 +60,7 @@ at::Tensor Denoiser::run_frozen(const at::Tensor& x_t, const at::Tensor& timeste
   return frozen_(x, t, at::arange(x.size(0), classes.options()), at::Tensor(), told).to(at::kFloat);
 }
 
-Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
+Prediction Denoiser::predict(const at::Tensor& x_t, const StepPlace& place, const at::Tensor& classes, double guidance_scale,
                              at::ScalarType dtype, const ConditionShift& shift) {
   auto x = x_t;
   auto labels = classes;
@@ -65,12 +71,12 @@ Prediction Denoiser::predict(const at::Tensor& x_t, double timestep, double alph
     labels = at::cat({classes, at::full_like(classes, null_class())}, 0);
   }
   const auto told = shift.of_class.defined() || shift.of_null.defined() ? shifted_conditions(classes, classifier_free, shift) : at::Tensor();
-  auto output = run_frozen(x, at::full({x.size(0)}, timestep, x.options().dtype(at::kFloat)), labels, dtype, told);
+  auto output = run_frozen(x, timesteps_of(place, x), labels, dtype, told);
   if (classifier_free) {
     const auto halves = output.chunk(2, 0);
     output = halves[1] + guidance_scale * (halves[0] - halves[1]);
   }
-  return prediction_from(options_.prediction, output, x_t, alpha_bar);
+  return prediction_from(options_.prediction, output, x_t, place);
 }
 
 // Of each image and, for classifier-free guidance, of its other half.

@@ -56,8 +56,8 @@ class Denoiser {
   // Prediction of the frozen copy at one timestep for the whole batch; gradients as of forward_frozen.
   // guidance_scale 1 is the conditional model alone; above it, classifier-free guidance
   // (Ho & Salimans 2022, arXiv 2207.12598) with both halves in one batch. Gradients reach `shift` too.
-  Prediction predict(const at::Tensor& x_t, double timestep, double alpha_bar, const at::Tensor& classes, double guidance_scale,
-                     at::ScalarType dtype, const ConditionShift& shift = {});
+  Prediction predict(const at::Tensor& x_t, const StepPlace& place, const at::Tensor& classes, double guidance_scale, at::ScalarType dtype,
+                     const ConditionShift& shift = {});
   // Predicted x0 as sampling goes on with it.
   at::Tensor clip(const at::Tensor& x0) const { return options_.clip > 0 ? x0.clamp(-options_.clip, options_.clip) : x0; }
   // x0: [B, C, h, w] -> images [B, 3, image_size, image_size] in -1..1, clamped; gradients reach x0.

@@ -6,17 +6,23 @@
 
 namespace sparring {
 
-Prediction prediction_from(PredictionType type, const at::Tensor& output, const at::Tensor& x_t, double alpha_bar) {
+StepPlace place_of(double timestep, double alpha_bar) {
   const auto alpha = std::sqrt(alpha_bar), sigma = std::sqrt(1 - alpha_bar);
+  const auto number = [](double value) { return at::scalar_tensor(value, at::kDouble); };
+  return {number(timestep), number(alpha), number(sigma), number(1 / alpha), number(1 / sigma)};
+}
+
+Prediction prediction_from(PredictionType type, const at::Tensor& output, const at::Tensor& x_t, const StepPlace& place) {
+  const auto& [timestep, alpha, sigma, inverse_alpha, inverse_sigma] = place;
   switch (type) {
     case PredictionType::epsilon:
-      return {(x_t - sigma * output) / alpha, output};
+      return {(x_t - sigma * output) * inverse_alpha, output};
     case PredictionType::x0:
-      if (sigma == 0) {
+      if (sigma.is_cpu() && sigma.item<double>() == 0) {
         throw Error("usage", "A network that predicts x0 says nothing of the noise at a step that starts without any.",
                     "For DDIM inversion, take a schedule with set_alpha_to_one false.");
       }
-      return {output, (x_t - alpha * output) / sigma};
+      return {output, (x_t - alpha * output) * inverse_sigma};
     default:
       return {alpha * x_t - sigma * output, sigma * x_t + alpha * output};
   }

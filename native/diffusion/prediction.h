@@ -14,7 +14,16 @@ struct Prediction {
   at::Tensor epsilon;  // [B, C, H, W]
 };
 
+// Where a step is: what the network is told, and how much of x is image and how much noise. Tensors without dimensions, on
+// the host in fp64; or on a GPU in fp32, where a recorded step finds other numbers each time it is launched.
+struct StepPlace {
+  at::Tensor timestep;
+  at::Tensor alpha, sigma, inverse_alpha, inverse_sigma;  // sqrt(alpha_bar), sqrt(1 - alpha_bar) and one over each
+};
+
+StepPlace place_of(double timestep, double alpha_bar);
+
 // Both, from the output of a network of the given type.
-Prediction prediction_from(PredictionType type, const at::Tensor& output, const at::Tensor& x_t, double alpha_bar);
+Prediction prediction_from(PredictionType type, const at::Tensor& output, const at::Tensor& x_t, const StepPlace& place);
 
 }  // namespace sparring

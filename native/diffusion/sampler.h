@@ -34,6 +34,8 @@ struct SamplingStep {
   double next_alpha_bar;  // and after it
 };
 
+inline StepPlace place_of(const SamplingStep& step) { return place_of(step.timestep, step.alpha_bar); }
+
 // Standard normal noise for step i, [B, C, H, W] on the device of x.
 using NoiseSource = std::function<at::Tensor(size_t i)>;
 

@@ -15,7 +15,7 @@ at::Tensor run_steps(const Chain& chain, at::Tensor x, const ConditionShifts& sh
   for (auto i = begin; i < end; ++i) {
     chain.job.check();
     const auto& step = chain.sampler.steps()[i];
-    auto prediction = chain.denoiser.predict(x, step.timestep, step.alpha_bar, chain.classes, sampling.guidance_scale, sampling.dtype, shift_at(shifts, i));
+    auto prediction = chain.denoiser.predict(x, place_of(step), chain.classes, sampling.guidance_scale, sampling.dtype, shift_at(shifts, i));
     prediction.x0 = chain.denoiser.clip(prediction.x0);
     if (predicted) predicted->push_back(prediction.x0);
     x = chain.sampler.step(x, prediction, i);

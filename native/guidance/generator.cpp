@@ -1,6 +1,7 @@
 #include "guidance/generator.h"
 
 #include "guidance/image_start.h"
+#include "guidance/recorded_steps.h"
 #include "ops/pixels.h"
 #include "ops/random.h"
 
@@ -19,9 +20,9 @@ const JudgingOptions* judging_of(const GenerateOptions& options) {
   return nullptr;
 }
 
-// One batch, in -1..1; start_images: [B, H, W, 3] uint8, or undefined.
+// One batch, in -1..1; start_images: [B, H, W, 3] uint8, or undefined. recorded: null where steps cannot be.
 at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const std::vector<int64_t>& seeds,
-                  const at::Tensor& start_images, const at::Tensor& classes, std::vector<at::Tensor>* cosines, const JobContext& job) {
+                  const at::Tensor& start_images, const at::Tensor& classes, RecordedSteps* recorded, std::vector<at::Tensor>* cosines, const JobContext& job) {
   const auto& sampling = options.sampling;
   const auto shape = denoiser.sample_shape();
   const auto noise = seeded_normal(seeds, shape, Stream::initial_noise).to(denoiser.device());
@@ -41,7 +42,9 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
       const auto gradient = prototype_gradient(denoiser, *opponents.teacher, *prototypes, x, perturbation, steps, i, classes, sampling.guidance_scale, sampling.dtype, start.shifts);
       x = moved(*prototypes, x, perturbation, gradient);
     }
-    const auto prediction = guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, shift_at(start.shifts, i), {seeds, i}, cosines);
+    const auto prediction = recorded && start.shifts.empty() && !cosines
+                                ? (*recorded)(x, steps[i], classes)
+                                : guided_prediction(denoiser, opponents, guidance, x, steps[i], classes, sampling.guidance_scale, sampling.dtype, shift_at(start.shifts, i), {seeds, i}, cosines);
     x = sampler->step(x, prediction, i);
   }
   torch::NoGradGuard no_grad;
@@ -55,12 +58,19 @@ Generated generate(Denoiser& denoiser, const Opponents& opponents, const Generat
   std::vector<at::Tensor> images, teacher, student, cosines;
   const auto* judging = judging_of(options);
   const bool compare = options.compare_gradients && judging && !judging->path.is_exact();
+  const auto* guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
+  std::optional<RecordingStream> stream;
+  std::optional<RecordedSteps> recorded;
+  if (!std::holds_alternative<ChainGuidanceOptions>(options.guidance) && RecordedSteps::can_record(denoiser, opponents, guidance)) {
+    stream.emplace(denoiser.device());
+    recorded.emplace(denoiser, opponents, guidance, options.sampling.guidance_scale, options.sampling.dtype);
+  }
   for (int64_t begin = 0; begin < total; begin += options.batch_size) {
     const auto count = std::min(options.batch_size, total - begin);
     const std::vector<int64_t> seeds(options.seeds.begin() + begin, options.seeds.begin() + begin + count);
     const auto classes = at::tensor(at::ArrayRef<int64_t>(options.classes.data() + begin, count), at::kLong).to(denoiser.device());
     const auto start_images = options.start_images.defined() ? options.start_images.narrow(0, begin, count) : at::Tensor();
-    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, start_images, classes, compare && begin == 0 ? &cosines : nullptr, job)));
+    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, start_images, classes, recorded ? &*recorded : nullptr, compare && begin == 0 ? &cosines : nullptr, job)));
 
     torch::NoGradGuard no_grad;
     const auto dtype = options.sampling.dtype;

@@ -30,7 +30,7 @@ ConditionShifts fit_null_condition(Denoiser& denoiser, Sampler& sampler, const s
   ConditionShifts result;
   for (size_t i = 0; i < steps.size(); ++i) {
     const auto predict = [&](const at::Tensor& labels, const at::Tensor& moved) {
-      return denoiser.predict(x, steps[i].timestep, steps[i].alpha_bar, labels, /*guidance_scale=*/1, sampling.dtype, {moved, {}});
+      return denoiser.predict(x, place_of(steps[i]), labels, /*guidance_scale=*/1, sampling.dtype, {moved, {}});
     };
     const auto own = [&] {
       torch::NoGradGuard no_grad;

@@ -51,7 +51,7 @@ PrototypeGradient prototype_gradient(Denoiser& denoiser, Classifier& guide, cons
   auto x = leaves(x_t.detach());
   auto energy = at::zeros({x_t.size(0)}, x_t.options());
   for (auto i = index; i < end; ++i) {
-    auto prediction = denoiser.predict(x, steps[i].timestep, steps[i].alpha_bar, classes, guidance_scale, dtype, shift_at(shifts, i));
+    auto prediction = denoiser.predict(x, place_of(steps[i]), classes, guidance_scale, dtype, shift_at(shifts, i));
     prediction.x0 = denoiser.clip(prediction.x0);
     const auto pixels = (denoiser.to_images(prediction.x0, dtype) + 1) / 2;  // classifiers take 0..1
     energy = energy + prototype_distance(options.prototypes, guide.features_frozen(pixels, dtype), classes);

@@ -29,11 +29,11 @@ double fraction_of(const Denoiser& denoiser, const SamplingStep& step) {
 }  // namespace
 
 GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const JudgingOptions& judging, const StepDraws& draws,
-                                   const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
+                                   const at::Tensor& x_t, const StepPlace& place, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype, const ConditionShift& shift) {
   torch::AutoGradMode grad(true);
   auto source = x_t.detach().requires_grad_(judging.path.through_unet);
-  auto prediction = denoiser.predict(source, step.timestep, step.alpha_bar, classes, guidance_scale, dtype, shift);
+  auto prediction = denoiser.predict(source, place, classes, guidance_scale, dtype, shift);
   if (!judging.path.through_unet) source = prediction.x0 = prediction.x0.detach().requires_grad_(true);
   const auto judgement = judge_prediction(denoiser, opponents, judging, draws, denoiser.clip(prediction.x0), classes, dtype);
   const auto gradient = torch::autograd::grad({judgement.score.sum()}, {source})[0];
@@ -59,29 +59,42 @@ void check_guided_steps(const Denoiser& denoiser, const StepGuidanceOptions& gui
   throw Error("config", message.str(), "Nothing would be guided. Take more steps, or a wider interval.");
 }
 
+double guidance_weight(const Denoiser& denoiser, const StepGuidanceOptions* guidance, const SamplingStep& step) {
+  return guidance ? guidance->scale * schedule_weight(*guidance, fraction_of(denoiser, step)) : 0.0;
+}
+
+Prediction guided_at(Denoiser& denoiser, const Opponents& opponents, const JudgingOptions& judging, const StepDraws& draws, const at::Tensor& x_t, const StepPlace& place,
+                     const at::Tensor& weight, const at::Tensor& classes, double guidance_scale, at::ScalarType dtype, const ConditionShift& shift,
+                     std::vector<at::Tensor>* cosines) {
+  const auto guided = guidance_gradient(denoiser, opponents, judging, draws, x_t, place, classes, guidance_scale, dtype, shift);
+  if (cosines) {
+    auto exact = judging;
+    exact.path = {};
+    cosines->push_back(cosine_of_gradients(guided.gradient, guidance_gradient(denoiser, opponents, exact, draws, x_t, place, classes, guidance_scale, dtype, shift).gradient));
+  }
+  const auto direction = direction_of(guided.gradient);
+  const auto strength = weight * (1 - guided.reached).view({-1, 1, 1, 1});
+  auto prediction = prediction_from(PredictionType::epsilon, guided.prediction.epsilon - strength * direction, x_t, place);
+  prediction.x0 = denoiser.clip(prediction.x0);
+  return prediction;
+}
+
+Prediction plain_at(Denoiser& denoiser, const at::Tensor& x_t, const StepPlace& place, const at::Tensor& classes, double guidance_scale, at::ScalarType dtype,
+                    const ConditionShift& shift) {
+  torch::NoGradGuard no_grad;
+  auto prediction = denoiser.predict(x_t, place, classes, guidance_scale, dtype, shift);
+  prediction.x0 = denoiser.clip(prediction.x0);
+  return prediction;
+}
+
 Prediction guided_prediction(Denoiser& denoiser, const Opponents& opponents, const StepGuidanceOptions* guidance,
                              const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
                              double guidance_scale, at::ScalarType dtype, const ConditionShift& shift, const StepDraws& draws,
                              std::vector<at::Tensor>* cosines) {
-  const auto weight = guidance ? guidance->scale * schedule_weight(*guidance, fraction_of(denoiser, step)) : 0.0;
-
-  Prediction prediction;
-  if (weight != 0) {
-    const auto guided = guidance_gradient(denoiser, opponents, guidance->judging, draws, x_t, step, classes, guidance_scale, dtype, shift);
-    if (cosines) {
-      auto exact = guidance->judging;
-      exact.path = {};
-      cosines->push_back(cosine_of_gradients(guided.gradient, guidance_gradient(denoiser, opponents, exact, draws, x_t, step, classes, guidance_scale, dtype, shift).gradient));
-    }
-    const auto direction = direction_of(guided.gradient);
-    const auto strength = weight * (1 - guided.reached).view({-1, 1, 1, 1});
-    prediction = prediction_from(PredictionType::epsilon, guided.prediction.epsilon - strength * direction, x_t, step.alpha_bar);
-  } else {
-    torch::NoGradGuard no_grad;
-    prediction = denoiser.predict(x_t, step.timestep, step.alpha_bar, classes, guidance_scale, dtype, shift);
-  }
-  prediction.x0 = denoiser.clip(prediction.x0);
-  return prediction;
+  const auto weight = guidance_weight(denoiser, guidance, step);
+  const auto x = x_t.contiguous();  // sums over it are the same in whatever layout it comes, and as in a recorded step
+  if (weight == 0) return plain_at(denoiser, x, place_of(step), classes, guidance_scale, dtype, shift);
+  return guided_at(denoiser, opponents, guidance->judging, draws, x, place_of(step), at::scalar_tensor(weight, at::kDouble), classes, guidance_scale, dtype, shift, cosines);
 }
 
 }  // namespace sparring

@@ -34,8 +34,18 @@ struct GuidedPrediction {
 
 // Prediction and gradient with one U-Net forward and, on the exact path, one backward to its input.
 GuidedPrediction guidance_gradient(Denoiser& denoiser, const Opponents& opponents, const JudgingOptions& judging, const StepDraws& draws,
-                                   const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes,
+                                   const at::Tensor& x_t, const StepPlace& place, const at::Tensor& classes,
                                    double guidance_scale, at::ScalarType dtype, const ConditionShift& shift = {});
+
+// Weight of the guidance at a step; 0 where there is none.
+double guidance_weight(const Denoiser& denoiser, const StepGuidanceOptions* guidance, const SamplingStep& step);
+
+// What guided_prediction() gives where there is guidance, of this weight without dimensions, and where there is none.
+Prediction guided_at(Denoiser& denoiser, const Opponents& opponents, const JudgingOptions& judging, const StepDraws& draws, const at::Tensor& x_t, const StepPlace& place,
+                     const at::Tensor& weight, const at::Tensor& classes, double guidance_scale, at::ScalarType dtype, const ConditionShift& shift = {},
+                     std::vector<at::Tensor>* cosines = nullptr);
+Prediction plain_at(Denoiser& denoiser, const at::Tensor& x_t, const StepPlace& place, const at::Tensor& classes, double guidance_scale, at::ScalarType dtype,
+                    const ConditionShift& shift = {});
 
 // Throws Error 'config' when none of the steps lies where it guides.
 void check_guided_steps(const Denoiser& denoiser, const StepGuidanceOptions& guidance, const Sampler& sampler);

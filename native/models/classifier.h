@@ -59,6 +59,7 @@ class Classifier {
   // Throws Error "weights" for a TorchScript network.
   torch::nn::Module& module() const;
   int64_t parameter_count() const;
+  bool is_script() const { return script_ != nullptr; }
   const ClassifierOptions& options() const { return options_; }
   at::Device device() const { return device_; }
 

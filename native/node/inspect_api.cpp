@@ -5,6 +5,7 @@
 #include "distill/mixing.h"
 #include "distill/optimizer.h"
 #include "guidance/image_start.h"
+#include "guidance/recorded_steps.h"
 #include "node/augment_options.h"
 #include "node/fields.h"
 #include "node/generation_options.h"
@@ -114,14 +115,49 @@ void register_inspection(Api& api) {
     return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser),
             judging = JudgingOptions{objective_options(object(options, "objective")), cutout_options(object(options, "cutouts")), gradient_path(options, *denoiser)},
             scale = number(options, "guidanceScale"), dtype = precision(options), timestep, repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
-      const SamplingStep step{static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep), 1.0};
+      const auto place = place_of(static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep));
       const std::vector<int64_t> seeds(batch.x.size(0));
       GuidedPrediction result;
       for (int64_t i = 0; i < repeat; ++i) {
         job.check();
-        result = guidance_gradient(*denoiser, pair, judging, {seeds, 0}, batch.x, step, batch.classes, scale, dtype);
+        result = guidance_gradient(*denoiser, pair, judging, {seeds, 0}, batch.x, place, batch.classes, scale, dtype);
       }
       return finish_fields({{"gradient", result.gradient}, {"score", result.score}, {"x0", result.prediction.x0}});
+    };
+  });
+
+  // guidedPredictions(denoiser, opponents, {x, timesteps, classes, objective, cutouts, gradient, latentPool, decoder?, guidanceScale, precision, scale,
+  // recorded, repeat}) -> {x0, epsilon: [steps, B, ...], graphs: how many there were}: what a sampler goes on with at each timestep, from the
+  // same x; guided unless `scale` is 0. `recorded`: as CUDA graphs where they can be. All of it `repeat` times, the results are of the last.
+  api.add_async("guidedPredictions", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto denoiser = unwrap<Denoiser>(info[0], "generator");
+    const auto options = info[2].As<Napi::Object>();
+    StepGuidanceOptions guidance{.judging = {objective_options(object(options, "objective")), cutout_options(object(options, "cutouts")), gradient_path(options, *denoiser)},
+                                 .scale = number(options, "scale"), .from = 1, .until = 0};
+    return [denoiser, pair = both_opponents(info[1], *denoiser), batch = noisy_batch(options, *denoiser), timesteps = integers(options, "timesteps"), guidance,
+            scale = number(options, "guidanceScale"), dtype = precision(options), wanted = boolean(options, "recorded"), repeat = integer(options, "repeat")](const JobContext& job) -> Finish {
+      std::optional<RecordingStream> stream;
+      std::optional<RecordedSteps> recorded;
+      if (wanted && RecordedSteps::can_record(*denoiser, pair, &guidance)) {
+        stream.emplace(denoiser->device());
+        recorded.emplace(*denoiser, pair, &guidance, scale, dtype);
+      }
+      const std::vector<int64_t> seeds(batch.x.size(0));
+      std::vector<at::Tensor> x0, epsilon;
+      for (int64_t i = 0; i < repeat; ++i) {
+        job.check();
+        x0.clear();
+        epsilon.clear();
+        for (const auto timestep : timesteps) {
+          const SamplingStep step{static_cast<double>(timestep), denoiser->schedule().alpha_bar(timestep), 1.0};
+          const auto prediction = recorded ? (*recorded)(batch.x, step, batch.classes)
+                                           : guided_prediction(*denoiser, pair, &guidance, batch.x, step, batch.classes, scale, dtype, {}, {seeds, 0});
+          x0.push_back(prediction.x0);
+          epsilon.push_back(prediction.epsilon);
+        }
+      }
+      const auto graphs = static_cast<float>(recorded ? recorded->count() : 0);
+      return finish_fields({{"x0", at::stack(x0).cpu()}, {"epsilon", at::stack(epsilon).cpu()}, {"graphs", at::full({1}, graphs)}});
     };
   });
 

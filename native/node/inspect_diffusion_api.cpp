@@ -53,7 +53,7 @@ void register_diffusion_inspection(Api& api) {
       std::vector<double> timesteps, alpha_bars;
       for (size_t i = 0; i < sampler->steps().size(); ++i) {
         const auto& step = sampler->steps()[i];
-        auto prediction = prediction_from(type, outputs[static_cast<int64_t>(i)], trajectory.back(), step.alpha_bar);
+        auto prediction = prediction_from(type, outputs[static_cast<int64_t>(i)], trajectory.back(), place_of(step));
         if (clip > 0) prediction.x0 = prediction.x0.clamp(-clip, clip);
         trajectory.push_back(sampler->step(trajectory.back(), prediction, i));
         timesteps.push_back(step.timestep);

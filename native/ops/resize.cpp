@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
+#include <tuple>
 
 namespace sparring {
 namespace {
@@ -26,11 +29,21 @@ at::Tensor resampling(int64_t from, int64_t to) {
   return (matrix / matrix.sum(1, /*keepdim=*/true)).to(at::kFloat);
 }
 
+// The same on a device. It is kept: to send it there again each time makes the host wait, and cannot be recorded (ops/graph.h).
+at::Tensor resampling_on(at::Device device, int64_t from, int64_t to) {
+  static auto* known = new std::map<std::tuple<std::string, int64_t, int64_t>, at::Tensor>;  // it outlives the CUDA libraries
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  auto& matrix = (*known)[{device.str(), from, to}];
+  if (!matrix.defined()) matrix = resampling(from, to).to(device);
+  return matrix;
+}
+
 }  // namespace
 
 at::Tensor resize(const at::Tensor& x, int64_t size) {
   if (x.size(3) == size) return x;
-  const auto matrix = resampling(x.size(3), size).to(x.options());
+  const auto matrix = resampling_on(x.device(), x.size(3), size).to(x.scalar_type());
   return at::matmul(at::matmul(matrix, x), matrix.t());
 }
 

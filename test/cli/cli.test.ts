@@ -200,6 +200,8 @@ test('doctor --json is one JSON object', () => {
   assert.is(report.node, process.versions.node);
   assert.is(report.core.loaded, true);
   assert.ok(report.trace.some(({ verdict }: { verdict: string }) => verdict === 'accepted'));
+  const { kernels } = report.cuda;
+  assert.ok(kernels.loaded || kernels.problem.length > 0, 'why the kernels for GPUs were not loaded');
 });
 
 test('without a LibTorch of the right version: exit code 3, every place that was looked at, and what to do', () => {

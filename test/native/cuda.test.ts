@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert';
 import { buildNetwork, imagenet, networkNamed } from '../../lib/models/catalog.js';
 import type { Precision } from '../../lib/native/contract.js';
 import { Engine } from '../../lib/native/engine.js';
+import { findAddon } from '../../lib/native/load.js';
 import { Classifier } from '../../lib/native/models.js';
 import { openBoth } from '../support/cuda.js';
 import { normals, relativeError } from '../support/numeric.js';
@@ -67,6 +68,48 @@ if (engines) {
       assert.ok(relativeError(score, expected[i].score) < 1e-4, `score ${i}: ${relativeError(score, expected[i].score)}`);
       assert.ok(relativeError(gradient, expected[i].gradient) < 1e-3, `gradient ${i}: ${relativeError(gradient, expected[i].gradient)}`);
     }
+  });
+
+  // Without libsparring_cuda.so nothing is recorded, and these hold all the same.
+  const graphs = findAddon().loader.kernels().loaded;
+
+  for (const precision of ['fp32', 'bf16'] as const) {
+    test(`recorded steps in ${precision}: the bits of those that are not`, async () => {
+      const { denoiser, teacher, student } = await create(gpu, { denoiser: 1, teacher: 2, student: 3 });
+      const opponents = { teacher: teacher.handle, student: student.handle };
+      const shared = { ...exact, timesteps: [999, 799, 599, 300, 20], precision, objective: { form: 'difference' as const, gamma: 1, terms: 'both' as const }, repeat: 1 };
+      for (const count of [1, 4]) {
+        const batch = { x: normals(3, count * pixels), classes: classIndices.slice(0, count) };
+        for (const scale of [0, 0.3]) {
+          for (const more of [{ guidanceScale: 1 }, { guidanceScale: 2 }, { guidanceScale: 1, gradient: 'x0' as const }]) {
+            const predict = (recorded: boolean) => gpu.run((core) => core.guidedPredictions(denoiser.handle, opponents, { ...shared, ...batch, ...more, scale, recorded }));
+            const [expected, found] = [await predict(false), await predict(true)];
+            assert.equal([expected.graphs[0], found.graphs[0]], [0, graphs ? 1 : 0]);
+            const what = `${count} images, scale ${scale}, ${JSON.stringify(more)}`;
+            assert.ok(found.epsilon.every(Number.isFinite), what);
+            assert.equal(found.x0, expected.x0, what);
+            assert.equal(found.epsilon, expected.epsilon, what);
+          }
+        }
+      }
+    });
+  }
+
+  test('steps with cutouts, which the host draws, are not recorded', async () => {
+    const { denoiser, teacher, student } = await create(gpu, { denoiser: 1, teacher: 2, student: 3 });
+    const options = { ...exact, cutouts: { count: 2, leastSide: 0.7, noise: 0.1 }, x: normals(3, 2 * pixels), classes: [0, 1], timesteps: [600, 500, 400], guidanceScale: 1, scale: 0.1, precision: 'fp32' as const, objective: { form: 'difference' as const, gamma: 1, terms: 'both' as const }, repeat: 1 };
+    const { graphs: count } = await gpu.run((core) => core.guidedPredictions(denoiser.handle, { teacher: teacher.handle, student: student.handle }, { ...options, recorded: true }));
+    assert.is(count[0], 0);
+  });
+
+  test('images do not depend on the batch that they are recorded in, also where the last one is smaller', async () => {
+    const { denoiser, teacher, student } = await create(gpu, { denoiser: 4, teacher: 5, student: 6 });
+    const guidance = { kind: 'step', objective: { form: 'difference', gamma: 1, terms: 'both' }, scale: 0.1, from: 1, until: 0.4, schedule: 'constant', ...exact } as const;
+    const draw = (batchSize: number) => denoiser.generate({ teacher, student }, generateOptions({ guidance, batchSize }));
+    const [whole, parts, again] = [await draw(8), await draw(3), await draw(3)];
+    assert.equal(again, parts);
+    const worst = whole.images.reduce((most, value, i) => Math.max(most, Math.abs(value - parts.images[i])), 0);
+    assert.ok(worst <= 1, `levels differ by up to ${worst}`);
   });
 
   for (const sampler of ['ddim', 'dpm-solver++-2m'] as const) {

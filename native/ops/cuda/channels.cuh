@@ -54,20 +54,21 @@ __device__ inline float sigmoid(float t) {
 template <int V>
 struct Part {
   int64_t sample, begin, end;  // positions
-  int64_t number;              // of the chunk
+  int number;                  // of the chunk
   int run, x, y;               // column and row within the block
   int channel;                 // first of the column
   bool active;
 
-  __device__ Part(const Activation& shape, const Plan& plan, int64_t block) {
-    run = static_cast<int>(block % plan.runs);
-    number = block / plan.runs % plan.chunks;
-    sample = block / plan.runs / plan.chunks;
+  __device__ Part(const Activation& shape, const Plan& plan, unsigned block) {
+    const unsigned runs = plan.runs, chunks = plan.chunks, rest = block / runs;
+    run = static_cast<int>(block - rest * runs);
+    sample = rest / chunks;
+    number = static_cast<int>(rest % chunks);
     x = threadIdx.x % plan.columns;
     y = threadIdx.x / plan.columns;
     channel = (run * plan.columns + x) * V;
     active = y < plan.rows && channel < shape.channels;
-    begin = number * plan.chunk;
+    begin = int64_t{number} * plan.chunk;
     end = min(begin + plan.chunk, shape.positions);
   }
 

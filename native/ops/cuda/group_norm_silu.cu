@@ -295,7 +295,7 @@ __global__ void __launch_bounds__(kMaxThreads) write_chunks(Args args, Activatio
 
 template <class T, int V, bool kSilu, class Args>
 void launch(const Args& args, const Activation& shape, const Plan& plan, float* workspace, cudaStream_t stream) {
-  const auto blocks = static_cast<unsigned>(plan.runs * plan.chunks * shape.batch);
+  const auto blocks = static_cast<unsigned>(shape.batch * plan.runs * plan.chunks);
   const auto threads = static_cast<unsigned>(plan.threads());
   const size_t sums_bytes = sizeof(float2) * V * plan.columns * plan.rows;
   if (plan.whole) {

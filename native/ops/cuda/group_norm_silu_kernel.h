@@ -32,7 +32,7 @@ struct Plan {
   int rows;          // positions that a block works on at a time
   int runs;          // blocks side by side that cover all channels
   bool whole;        // a block holds whole groups and all positions: one kernel each way, otherwise three
-  int64_t chunks;    // blocks that share the positions of a sample; 1 if `whole`
+  int chunks;        // blocks that share the positions of a sample; 1 if `whole`
   int64_t chunk;     // positions per block
 
   explicit Plan(const Activation& shape);

@@ -12,7 +12,7 @@ constexpr int kWholeThreads = 512, kChunkThreads = 256;
 constexpr int kWidestColumns = 64;
 // Vectors of a block that holds whole groups: few enough that the second reading comes from a cache, and, where blocks
 // are few, that one multiprocessor is faster than two more kernels.
-constexpr int64_t kWholeVectors = 16384, kLoneVectors = 4096;
+constexpr int64_t kWholeVectors = 16384, kLoneVectors = 8192;
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -42,17 +42,17 @@ Plan::Plan(const Activation& shape) {
   rows = static_cast<int>(std::clamp<int64_t>((whole ? kWholeThreads : kChunkThreads) / columns, 1, shape.positions));
   if (!whole) {
     const int64_t wanted = divide_up(kChunkBlocks, shape.batch * runs);
-    chunks = std::clamp<int64_t>(divide_up(shape.positions, int64_t{8} * rows), 1, wanted);
+    chunks = static_cast<int>(std::clamp<int64_t>(divide_up(shape.positions, int64_t{8} * rows), 1, wanted));
   }
   chunk = divide_up(shape.positions, chunks);
-  chunks = divide_up(shape.positions, chunk);
+  chunks = static_cast<int>(divide_up(shape.positions, chunk));
 }
 
 int Plan::threads() const { return static_cast<int>(divide_up(rows * columns, 32)) * 32; }
 
 int64_t Plan::workspace(const Activation& shape) const {
   if (whole) return 0;
-  return 2 * shape.batch * (chunks * shape.channels + shape.groups);  // sums of the chunks, coefficients of the groups
+  return 2 * shape.batch * (int64_t{chunks} * shape.channels + shape.groups);  // sums of the chunks, coefficients of the groups
 }
 
 }  // namespace sparring::cuda
