@@ -2,12 +2,14 @@
  * Times the main operations against PyTorch and what there is in Node.
  *
  *   npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
- *                     [--timeout seconds] [--output folder] [search terms]]
+ *                     [--timeout seconds] [--output folder] [--cache folder] [search terms]]
  *
  * Runs the trials whose name has every search term with the contenders whose name has one of the terms, which commas part. The
  * Python of the rivals is SPARRING_PYTHON, python3 or python. A complete run is written to
  * benchmarks/results/<date>-<device>.md; --output writes whatever was run, after each trial. --quick (one short round) is a
- * smoke test. A measurement takes three seconds or --seconds of them, after a third of that to warm up. A rival whose process takes longer than the timeout is left out.
+ * smoke test. A measurement takes three seconds or --seconds of them, after a third of that to warm up. A rival of which a step
+ * takes longer than the timeout is left out.
+ * --cache keeps weights of published size and compiled code for further runs.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -31,6 +33,7 @@ const options = {
   seconds: { type: 'string' },
   timeout: { type: 'string', default: '1800' },
   output: { type: 'string' },
+  cache: { type: 'string' },
 };
 
 const { values, positionals } = readArguments();
@@ -53,8 +56,9 @@ const say = values.json ? console.error : console.log;
 if (!python) say('No Python with PyTorch was found (set SPARRING_PYTHON to one): ours only, no ratios.\n');
 
 const measured = [];
-const cache = mkdtempSync(join(tmpdir(), 'sparring-bench-cache-')); // weights of published size take gigabytes
-process.once('exit', () => rmSync(cache, { recursive: true, force: true, maxRetries: 3 }));
+const cache = values.cache ?? mkdtempSync(join(tmpdir(), 'sparring-bench-cache-')); // weights of published size take gigabytes
+mkdirSync(cache, { recursive: true });
+if (!values.cache) process.once('exit', () => rmSync(cache, { recursive: true, force: true, maxRetries: 3 }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
 for (const trial of selected) {
   try {
@@ -89,7 +93,8 @@ function durations(seconds) {
 }
 
 function usage(message) {
-  console.error(`${message}\nUsage: npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N] [--timeout seconds] [--output folder] [search terms]]`);
+  console.error(`${message}\nUsage: npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
+                        [--timeout seconds] [--output folder] [--cache folder] [search terms]]`);
   return process.exit(2);
 }
 
