@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { installedTorch, pythonCommands } from '../dist/libtorch/python.js';
+import { contenders } from './contenders.mjs';
 import { graphicsCard } from './machine.mjs';
 import { measureTrial } from './measure.mjs';
 import { asJson, asLines, asMarkdown } from './report.mjs';
@@ -110,13 +111,17 @@ function writeResults(folder) {
 
 function writeMarkdown(folder) {
   const date = new Date().toISOString().slice(0, 10);
-  const versionOf = (start) => measured.flatMap(({ results }) => Object.entries(results)).find(([name]) => name.startsWith(start))?.[1].version;
+  const versionOf = (engine) => {
+    const names = contenders.filter((one) => one.engine === engine).map(({ name }) => name);
+    return measured.flatMap(({ results }) => Object.entries(results)).find(([name]) => names.includes(name))?.[1].version;
+  };
+  const rivals = Object.entries({ pytorch: 'PyTorch', onnxruntime: 'onnxruntime-node', tfjs: 'TensorFlow.js' }).filter(([engine]) => versionOf(engine));
   const facts = [
     ...(settings.device === 'cpu' ? [] : [['device', graphicsCard(settings.device)]]),
     ['processor', `${cpus()[0].model.trim()}, ${settings.threads} threads of ${availableParallelism()}`],
     ['other work', `took at most ${(Math.max(...measured.map(({ othersShare }) => othersShare)) * 100).toFixed(0)} % of the machine meanwhile`],
     ['ours', `LibTorch ${versionOf('ours')}, Node.js ${process.versions.node}`],
-    ['eager', python ? `PyTorch ${versionOf('eager')}` : 'not measured: no Python with PyTorch'],
+    ['rivals', rivals.map(([engine, name]) => `${name} ${versionOf(engine)}`).join(', ') || 'none'],
     ['rounds', `${settings.rounds}, a fresh process per measurement, the first of which also compares results; order rotated; ${(settings.warmupMs / 1000).toFixed(1)} s warm-up, then ${settings.measureMs / 1000} s`],
   ];
   const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
