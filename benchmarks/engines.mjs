@@ -46,6 +46,7 @@ export async function withContender({ engine, name }, job, settings, work, { var
   const env = {
     ...inherited, GOMP_SPINCOUNT: '30000', OMP_NUM_THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1',
     TORCHINDUCTOR_CACHE_DIR: `${cache}/inductor`, TRITON_CACHE_DIR: `${cache}/triton`, // compiled once, there for all rounds
+    UV_THREADPOOL_SIZE: String(threads), // decodes JPEGs on our side
     ...variables,
   };
   const [command, script] = programOf(engine, settings);
