@@ -16,7 +16,7 @@ function programOf(engine, { python }) {
 
 /** Why an engine cannot run; undefined if it can. */
 export function absence(engine, { python }) {
-  if (engine === 'pytorch' && !python) return 'no Python with PyTorch was found (set SPARRING_PYTHON to one)';
+  if (['pytorch', 'onnxruntime'].includes(engine) && !python) return 'no Python with PyTorch was found (set SPARRING_PYTHON to one)';
   const needed = packages[engine];
   if (needed && !isInstalled(needed)) return `${needed} is not installed (npm install --prefix benchmarks)`;
   return undefined;
