@@ -16,7 +16,7 @@ function programOf(engine, { python }) {
 
 /** Why an engine cannot run; undefined if it can. */
 export function absence(engine, { python }) {
-  if (engine === 'pytorch' && !python) return 'no Python with PyTorch was found (set SPARRING_PYTHON to one)';
+  if (['pytorch', 'onnxruntime'].includes(engine) && !python) return 'no Python with PyTorch was found (set SPARRING_PYTHON to one)';
   const needed = packages[engine];
   if (needed && !isInstalled(needed)) return `${needed} is not installed (npm install --prefix benchmarks)`;
   return undefined;
@@ -46,6 +46,7 @@ export async function withContender({ engine, name }, job, settings, work, { var
   const env = {
     ...inherited, GOMP_SPINCOUNT: '30000', OMP_NUM_THREADS: String(threads), PYTHONDONTWRITEBYTECODE: '1',
     TORCHINDUCTOR_CACHE_DIR: `${cache}/inductor`, TRITON_CACHE_DIR: `${cache}/triton`, // compiled once, there for all rounds
+    UV_THREADPOOL_SIZE: String(threads), // decodes JPEGs on our side
     ...variables,
   };
   const [command, script] = programOf(engine, settings);

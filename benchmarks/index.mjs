@@ -2,12 +2,14 @@
  * Times the main operations against PyTorch and what there is in Node.
  *
  *   npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
- *                     [--timeout seconds] [--output folder] [search terms]]
+ *                     [--timeout seconds] [--output folder] [--cache folder] [search terms]]
  *
  * Runs the trials whose name has every search term with the contenders whose name has one of the terms, which commas part. The
  * Python of the rivals is SPARRING_PYTHON, python3 or python. A complete run is written to
  * benchmarks/results/<date>-<device>.md; --output writes whatever was run, after each trial. --quick (one short round) is a
- * smoke test. A measurement takes three seconds or --seconds of them, after a third of that to warm up. A rival whose process takes longer than the timeout is left out.
+ * smoke test. A measurement takes three seconds or --seconds of them, after a third of that to warm up. A rival of which a step
+ * takes longer than the timeout is left out.
+ * --cache keeps weights of published size and compiled code for further runs.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -16,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { installedTorch, pythonCommands } from '../dist/libtorch/python.js';
+import { contenders } from './contenders.mjs';
 import { graphicsCard } from './machine.mjs';
 import { measureTrial } from './measure.mjs';
 import { asJson, asLines, asMarkdown } from './report.mjs';
@@ -31,6 +34,7 @@ const options = {
   seconds: { type: 'string' },
   timeout: { type: 'string', default: '1800' },
   output: { type: 'string' },
+  cache: { type: 'string' },
 };
 
 const { values, positionals } = readArguments();
@@ -53,8 +57,9 @@ const say = values.json ? console.error : console.log;
 if (!python) say('No Python with PyTorch was found (set SPARRING_PYTHON to one): ours only, no ratios.\n');
 
 const measured = [];
-const cache = mkdtempSync(join(tmpdir(), 'sparring-bench-cache-')); // weights of published size take gigabytes
-process.once('exit', () => rmSync(cache, { recursive: true, force: true, maxRetries: 3 }));
+const cache = values.cache ?? mkdtempSync(join(tmpdir(), 'sparring-bench-cache-')); // weights of published size take gigabytes
+mkdirSync(cache, { recursive: true });
+if (!values.cache) process.once('exit', () => rmSync(cache, { recursive: true, force: true, maxRetries: 3 }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
 for (const trial of selected) {
   try {
@@ -89,7 +94,8 @@ function durations(seconds) {
 }
 
 function usage(message) {
-  console.error(`${message}\nUsage: npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N] [--timeout seconds] [--output folder] [search terms]]`);
+  console.error(`${message}\nUsage: npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
+                        [--timeout seconds] [--output folder] [--cache folder] [search terms]]`);
   return process.exit(2);
 }
 
@@ -105,13 +111,17 @@ function writeResults(folder) {
 
 function writeMarkdown(folder) {
   const date = new Date().toISOString().slice(0, 10);
-  const versionOf = (start) => measured.flatMap(({ results }) => Object.entries(results)).find(([name]) => name.startsWith(start))?.[1].version;
+  const versionOf = (engine) => {
+    const names = contenders.filter((one) => one.engine === engine).map(({ name }) => name);
+    return measured.flatMap(({ results }) => Object.entries(results)).find(([name]) => names.includes(name))?.[1].version;
+  };
+  const rivals = Object.entries({ pytorch: 'PyTorch', onnxruntime: 'onnxruntime-node', tfjs: 'TensorFlow.js' }).filter(([engine]) => versionOf(engine));
   const facts = [
     ...(settings.device === 'cpu' ? [] : [['device', graphicsCard(settings.device)]]),
     ['processor', `${cpus()[0].model.trim()}, ${settings.threads} threads of ${availableParallelism()}`],
     ['other work', `took at most ${(Math.max(...measured.map(({ othersShare }) => othersShare)) * 100).toFixed(0)} % of the machine meanwhile`],
     ['ours', `LibTorch ${versionOf('ours')}, Node.js ${process.versions.node}`],
-    ['eager', python ? `PyTorch ${versionOf('eager')}` : 'not measured: no Python with PyTorch'],
+    ['rivals', rivals.map(([engine, name]) => `${name} ${versionOf(engine)}`).join(', ') || 'none'],
     ['rounds', `${settings.rounds}, a fresh process per measurement, the first of which also compares results; order rotated; ${(settings.warmupMs / 1000).toFixed(1)} s warm-up, then ${settings.measureMs / 1000} s`],
   ];
   const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');

@@ -10,12 +10,13 @@ import { parsePrimitive } from './roofline-tables.mjs';
 import { compareRounds, median, relativeError, rotate } from './statistics.mjs';
 
 /**
- * settings: { counts, breakdown: whether multiplications are counted and oneDNN is asked where the time goes, python: command or undefined, device, threads, rounds, warmupMs, measureMs, timeoutSeconds, terms: of the names of
- * the contenders, cache: folder for what several trials need }
- * Returns { name, unit: what a time is of, results: { [contender]: { msPerImage, peakMemoryMb, gpuMemoryMb, version, error, times, firstRunMs } },
- * comparisons, skipped: [{ name, reason }], othersShare }, the last being the fraction of the machine that other work took while
- * we timed. Throws an Error when one of ours or the reference fails, or ours is not what the reference computes; a rival
- * of which that is true is skipped.
+ * settings: { python: command or undefined, device, threads, rounds, warmupMs, measureMs, timeoutSeconds, terms: of the names of
+ * the contenders, cache: folder for what several trials need, counts, breakdown: whether multiplications are counted and oneDNN
+ * is asked where the time goes; default not }
+ * Returns { name, unit: what a time is of, results: { [contender]: { msPerImage, peakMemoryMb, gpuMemoryMb, version, error,
+ * times, firstRunMs } }, comparisons, skipped: [{ name, reason }], othersShare, gflopsPerImage, breakdowns }; othersShare is the
+ * fraction of the machine that other work took while we timed. Throws an Error when one of ours or the reference fails, or ours
+ * is not what the reference computes; a rival of which that is true is skipped.
  */
 export async function measureTrial(trial, settings, onProgress = () => {}) {
   const directory = mkdtempSync(join(settings.cache, 'trial-'));
@@ -34,13 +35,21 @@ export async function measureTrial(trial, settings, onProgress = () => {}) {
 async function runRounds(job, settings, onProgress) {
   const { trial, directory } = job;
   const { rows, runs, limit } = trial.check;
-  const reference = references.map((name) => contenders.find((one) => one.name === name)).find(({ engine, operations }) => operations.includes(trial.operation) && !absence(engine, settings));
+  const reference = references
+    .map((name) => contenders.find((one) => one.name === name))
+    .find(({ engine, operations }) => operations.includes(trial.operation) && !absence(engine, settings));
   const check = async (ask, output) => {
     const { firstRunMs } = await ask('check');
     const bytes = readFileSync(output);
     return { found: new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4), firstRunMs };
   };
-  const jobOf = (contender) => ({ ...job, ...contender, trial: { ...trial, repeat: contender.repeat ?? trial.repeat }, output: join(directory, `${contender.name}.f32`) });
+  const jobOf = (contender) => ({
+    ...job,
+    ...contender,
+    trial: { ...trial, repeat: contender.repeat ?? trial.repeat, fewest: contender.fewest ?? trial.fewest },
+    output: join(directory, `${contender.name}.f32`),
+    network: join(directory, 'network.onnx'),
+  });
 
   onProgress(`checking ${reference.name}`);
   // A part of the batch will do where images do not depend on each other, and fp32 of all may not fit.
@@ -58,15 +67,14 @@ async function runRounds(job, settings, onProgress) {
   };
   /** The network as a file of ONNX, made once by PyTorch. */
   let exported;
-  const exportNetwork = (network) => (exported ??= withContender(reference, { ...jobOf(reference), network }, settings, (ask) => ask('export')));
+  const exportNetwork = () => (exported ??= withContender(reference, jobOf(reference), settings, (ask) => ask('export')));
   const attempt = async (contender, work) => {
     const { name, engine } = contender;
     try {
       const reason = absence(engine, settings);
       if (reason) throw new Error(reason);
-      const network = join(directory, 'network.onnx');
-      if (engine === 'onnxruntime') await exportNetwork(network);
-      await withContender(contender, { ...jobOf(contender), network }, settings, work);
+      if (engine === 'onnxruntime') await exportNetwork();
+      await withContender(contender, jobOf(contender), settings, work);
     } catch (error) {
       if (engine === 'ours' || name === reference.name) throw new Error(`${trial.name}: ${error.message}`);
       delete results[name];
@@ -80,14 +88,17 @@ async function runRounds(job, settings, onProgress) {
       onProgress(`checking ${name}`);
       const { found, firstRunMs } = await check(ask, jobOf(contender).output);
       const error = relativeError(found.subarray(0, expected.length), expected, rows);
-      if (error > limit[precision]) throw new Error(`${name} computes something else than ${reference.name}: relative error ${error.toExponential(1)}, at most ${limit[precision]} expected. It was not timed.`);
+      if (error > limit[precision]) {
+        throw new Error(`${name} computes something else than ${reference.name}: relative error ${error.toExponential(1)}, at most ${limit[precision]} expected. It was not timed.`);
+      }
       results[name] = { error, firstRunMs, measured: [] };
       onProgress(`round 1 of ${settings.rounds}, ${name}`);
       await measure(contender, ask);
     });
   }
   for (let round = 1; round < settings.rounds; ++round) {
-    for (const contender of rotate(contendersOf(trial, settings).filter(({ name, rounds = Infinity }) => name in results && round < rounds), round)) {
+    const present = contendersOf(trial, settings).filter(({ name, rounds = Infinity }) => name in results && round < rounds);
+    for (const contender of rotate(present, round)) {
       onProgress(`round ${round + 1} of ${settings.rounds}, ${contender.name}`);
       await attempt(contender, (ask) => measure(contender, ask));
     }
@@ -114,7 +125,8 @@ function weightsOf({ models }, directory, cache) {
 /** By contender in bf16, ours and eager: milliseconds that oneDNN says its primitives took, and those of the clock. */
 async function breakDown(names, jobOf, settings) {
   const found = {};
-  for (const contender of contenders.filter(({ name, precision, compile, recipe }) => names.includes(name) && precision === 'bf16' && !compile && !recipe)) {
+  const asked = contenders.filter(({ name, precision, compile, recipe }) => names.includes(name) && precision === 'bf16' && !compile && !recipe);
+  for (const contender of asked) {
     let primitives = {};
     const onLine = (line) => {
       const [kind, milliseconds] = parsePrimitive(line) ?? [];
@@ -152,9 +164,12 @@ function shareOfOthers() {
 function summarise(found) {
   const results = {};
   for (const [name, { measured, ...rest }] of Object.entries(found)) {
-    const middle = (key) => median(measured.map((one) => one[key]));
-    results[name] = { msPerImage: middle('msPerImage'), peakMemoryMb: middle('peakMemoryMb'), gpuMemoryMb: middle('gpuMemoryMb'), version: measured[0].version, times: measured.map(({ msPerImage }) => msPerImage), ...rest };
+    const medians = Object.fromEntries(['msPerImage', 'peakMemoryMb', 'gpuMemoryMb'].map((key) => [key, median(measured.map((one) => one[key]))]));
+    results[name] = { ...medians, version: measured[0].version, times: measured.map(({ msPerImage }) => msPerImage), ...rest };
   }
-  const comparisons = comparisonsOf(Object.keys(results)).map(({ rival, ours }) => ({ rival, ours, ...compareRounds(results[rival].times, results[ours].times.slice(0, results[rival].times.length)) }));
+  const comparisons = comparisonsOf(Object.keys(results)).map(({ rival, ours }) => {
+    const { times } = results[rival];
+    return { rival, ours, ...compareRounds(times, results[ours].times.slice(0, times.length)) }; // a slow one has fewer rounds
+  });
   return { results, comparisons };
 }

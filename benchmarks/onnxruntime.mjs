@@ -53,4 +53,4 @@ await serve(async (repeat) => {
   let found;
   for (let i = 0; i < repeat; ++i) found = await once();
   return found;
-}, env.versions?.node ?? 'unknown');
+}, env.versions.node);

@@ -24,6 +24,16 @@ layout = torch.channels_last if job["channelsLast"] else torch.contiguous_format
 autocast = job.get("recipe") == "clip-guided"
 weight_type = torch.float32 if autocast else dtype
 
+
+def gpu_memory():
+    """Megabytes in use on the GPU; the allocator of PyTorch gives nothing back, so at the end of a process it is the peak."""
+    if device.type != "cuda":
+        return 0
+    return float(os.popen(f"nvidia-smi -i {device.index or 0} --query-gpu=memory.used --format=csv,noheader,nounits").read())
+
+
+gpu_memory_before = gpu_memory()  # before the first use of the GPU
+
 torch.set_num_threads(job["threads"])
 # fp32 is fp32 on both sides; shapes never change, so cuDNN may look for its fastest kernels.
 torch.backends.cudnn.allow_tf32 = False
@@ -123,15 +133,3 @@ def read_text():
 def read_images():
     """[B, 3, size, size] uint8"""
     return from_file("images.u8", torch.uint8, (batch, size, size, 3)).permute(0, 3, 1, 2).contiguous(memory_format=layout)
-
-
-# ---- memory ----
-
-def gpu_memory():
-    """Megabytes in use on the GPU; the allocator of PyTorch gives nothing back, so at the end of a process it is the peak."""
-    if device.type != "cuda":
-        return 0
-    return float(os.popen(f"nvidia-smi -i {device.index or 0} --query-gpu=memory.used --format=csv,noheader,nounits").read())
-
-
-gpu_memory_before = gpu_memory()

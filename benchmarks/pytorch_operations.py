@@ -3,7 +3,7 @@
 Frozen networks are converted to bf16 once (batch norm statistics stay fp32) and need no gradients of their own; the student
 trains under autocast with fp32 weights. With torch.compile the function from noise or pixels to the score or loss is one
 graph, its gradient another; along a chain the network alone is, which is the same at every step. The counterparts are in
-ours.mjs.
+ours-operations.mjs.
 """
 
 import math

@@ -69,7 +69,7 @@ export function asMarkdown(measured, { date, device, command, facts }) {
     `# Benchmark on ${device === 'cpu' ? 'the CPU' : device}, ${date}`,
     `Made by \`${command}\`.`,
     facts.map(([name, text]) => `- ${name}: ${text}`).join('\n'),
-    'Times are medians over the rounds; a ratio is formed within each round, above 1 ours is faster. "first run" has the compilation in it, which no time has. "peak MB" is the memory of the process, on a GPU that of the GPU. "error" is the relative difference (L2) to eager fp32 of the gradient of the median image, or of loss and gradient norm in the median of three steps.',
+    'Times are medians over the rounds; a ratio is formed within each round, above 1 ours is faster. "first run" has the compilation in it, which no time has. "peak MB" is the memory of the process, on a GPU that of the GPU. "error" is the relative difference (L2) of what is computed to what eager fp32 computes (ours in fp32 where there is none), of the median image, or of loss and gradient norm in the median of three steps.',
     ...sections,
   ].join('\n\n')}\n`;
 }

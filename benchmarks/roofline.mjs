@@ -63,13 +63,15 @@ for (const trial of selected) {
     process.exitCode = 1;
   }
 }
+if (measured.length === 0) throw new Error('No trial was measured.');
 const after = plainKernels();
 const attained = { bf16: Math.max(before.bf16, after.bf16), fp32: Math.max(before.fp32, after.fp32) };
 
 const others = Math.max(...measured.map(({ othersShare }) => othersShare));
+const machine = [...(device === 'cpu' ? [] : [graphicsCard(device)]), cpus()[0].model.trim(), `${threads} threads of ${availableParallelism()}`].join(', ');
 const found = [
-  `${new Date().toISOString().slice(0, 10)}, ${device === 'cpu' ? '' : `${graphicsCard(device)}, `}${cpus()[0].model.trim()}, ${threads} threads of ${availableParallelism()}; LibTorch ${measured[0].results['ours bf16'].version}; ` +
-    `${rounds} rounds; other work took at most ${(others * 100).toFixed(0)} % of the machine. A plain kernel attains ${attained.bf16.toFixed(2)} TFLOP/s in bf16, ${attained.fp32.toFixed(2)} in fp32.`,
+  `${new Date().toISOString().slice(0, 10)}, ${machine}; LibTorch ${measured[0].results['ours bf16'].version}; ${rounds} rounds; other work took at most ` +
+    `${(others * 100).toFixed(0)} % of the machine. A plain kernel attains ${attained.bf16.toFixed(2)} TFLOP/s in bf16, ${attained.fp32.toFixed(2)} in fp32.`,
   floorTable(measured, attained),
   ...(settings.breakdown ? ['Where the time goes, in oneDNN and beside it:', breakdownTable(measured)] : []),
 ].join('\n\n');
