@@ -3,8 +3,10 @@
 namespace sparring {
 namespace {
 
+// [B, K], [B] -> [B]. Not by gather(), whose deterministic gradient on a GPU has the host look at the classes: it waits, and
+// nothing of the kind can be recorded (ops/graph.h).
 at::Tensor log_class_probability(const at::Tensor& logits, const at::Tensor& classes) {
-  return at::log_softmax(logits, 1).gather(1, classes.unsqueeze(1)).squeeze(1);
+  return -at::nll_loss(at::log_softmax(logits, 1), classes, {}, at::Reduction::None);
 }
 
 // The derivative of x^gamma with gamma < 1 is infinite at 0; a floor keeps saturated probabilities finite.
