@@ -66,6 +66,8 @@ const latentCheck = (rows) => ({ runs: 1, rows, limit: { fp32: 1e-2, bf16: 0.5 }
 const imageCheck = (batch) => ({ runs: 1, rows: batch, limit: { fp32: 1e-2, bf16: 0.3 } });
 // Loss and gradient norm of each step. AdamW divides by the size of the gradient, which magnifies differences.
 const lossCheck = { runs: 3, rows: 3, limit: { fp32: 1e-3, bf16: 0.02 } };
+// Of many batch norms over few positions, whose bf16 is a few percent off on both sides.
+const roughLossCheck = { ...lossCheck, limit: { fp32: 1e-3, bf16: 0.05 } };
 
 const teachStudent = (teacher, student, size) => ({ operation: 'studentStep', models: { teacher: named(teacher, size), student: named(student, size) }, check: lossCheck });
 const forwardCheck = (rows) => ({ runs: 1, rows, limit: { fp32: 1e-2, bf16: 0.1 } });
@@ -81,7 +83,7 @@ export const trials = [
   { name: 'chain iteration, 10 DDIM steps, 32 px, batch 16', operation: 'chain', batch: 16, repeat: 1, steps: 10, models: guided, check: gradientCheck(16) },
   { name: 'student step, small CNN, 32 px, batch 64', operation: 'studentStep', batch: 64, repeat: 16, models: { teacher: smallTeacher, student: smallStudent }, check: lossCheck },
   { name: 'student step, ResNet-34 to ResNet-18, 112 px, batch 16', batch: 16, repeat: 1, ...teachStudent('resnet34', 'resnet18', 112) },
-  { name: 'student step, ResNet-34 to MobileNetV3-S, 112 px, batch 16', batch: 16, repeat: 1, ...teachStudent('resnet34', 'mobilenetv3_small_100', 112) },
+  { name: 'student step, ResNet-34 to MobileNetV3-S, 112 px, batch 16', batch: 16, repeat: 1, ...teachStudent('resnet34', 'mobilenetv3_small_100', 112), check: roughLossCheck },
   { name: 'student step, ResNet-34 to ViT-Ti, 112 px, batch 16', batch: 16, repeat: 1, ...teachStudent('resnet34', 'vit_tiny_patch16', 112) },
   { name: 'student step, ResNet-34 to ResNet-18, 112 px, batch 64', ...cuda, batch: 64, repeat: 8, ...teachStudent('resnet34', 'resnet18', 112) },
   { name: 'student step, ResNet-50 to ResNet-50, 224 px, batch 128', ...cuda, batch: 128, repeat: 2, ...teachStudent('resnet50', 'resnet50', 224) },
