@@ -30,7 +30,7 @@ export interface Recipe {
   loss?: Loss;
   /** Discrete adversaries of the real images, made against the teacher, that come with them. */
   counterparts?: DiscreteVariant;
-  /** Adversaries of the student in each step. */
+  /** Adversaries that are made in each step. */
   online?: Online;
   /** From the labels alone: without the teacher, and from a student that never had one. */
   labelsOnly?: true;
@@ -52,6 +52,7 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   rslad: { images: null, loss: 'rslad', counterparts: 'adversarial' },
   dat: { images: null, labelsOnly: true, online: 'discrete' },
   dad: { images: null, loss: 'kd', counterparts: 'adversarial' },
+  'dad-online': { images: null, loss: 'kd', online: 'counterparts' },
   'dat-dad': { images: null, loss: 'kd', counterparts: 'adversarial', online: 'discrete' },
   'dad-noise': { images: null, loss: 'kd', counterparts: 'noise-only' },
   'dad-sample': { images: null, loss: 'kd', counterparts: 'sample-only' },
@@ -119,7 +120,7 @@ export function drawsImages(methods: readonly ContinuedMethod[]): boolean {
 
 /** Whether some row discretises images. */
 export function takesDiscretiser(methods: readonly ContinuedMethod[]): boolean {
-  return methods.some((method) => recipes[method].counterparts !== undefined || recipes[method].online === 'discrete');
+  return methods.some((method) => recipes[method].counterparts !== undefined || ['discrete', 'counterparts'].includes(recipes[method].online ?? ''));
 }
 
 /** Whether the row looks for prototypes in the features of the teacher. */

@@ -55,15 +55,19 @@ export interface DistillationOptions {
   relation?: 'soft-labels' | 'correlations';
   /** Of distillation on counterparts, default 1; `target`: what the teacher says of the counterpart (`own`, default) or of the `image`. */
   counterparts?: { weight: number; target: 'own' | 'image' };
-  /** Adversaries of the student itself, made in each step, from whose labels it learns too. */
+  /** Adversaries that are made in each step. */
   online?: OnlineAdversary;
 }
 
 /** `discretiser`: DAT (arXiv 2209.07735), lengths of l2 as for 224 px images; null: a plain attack, lengths as they are. */
 export interface OnlineAdversary {
+  /**
+   * `beside`: of the student, which learns their labels too. `instead`: of the student, in place of the images, without a teacher and
+   * counterparts. `counterparts`: of the teacher, in place of given counterparts; those that it takes for another class are left out.
+   */
+  use: 'beside' | 'instead' | 'counterparts';
+  /** Of the labels of those beside the images. */
   weight: number;
-  /** Whether they take the place of the images, without a teacher and counterparts; their weight is then 1. */
-  instead: boolean;
   attack: DiscreteAttack;
   discretiser: AutoencoderHandle | null;
 }

@@ -13,7 +13,7 @@ import { miniature, seed, studentWeights } from '../support/miniature.js';
 const folder = mkdtempSync(join(tmpdir(), 'sparring-dad-rows-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const rows = ['kd', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad', 'dat-dad', 'config', 'config-dad'];
+const rows = ['kd', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad', 'dad-online', 'dat-dad', 'config', 'config-dad'];
 const fromLabels = ['adversarial', 'dat', 'dad-labels'];
 const onCounterparts = { ard: 'adversarial', rslad: 'adversarial', 'dad-labels': 'adversarial', 'dad-sample': 'sample-only', 'dad-noise': 'noise-only', dad: 'adversarial', 'dat-dad': 'adversarial', 'config-dad': 'adversarial' };
 const configFile = join(folder, 'miniature.yaml');
