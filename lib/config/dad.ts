@@ -12,7 +12,9 @@ const attack = z
   })
   .prefault({});
 
-export const dad = z.strictObject({ attack }).prefault({}).describe('discrete adversaries, see docs/dad.md');
+const generatorStrength = z.number().gt(0).max(1).default(0.3).describe('of dad-generator: share of the steps of sampling that an image goes through, from as much noise as the first of them expects');
+
+export const dad = z.strictObject({ attack, generatorStrength }).prefault({}).describe('discrete adversaries, see docs/dad.md');
 
 export const adversarialTraining = z
   .strictObject({

@@ -23,7 +23,7 @@ import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
 import { checkConditions } from './conditions.js';
 import { openStage, readBatch, type RunContext } from './context.js';
-import { recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
+import { discretisingRun, recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
 export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
@@ -107,7 +107,8 @@ function checkFeatures(teacher: Classifier, { methods, discretiser: { weights, p
 }
 
 /** Likewise the generator, for which `sampling` must be possible. */
-export async function openGenerator(engine: Engine, { generator: given, methods, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
+export async function openGenerator(engine: Engine, config: Config, inputs: Inputs): Promise<Generator> {
+  const { generator: given, methods, sampling, seed } = config;
   const { weights, start, pretrained } = given;
   const file = weights ?? start;
   const { classes, imageSize } = inputs;
@@ -116,6 +117,7 @@ export async function openGenerator(engine: Engine, { generator: given, methods,
     : await Generator.create(engine, pixelGenerator(given, classes.length, imageSize), classes, seed);
   await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, precision: engine.precision }));
   await checkRowGuidance(engine, generator, methods, sampling);
+  if (methods.some((method) => recipes[method].counterparts === 'generator')) await engine.run((core) => core.checkDiscretiser(generator.asDiscretiser(discretisingRun(config)).handle, imageSize));
   checkConditions(methods, generator);
   return generator;
 }

@@ -1,5 +1,5 @@
 /** Training in the native core. */
-import type { DiscreteAttack } from './attacks.js';
+import type { DiscreteAttack, DiscretiserHandle } from './attacks.js';
 import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, JobControl, ModelHandle, Precision, TrainerHandle } from './handles.js';
 
 export interface OptimizerOptions {
@@ -69,7 +69,7 @@ export interface OnlineAdversary {
   /** Of the labels of those beside the images. */
   weight: number;
   attack: DiscreteAttack;
-  discretiser: AutoencoderHandle | null;
+  discretiser: DiscretiserHandle | null;
 }
 
 export interface StepResult {

@@ -14,8 +14,8 @@ at::Tensor attacked(const AttackedNetwork& network, const OnlineBatch& batch, co
   std::vector<int64_t> seeds;
   for (int64_t i = 0; i < batch.images.size(0); ++i) seeds.push_back(static_cast<int64_t>(rng.bits(static_cast<uint64_t>(i)) >> 11));
   const AttackTarget target{network, batch.images, batch.labels, seeds};
-  if (!options.vqgan) return pgd(target, options.attack.search, job);
-  return discrete_adversary(target, *options.vqgan, options.attack, dtype_of(batch), job).images;
+  if (!options.discretiser) return pgd(target, options.attack.search, job);
+  return discrete_adversary(target, options.discretiser, options.attack, job).images;
 }
 
 }  // namespace

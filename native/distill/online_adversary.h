@@ -1,10 +1,7 @@
 // Adversaries that are made in a step of training, of the views that it trains on: of the student as it is in this step, discrete ones (DAT,
-// Mao et al. 2022, arXiv 2209.07735) or, without a VQGAN, plain ones (adversarial training, Madry et al. 2018, arXiv 1706.06083); or
+// Mao et al. 2022, arXiv 2209.07735) or, without a discretiser, plain ones (adversarial training, Madry et al. 2018, arXiv 1706.06083); or
 // discrete ones of the teacher (DAD, Zhou et al. 2023, arXiv 2311.01441), in place of such as were made beforehand.
 #pragma once
-
-#include <memory>
-#include <optional>
 
 #include "attack/discrete_adversary.h"
 #include "models/classifier.h"
@@ -20,8 +17,8 @@ enum class OnlineUse {
 struct OnlineAdversaryOptions {
   OnlineUse use = OnlineUse::beside;
   double weight = 1;                   // of the cross-entropy on those beside the images
-  DiscreteAttackOptions attack;        // as for images of 224 px with a VQGAN; without one its `search`, as it is
-  std::shared_ptr<Autoencoder> vqgan;  // null: a plain attack
+  DiscreteAttackOptions attack;        // as for images of 224 px with a discretiser; without one its `search`, as it is
+  Discretiser discretiser;             // empty: a plain attack
 };
 
 // What an attack begins with. images: [B, 3, H, W] fp32 in 0..1 on the device of who is attacked; labels: see AttackTarget.

@@ -36,7 +36,7 @@ TrainingOptions training_options(const Napi::Object& options) {
   return result;
 }
 
-OnlineAdversaryOptions online_options(const Napi::Object& given, int64_t image_size) {
+OnlineAdversaryOptions online_options(const Napi::Object& given, int64_t image_size, at::ScalarType dtype) {
   OnlineAdversaryOptions options;
   const auto use = text(given, "use");
   if (use == "instead") options.use = OnlineUse::instead;
@@ -44,7 +44,7 @@ OnlineAdversaryOptions online_options(const Napi::Object& given, int64_t image_s
   else if (use != "beside") throw Error("usage", "Unknown use of adversaries '" + use + "'; expected beside, instead or counterparts.");
   options.weight = number(given, "weight");
   options.attack = discrete_attack_options(object(given, "attack"));
-  if (!given.Get("discretiser").IsNull()) options.vqgan = discretiser(given.Get("discretiser"), image_size);
+  if (!given.Get("discretiser").IsNull()) options.discretiser = discretiser(given.Get("discretiser"), image_size, dtype);
   return options;
 }
 
@@ -161,7 +161,7 @@ void register_training(Api& api) {
       options.target = text(counterparts, "target") == "image" ? CounterpartTarget::image : CounterpartTarget::own;
     }
     if (has("online")) {
-      options.online = online_options(object(given, "online"), student->options().image_size);
+      options.online = online_options(object(given, "online"), student->options().image_size, precision(given));
     }
     if (has("headOnly")) options.head_only = boolean(given, "headOnly");
     if (has("policy")) options.policy = view_policy(given);
