@@ -6,7 +6,6 @@ import { join } from 'node:path';
 
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
-import type { Discretiser } from '../native/models.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import type { Batch } from '../training/trainer.js';
 import { openStage, readBatch, type RunContext } from './context.js';
@@ -31,7 +30,7 @@ export async function makeCounterparts(context: RunContext, foundation: Foundati
     const attack = { ...config.dad.attack, variant: kind === 'generator' ? ('adversarial' as const) : kind };
     const sampling = kind === 'generator' ? discretisingRun(config) : null;
     const pass = {
-      teacher: foundation.teacher, discretiser: sampling ? foundation.generator!.asDiscretiser(sampling) : (foundation.discretiser! as Discretiser), attack, seed: config.seed, // obtained, since a row needs it
+      teacher: foundation.teacher, discretiser: sampling ? foundation.generator!.asDiscretiser(sampling) : foundation.discretiser!, attack, seed: config.seed, // obtained, since a row needs it
       batchSize: config.sampling.batchSize, everySeconds: config.checkpoint.everySeconds, shard: { index: 0, count: 1 }, settings: { method: 'dad', ...attack, ...(sampling && { sampling }), seed: config.seed },
     };
     await runDiscretePass(pass, train, store, {

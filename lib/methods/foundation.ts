@@ -26,7 +26,8 @@ import { openStage, readBatch, type RunContext } from './context.js';
 import { discretisingRun, recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
-export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
+export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors', discretiser: 'discretiser.safetensors' } as const;
+export type FoundationRole = keyof typeof foundationFiles;
 
 /** What teacher, generator and dataset must agree on. */
 type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
@@ -78,7 +79,7 @@ export async function obtainFoundation(context: RunContext): Promise<Pick<Founda
 }
 
 /** Whether an earlier session has completed it, so that what it began with is not needed any more. */
-function isReady(context: RunContext, role: keyof typeof foundationFiles): boolean {
+function isReady(context: RunContext, role: 'teacher' | 'generator'): boolean {
   if (role === 'generator' && !isTrainedGenerator(context.config.generator)) return false;
   return !context.config[role].weights && openStage(context, `foundation/${role}`).finished() !== undefined;
 }

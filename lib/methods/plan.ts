@@ -9,7 +9,7 @@ import { Autoencoder, Classifier, Generator } from '../native/models.js';
 import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkTrainable } from './make-discretiser.js';
-import { takesGenerator, takesDiscretiser } from './recipes.js';
+import { takesDiscretiser, takesGenerator } from './recipes.js';
 import { checkStartImages } from './start-images.js';
 import { undefinedRows } from './undefined-rows.js';
 

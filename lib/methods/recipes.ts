@@ -127,6 +127,11 @@ export function takesGenerator(methods: readonly ContinuedMethod[]): boolean {
   return methods.some((method) => recipes[method].images !== null || recipes[method].counterparts === 'generator');
 }
 
+/** Whether some row guides the generator as `sampling.guidance` says. */
+export function guides(methods: readonly ContinuedMethod[]): boolean {
+  return methods.some((method) => recipes[method].images && recipes[method].images.guidance !== 'none');
+}
+
 /** Whether some row draws on the discretiser. */
 export function takesDiscretiser(methods: readonly ContinuedMethod[]): boolean {
   return methods.some((method) => {

@@ -21,7 +21,7 @@ import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation, obtainTeacher, type Foundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
-import { takesGenerator, recipes, takesDiscretiser, type ContinuedMethod } from './recipes.js';
+import { recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
