@@ -69,11 +69,11 @@ async function study(flags: Flags): Promise<void> {
   if (json) console.log(JSON.stringify({ command: 'study', ...result }));
 }
 
-function planText({ runs, done, begun, foundations, rows, processes, estimate }: StudyOverview): string {
+function planText({ runs, done, begun, foundations, training, rows, processes, estimate }: StudyOverview): string {
   const counts = [`${done} done`, begun > 0 && `${begun} begun`, `${runs - done - begun} to begin`].filter(Boolean).join(', ');
   const all = `${runs} ${runs === 1 ? 'run' : 'runs'}`;
   if (done === runs) return `${all}: all done`;
-  const shared = foundations > 0 ? `, after ${foundations} ${foundations === 1 ? 'foundation' : 'foundations'} (teacher, generator)` : '';
+  const shared = foundations > 0 ? `, after ${foundations} ${foundations === 1 ? 'foundation' : 'foundations'} (${training.join(', ')})` : '';
   const minutes = estimate.seconds < 60 ? 'less than a minute' : `about ${Math.round(estimate.seconds / 60)} minutes`;
   return `${all}: ${counts}; ${rows} ${rows === 1 ? 'row' : 'rows'} to make${shared}\nestimate: ${minutes} with ${processes} ${processes === 1 ? 'process' : 'processes'}, by ${estimate.basis}`;
 }

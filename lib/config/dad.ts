@@ -12,14 +12,16 @@ const attack = z
   })
   .prefault({});
 
-export const dad = z.strictObject({ attack }).prefault({}).describe('discrete adversaries, see docs/dad.md');
+const generatorStrength = z.number().gt(0).max(1).default(0.3).describe('of dad-generator: share of the steps of sampling that an image goes through, from as much noise as the first of them expects');
+
+export const dad = z.strictObject({ attack, generatorStrength }).prefault({}).describe('discrete adversaries, see docs/dad.md');
 
 export const adversarialTraining = z
   .strictObject({
     norm: z.enum(['l2', 'linf']).default('linf').describe('of epsilon and stepSize: l2 of the whole image, linf of each value of 0..1'),
     epsilon: z.number().min(0).default(4 / 255).describe('radius of the ball around the image'),
     stepSize: z.number().min(0).default(1 / 255).describe('length of a step'),
-    steps: z.int().min(1).max(100).default(10).describe('of gradient ascent on the cross-entropy of the student; a step of training is not interrupted within'),
+    steps: z.int().min(1).max(100).default(10).describe('of gradient ascent on the cross-entropy of the student'),
     randomStart: z.number().min(0).max(1).default(1).describe('probability that an image begins at a random point of the ball'),
   })
   .prefault({})

@@ -6,7 +6,7 @@ import type { z } from 'zod';
 
 import { SparringError } from '../errors.js';
 import { smallestSide } from '../data/corruptions.js';
-import { recipes } from '../methods/recipes.js';
+import { discretisingRun, recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
 import { withoutPreset } from './presets.js';
 import { oodFolders } from './ood.js';
@@ -178,7 +178,7 @@ function checkChain({ sampling: { guidance, sampler, steps, start, guidanceScale
 }
 
 /** Runs from images take a share of the steps, which must leave one, and one that is guided. */
-function checkStarts({ methods, sampling }: Config, fail: (message: string, hint: string) => never): void {
+function checkStarts({ methods, sampling, dad }: Config, fail: (message: string, hint: string) => never): void {
   const { start, steps, guidance, sampler, eta, guidanceScale } = sampling;
   if (start.kind === 'inversion' && (sampler !== 'ddim' || eta !== 0)) {
     fail(`sampling.start: expected sampling.sampler ddim with eta 0 for inversion, found ${sampler}${sampler === 'ddim' ? ` with eta ${eta}` : ''}.`, 'It finds the noise from which that one gives the image.');
@@ -190,7 +190,8 @@ function checkStarts({ methods, sampling }: Config, fail: (message: string, hint
     fail(`sampling.guidance.until: expected at most ${start.strength}, where runs from images begin, found ${guidance.until}.`, 'Lower it, or raise sampling.start.strength.');
   }
   const rows = methods.map((method) => ({ where: `methods: ${method}`, start: recipes[method].images?.start }));
-  for (const { where, start: given } of [{ where: 'sampling.start.strength', start }, ...rows]) {
+  const discretising = methods.filter((method) => recipes[method].counterparts === 'generator').map(() => ({ where: 'dad.generatorStrength', start: discretisingRun({ sampling, dad }).start }));
+  for (const { where, start: given } of [{ where: 'sampling.start.strength', start }, ...rows, ...discretising]) {
     if (!given || given.kind === 'noise') continue;
     const least = 'strengths' in given ? Math.min(...given.strengths) : given.strength;
     if (Math.floor(steps * least) < 1) fail(`${where}: a strength of ${least} takes none of ${steps} steps.`, 'Raise sampling.steps.');

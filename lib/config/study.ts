@@ -25,7 +25,7 @@ export const studySchema = z.strictObject({
   quick: layer.default({}).describe('laid over all with --quick'),
   methods: configSchema.shape.methods.describe('rows beside teacher and edrm'),
   reference: z.enum(methods).default('edrm').describe('row that the others are compared with'),
-  seeds: z.array(z.int().min(0).max(2 ** 31)).min(1).refine((seeds) => new Set(seeds).size === seeds.length, 'expected each seed once').default([0, 1, 2]).describe('one run for each; teacher and generator are trained once, with the first one at that time'),
+  seeds: z.array(z.int().min(0).max(2 ** 31)).min(1).refine((seeds) => new Set(seeds).size === seeds.length, 'expected each seed once').default([0, 1, 2]).describe('one run for each; teacher, generator and discretiser are trained once, with the first one at that time'),
   processes: z.int().min(1).max(256).default(1).describe('runs at the same time'),
   threads: z.int().min(0).max(1024).default(0).describe('CPU threads of each process; 0 = the cores shared out among them'),
 });

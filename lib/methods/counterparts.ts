@@ -6,12 +6,12 @@ import { join } from 'node:path';
 
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
-import type { DiscreteVariant } from '../native/contract.js';
 import { openStore, type SampleStore } from '../store/store.js';
 import type { Batch } from '../training/trainer.js';
 import { openStage, readBatch, type RunContext } from './context.js';
 import { runDiscretePass } from './discrete-pass.js';
 import type { Foundation } from './foundation.js';
+import { discretisingRun, type CounterpartKind } from './recipes.js';
 
 export interface Counterparts {
   store: SampleStore;
@@ -22,15 +22,16 @@ export interface Counterparts {
 }
 
 /** Makes them, or finds them made. */
-export async function makeCounterparts(context: RunContext, { teacher, discretiser }: Foundation, variant: DiscreteVariant): Promise<Counterparts> {
+export async function makeCounterparts(context: RunContext, foundation: Foundation, kind: CounterpartKind): Promise<Counterparts> {
   const { config, data: { train }, reporter, signal } = context;
-  const stage = openStage(context, `dad/${variant}`);
+  const stage = openStage(context, `dad/${kind}`);
   const store = await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: train.imageSize, classes: train.classes });
   if (!stage.finished()) {
-    const attack = { ...config.dad.attack, variant };
+    const attack = { ...config.dad.attack, variant: kind === 'generator' ? ('adversarial' as const) : kind };
+    const sampling = kind === 'generator' ? discretisingRun(config) : null;
     const pass = {
-      teacher, discretiser: discretiser!, attack, seed: config.seed, // obtained, since a row needs it
-      batchSize: config.sampling.batchSize, everySeconds: config.checkpoint.everySeconds, shard: { index: 0, count: 1 }, settings: { method: 'dad', ...attack, seed: config.seed },
+      teacher: foundation.teacher, discretiser: sampling ? foundation.generator!.asDiscretiser(sampling) : foundation.discretiser!, attack, seed: config.seed, // obtained, since a row needs it
+      batchSize: config.sampling.batchSize, everySeconds: config.checkpoint.everySeconds, shard: { index: 0, count: 1 }, settings: { method: 'dad', ...attack, ...(sampling && { sampling }), seed: config.seed },
     };
     await runDiscretePass(pass, train, store, {
       ...(signal && { signal }),

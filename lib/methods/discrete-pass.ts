@@ -3,7 +3,7 @@ import { imageSeeds } from '../data/image-seeds.js';
 import type { Dataset } from '../data/types.js';
 import type { DiscreteAttack } from '../native/contract.js';
 import { throwIfAborted } from '../native/engine.js';
-import type { Autoencoder, Classifier } from '../native/models.js';
+import type { Classifier, Discretiser } from '../native/models.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
 import { readBatch } from './context.js';
@@ -20,7 +20,7 @@ export interface PassShard {
 
 export interface DiscretePass {
   teacher: Classifier;
-  discretiser: Autoencoder;
+  discretiser: Discretiser;
   attack: DiscreteAttack;
   /** Of the random starts. */
   seed: number;

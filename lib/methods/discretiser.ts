@@ -16,9 +16,7 @@ import type { Cancellable, Engine } from '../native/engine.js';
 import { Autoencoder, type Classifier } from '../native/models.js';
 import { Trainer } from '../training/trainer.js';
 import { openStage, type RunContext } from './context.js';
-import { trainOnSplit, type Trained } from './foundation.js';
-
-export const discretiserFile = 'discretiser.safetensors';
+import { foundationFiles, trainOnSplit, type Trained } from './foundation.js';
 
 /** Loads or trains it; its kind is `vqgan`. Throws SparringError 'config' or 'weights' before any training when it does not fit the data. */
 export async function obtainDiscretiser(context: RunContext, teacher: Classifier): Promise<Trained<Autoencoder>> {
@@ -27,7 +25,7 @@ export async function obtainDiscretiser(context: RunContext, teacher: Classifier
   if (!isTrainedDiscretiser(config.discretiser)) return { model: await openDiscretiser(engine, config.discretiser, data.train), seconds: 0 };
   const split = checkDiscretiser(context);
   const stage = openStage(context, 'foundation/discretiser');
-  const file = join(stage.folder, discretiserFile);
+  const file = join(stage.folder, foundationFiles.discretiser);
   if (!stage.finished()) {
     using begin = await Autoencoder.create(engine, discretiserSpec(config.discretiser), config.seed);
     if (perceptualWeight > 0 && teacher.spec.architecture.family === 'torchscript') {

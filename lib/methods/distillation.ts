@@ -14,20 +14,19 @@ import type { Autoencoder } from '../native/models.js';
 export type Loss = 'edrm' | 'kd' | 'dist' | 'ard' | 'rslad';
 
 /**
- * Adversaries of the student as it is in each step, from whose labels it learns: `discrete`, DAT's (arXiv 2209.07735), or `plain`, those
- * of adversarial training (arXiv 1706.06083), where they take the place of the images.
+ * Adversaries that are made in each step. Of the student as it then is, from whose labels it learns: `discrete`, DAT's (arXiv 2209.07735), or
+ * `plain`, those of adversarial training (arXiv 1706.06083), where they take the place of the images. Of the teacher: `counterparts`, DAD's,
+ * otherwise made beforehand.
  */
-export type Online = 'discrete' | 'plain';
+export type Online = 'discrete' | 'plain' | 'counterparts';
 
 /** All of a row; `discretiser` where it needs one. */
 export function learningOf({ loss = 'edrm', labelsOnly, online }: { loss?: Loss; labelsOnly?: true; online?: Online }, config: Config, discretiser: Autoencoder | null): DistillationOptions {
   const options = labelsOnly ? { temperature: 1, labelWeight: 0 } : distillationOf(loss, config); // without a teacher nothing is weighed
-  if (online === 'plain') return { ...options, online: { weight: 1, instead: true, attack: { ...config.adversarialTraining, variant: 'adversarial' }, discretiser: null } };
-  if (online === 'discrete') {
-    const attack = { ...config.dad.attack, variant: 'adversarial' as const };
-    return { ...options, online: { weight: labelsOnly ? 1 : config.kd.weight, instead: false, attack, discretiser: discretiser!.handle } };
-  }
-  return options;
+  if (online === 'plain') return { ...options, online: { use: 'instead', weight: 1, attack: { ...config.adversarialTraining, variant: 'adversarial' }, discretiser: null } };
+  if (online === undefined) return options;
+  const attack = { ...config.dad.attack, variant: 'adversarial' as const };
+  return { ...options, online: { use: online === 'discrete' ? 'beside' : 'counterparts', weight: labelsOnly ? 1 : config.kd.weight, attack, discretiser: discretiser!.handle } };
 }
 
 export function distillationOf(loss: Loss, { student, kd }: Pick<Config, 'student' | 'kd'>): DistillationOptions {

@@ -23,10 +23,11 @@ import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
 import { checkConditions } from './conditions.js';
 import { openStage, readBatch, type RunContext } from './context.js';
-import { recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
+import { discretisingRun, recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
-export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors' } as const;
+export const foundationFiles = { teacher: 'teacher.safetensors', generator: 'generator.safetensors', discretiser: 'discretiser.safetensors' } as const;
+export type FoundationRole = keyof typeof foundationFiles;
 
 /** What teacher, generator and dataset must agree on. */
 type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
@@ -78,7 +79,7 @@ export async function obtainFoundation(context: RunContext): Promise<Pick<Founda
 }
 
 /** Whether an earlier session has completed it, so that what it began with is not needed any more. */
-function isReady(context: RunContext, role: keyof typeof foundationFiles): boolean {
+function isReady(context: RunContext, role: 'teacher' | 'generator'): boolean {
   if (role === 'generator' && !isTrainedGenerator(context.config.generator)) return false;
   return !context.config[role].weights && openStage(context, `foundation/${role}`).finished() !== undefined;
 }
@@ -107,7 +108,8 @@ function checkFeatures(teacher: Classifier, { methods, discretiser: { weights, p
 }
 
 /** Likewise the generator, for which `sampling` must be possible. */
-export async function openGenerator(engine: Engine, { generator: given, methods, sampling, seed }: Config, inputs: Inputs): Promise<Generator> {
+export async function openGenerator(engine: Engine, config: Config, inputs: Inputs): Promise<Generator> {
+  const { generator: given, methods, sampling, seed } = config;
   const { weights, start, pretrained } = given;
   const file = weights ?? start;
   const { classes, imageSize } = inputs;
@@ -116,6 +118,7 @@ export async function openGenerator(engine: Engine, { generator: given, methods,
     : await Generator.create(engine, pixelGenerator(given, classes.length, imageSize), classes, seed);
   await engine.run((core) => core.checkSampling(generator.handle, { ...sampling, precision: engine.precision }));
   await checkRowGuidance(engine, generator, methods, sampling);
+  if (methods.some((method) => recipes[method].counterparts === 'generator')) await engine.run((core) => core.checkDiscretiser(generator.asDiscretiser(discretisingRun(config)).handle, imageSize));
   checkConditions(methods, generator);
   return generator;
 }

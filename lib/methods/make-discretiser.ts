@@ -9,9 +9,9 @@ import { Autoencoder } from '../native/models.js';
 import { imageGrid } from '../report/grid.js';
 import { writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
-import { checkDiscretiser, discretise, discretiserFile, isTrainedDiscretiser, obtainDiscretiser } from './discretiser.js';
+import { checkDiscretiser, discretise, isTrainedDiscretiser, obtainDiscretiser } from './discretiser.js';
 import { measureDiscretiser, type DiscretiserMeasures } from './discretiser-measures.js';
-import { isTrained, obtainTeacher } from './foundation.js';
+import { foundationFiles, isTrained, obtainTeacher } from './foundation.js';
 import { inFoundationFolder } from './foundation-folder.js';
 import type { RunOptions } from './run.js';
 
@@ -34,7 +34,7 @@ export async function makeDiscretiser(config: Config, options: RunOptions = {}):
       return { teacher: teacher.model, discretiser: discretiser.model, seconds: { teacher: teacher.seconds, discretiser: discretiser.seconds } };
     },
     write: async ({ engine, data, signal }, { teacher, discretiser, seconds }, folder) => {
-      const path = join(folder, discretiserFile);
+      const path = join(folder, foundationFiles.discretiser);
       await discretiser.save(path, 'fp16');
       using stored = await Autoencoder.load(engine, path); // what is measured is what the file holds
       const measures = await measureDiscretiser(stored, teacher, data.test, { ...(signal && { signal }) });

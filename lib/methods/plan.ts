@@ -9,7 +9,7 @@ import { Autoencoder, Classifier, Generator } from '../native/models.js';
 import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkTrainable } from './make-discretiser.js';
-import { drawsImages, takesDiscretiser } from './recipes.js';
+import { takesDiscretiser, takesGenerator } from './recipes.js';
 import { checkStartImages } from './start-images.js';
 import { undefinedRows } from './undefined-rows.js';
 
@@ -19,7 +19,7 @@ export async function planOf(config: Config): Promise<string[]> {
   const data = await openData(config.data);
   const { classes, imageSize } = data.train;
   const size = { numClasses: classes.length, imageSize };
-  const generates = drawsImages(config.methods);
+  const generates = takesGenerator(config.methods);
   checkSplits(config, data, { generates });
   checkStartImages(config, data.train);
   if (takesDiscretiser(config.methods)) await readyDiscretiser({ config, engine, data });

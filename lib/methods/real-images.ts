@@ -31,7 +31,7 @@ export interface RealImages {
 }
 
 /** @param name of the row's stage */
-export async function realImages(context: RunContext, foundation: Foundation, { real, counterparts }: Recipe, edrm: Classifier, name: string, seed: number): Promise<RealImages> {
+export async function realImages(context: RunContext, foundation: Foundation, { real, counterparts, online }: Recipe, edrm: Classifier, name: string, seed: number): Promise<RealImages> {
   const { train, validation } = context.data;
   const cancellable = { ...(context.signal && { signal: context.signal }) };
   if (counterparts) {
@@ -40,7 +40,7 @@ export async function realImages(context: RunContext, foundation: Foundation, { 
   }
   switch (real) {
     case undefined:
-      return { ...inOrder(train, seed), seconds: 0 };
+      return { ...(online === 'counterparts' ? halved(inOrder(train, seed)) : inOrder(train, seed)), seconds: 0 };
     case 'errors-repeated':
       return repeated(train, repeatErrors(train.labels, await predictAll(edrm, train, cancellable), jttTimes), seed, 0);
     case 'clusters-balanced': {
@@ -54,6 +54,11 @@ export async function realImages(context: RunContext, foundation: Foundation, { 
     case 'validation-balanced':
       return { ...byGroup(validation!, seed), seconds: 0 }; // there is one, or the row is undefined
   }
+}
+
+/** Half as many, whose counterparts, made in the step, are the other half. */
+function halved({ batch }: Pick<RealImages, 'batch'>): Pick<RealImages, 'batch'> {
+  return { batch: (count, step) => batch(Math.ceil(count / 2), step) };
 }
 
 /** Epochs without a gap, each in an order of its own. */

@@ -5,6 +5,9 @@ import type { Method } from '../report/rows.js';
 import type { Loss, Online } from './distillation.js';
 import type { RowStart } from './row-starts.js';
 
+/** How counterparts are made: through the discretiser, or adversarial ones through the generator in its place. */
+export type CounterpartKind = DiscreteVariant | 'generator';
+
 /** A row that continues the EDRM student. */
 export type ContinuedMethod = Exclude<Method, 'teacher' | 'edrm'>;
 
@@ -29,8 +32,8 @@ export interface Recipe {
   /** What is learned from the teacher; default `edrm`. */
   loss?: Loss;
   /** Discrete adversaries of the real images, made against the teacher, that come with them. */
-  counterparts?: DiscreteVariant;
-  /** Adversaries of the student in each step. */
+  counterparts?: CounterpartKind;
+  /** Adversaries that are made in each step. */
   online?: Online;
   /** From the labels alone: without the teacher, and from a student that never had one. */
   labelsOnly?: true;
@@ -52,8 +55,10 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   rslad: { images: null, loss: 'rslad', counterparts: 'adversarial' },
   dat: { images: null, labelsOnly: true, online: 'discrete' },
   dad: { images: null, loss: 'kd', counterparts: 'adversarial' },
+  'dad-online': { images: null, loss: 'kd', online: 'counterparts' },
   'dat-dad': { images: null, loss: 'kd', counterparts: 'adversarial', online: 'discrete' },
   'dad-noise': { images: null, loss: 'kd', counterparts: 'noise-only' },
+  'dad-generator': { images: null, loss: 'kd', counterparts: 'generator' },
   'dad-sample': { images: null, loss: 'kd', counterparts: 'sample-only' },
   'dad-labels': { images: null, labelsOnly: true, counterparts: 'adversarial' },
   adversarial: { images: null, labelsOnly: true, online: 'plain' },
@@ -112,14 +117,27 @@ function guidanceOf(images: Recipe['images'], configured: Config['sampling']['gu
   return { ...configured, objective: { ...configured.objective, terms: images.terms ?? configured.objective.terms } };
 }
 
-/** Whether some row generates images. */
-export function drawsImages(methods: readonly ContinuedMethod[]): boolean {
-  return methods.some((method) => recipes[method].images !== null);
+/** The run of a generator in place of the discretiser: as `sampling` goes, for the last of its steps, whatever the class. */
+export function discretisingRun({ sampling: { steps, sampler, eta }, dad: { generatorStrength } }: Pick<Config, 'sampling' | 'dad'>) {
+  return { steps, sampler, eta, guidanceScale: 1, start: { kind: 'image', strength: generatorStrength } } as const;
 }
 
-/** Whether some row discretises images. */
+/** Whether some row draws on the generator. */
+export function takesGenerator(methods: readonly ContinuedMethod[]): boolean {
+  return methods.some((method) => recipes[method].images !== null || recipes[method].counterparts === 'generator');
+}
+
+/** Whether some row guides the generator as `sampling.guidance` says. */
+export function guides(methods: readonly ContinuedMethod[]): boolean {
+  return methods.some((method) => recipes[method].images && recipes[method].images.guidance !== 'none');
+}
+
+/** Whether some row draws on the discretiser. */
 export function takesDiscretiser(methods: readonly ContinuedMethod[]): boolean {
-  return methods.some((method) => recipes[method].counterparts !== undefined || recipes[method].online === 'discrete');
+  return methods.some((method) => {
+    const { counterparts = 'generator', online = 'plain' } = recipes[method];
+    return counterparts !== 'generator' || online !== 'plain';
+  });
 }
 
 /** Whether the row looks for prototypes in the features of the teacher. */

@@ -1,5 +1,5 @@
 /** The folder of a run: new, or one whose config is that of the run to be continued. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
@@ -9,6 +9,7 @@ import type { Config } from '../config/schema.js';
 import { SparringError } from '../errors.js';
 import { fileError, readSaved, writeFileAtomic } from '../training/files.js';
 import { isEmptyFolder } from '../training/stage.js';
+import { recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from './recipes.js';
 
 /** Keys that may differ: where the folder is, which rows are wanted, since each row is a stage of its own, and what no run reads. */
 const mayDiffer: readonly string[] = ['output', 'methods', 'ood'];
@@ -42,7 +43,7 @@ export function readRunConfig(folder: string): unknown {
 
 /** Throws SparringError 'config' at the first key that makes a run another one than it was. */
 export function checkSameRun(folder: string, saved: unknown, config: Config, keys?: readonly (keyof Config)[]): void {
-  const found = firstDifference(saved, config, keys);
+  const found = firstDifference(saved, config, keys, keys ? [] : notDrawnOn(folder));
   if (found === undefined) return;
   const [path, old, now] = found;
   const text = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
@@ -50,16 +51,28 @@ export function checkSameRun(folder: string, saved: unknown, config: Config, key
 }
 
 /** Path and values, before and now, of the first key that makes a run another one; undefined where none does. */
-export function firstDifference(saved: unknown, config: Config, keys?: readonly (keyof Config)[]): Difference | undefined {
+export function firstDifference(saved: unknown, config: Config, keys?: readonly (keyof Config)[], passedOver: readonly string[] = []): Difference | undefined {
   // A run of an older version lacks later keys, whose defaults are what it did.
   const before = (isDeepStrictEqual(saved, asSaved(config)) ? saved : resolved(saved)) as Record<string, unknown>;
   const after = asSaved(config);
-  const counting: readonly string[] = keys ?? [...new Set([...Object.keys(after), ...Object.keys(before)])].filter((key) => !mayDiffer.includes(key));
+  const counting: readonly string[] = keys ?? [...new Set([...Object.keys(after), ...Object.keys(before)])].filter((key) => !mayDiffer.includes(key) && !passedOver.includes(key));
   for (const key of counting) {
     const found = difference(before[key], after[key], key);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Networks that nothing in a run was made with yet: with the first row that draws on one, what the config says of it counts. */
+function notDrawnOn(folder: string): ('generator' | 'discretiser')[] {
+  const within = (path: string): string[] => (existsSync(join(folder, path)) ? readdirSync(join(folder, path)) : []);
+  const rows = within('.').filter((name) => name.startsWith('seed-')).flatMap(within).filter((name): name is ContinuedMethod => name in recipes);
+  const [trained, kinds] = [within('foundation'), within('dad')];
+  const drawnOn = {
+    generator: trained.includes('generator') || existsSync(join(folder, 'da-fusion')) || takesGenerator(rows) || kinds.includes('generator'),
+    discretiser: trained.includes('discretiser') || takesDiscretiser(rows) || kinds.some((kind) => kind !== 'generator'),
+  };
+  return (['generator', 'discretiser'] as const).filter((role) => !drawnOn[role]);
 }
 
 /** As reading it back would give it. */

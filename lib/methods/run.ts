@@ -21,7 +21,7 @@ import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation, obtainTeacher, type Foundation } from './foundation.js';
 import type { Outcome } from './outcome.js';
-import { drawsImages, recipes, takesDiscretiser, type ContinuedMethod } from './recipes.js';
+import { recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
 import { prepareRunFolder, saveRunConfig } from './run-folder.js';
 import { toRows } from './run-rows.js';
@@ -60,7 +60,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const engine = await Engine.open(config);
   const data = await openData(config.data);
   for (const warning of data.warnings ?? []) options.onWarning?.(warning);
-  const generates = drawsImages(config.methods);
+  const generates = takesGenerator(config.methods);
   checkSplits(config, data, { generates });
   checkStartImages(config, data.train);
   const discretises = takesDiscretiser(config.methods);

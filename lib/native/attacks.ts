@@ -1,5 +1,6 @@
 /** The part of the native core that attacks classifiers. */
-import type { AutoencoderHandle, ClassifierHandle, Fields, JobControl, Precision } from './handles.js';
+import type { SamplingOptions } from './generation.js';
+import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, JobControl, Precision } from './handles.js';
 
 export type AttackNorm = 'l2' | 'linf';
 
@@ -28,8 +29,17 @@ export interface EvaluationAttack extends AttackSearch {
   kind: 'fgsm' | 'pgd' | 'apgd';
 }
 
+/** Q: encoder, nearest codes and decoder of a `vqgan`, or a generator. */
+export type DiscretiserHandle = AutoencoderHandle | GeneratorAsDiscretiser;
+
+/** It draws the image anew from `sampling.start` on, which is of kind `image`, whatever the class (SDEdit, arXiv 2108.01073). */
+export interface GeneratorAsDiscretiser {
+  generator: DenoiserHandle;
+  sampling: SamplingOptions;
+}
+
 interface AttackRun {
-  /** Of the random start, one for each image: with it an image is the same in any batch. */
+  /** Of the random start, and of the noise of a generator, one for each image: with it an image is the same in any batch. */
   seeds: ArrayLike<number>;
   precision: Precision;
 }
@@ -43,17 +53,18 @@ export interface DiscreteAdversaries {
 
 export interface NativeAttacks {
   /**
-   * Q(Q(x) + delta) of images, Q being encoder, nearest codes and decoder of a `vqgan` and delta what raises the classifier's
-   * cross-entropy at Q(x) (arXiv 2209.07735, 2311.01441).
+   * Q(Q(x) + delta) of images, delta being what raises the classifier's cross-entropy at Q(x) (arXiv 2209.07735, 2311.01441).
    */
   discreteAdversarial(
     classifier: ClassifierHandle,
-    autoencoder: AutoencoderHandle,
+    discretiser: DiscretiserHandle,
     images: Uint8Array,
     labels: Int32Array,
     options: DiscreteAttack & AttackRun,
     control?: JobControl,
   ): Promise<DiscreteAdversaries>;
+  /** Throws what `discreteAdversarial` would throw for a discretiser of images of this side. */
+  checkDiscretiser(discretiser: DiscretiserHandle, imageSize: number): Promise<void>;
   /** Logits of the attacked images, [B, K], which are not rounded to 8 bits. */
   attack(classifier: ClassifierHandle, images: Uint8Array, labels: Int32Array, options: EvaluationAttack & AttackRun, control?: JobControl): Promise<Float32Array>;
 }
@@ -68,11 +79,11 @@ export interface NativeAttackInspection {
   /** Q(x), z within the ball around it, and Q(z). */
   discreteSteps(
     classifier: ClassifierHandle,
-    autoencoder: AutoencoderHandle,
+    discretiser: DiscretiserHandle,
     images: Uint8Array,
     labels: Int32Array,
     options: DiscreteAttack & AttackRun,
   ): Fields<'reconstruction' | 'moved' | 'images'>;
   /** Q(x) */
-  discretise(autoencoder: AutoencoderHandle, options: { x: Float32Array; size: number; precision: Precision }): Fields<'images'>;
+  discretise(discretiser: DiscretiserHandle, options: { x: Float32Array; seeds: ArrayLike<number>; size: number; precision: Precision }): Fields<'images'>;
 }

@@ -2,7 +2,7 @@ import { autoencoderKeyNames } from '../config/autoencoder-keys.js';
 import { SparringError } from '../errors.js';
 import { softmax } from '../metrics/softmax.js';
 import type {
-  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, DiscreteAdversaries, DiscreteAttack, EvaluationAttack, GenerateOptions, Generated, KeyNames, Opponents, OpposeOptions,
+  AutoencoderHandle, AutoencoderSpec, ClassifierHandle, ClassifierSpec, DenoiserHandle, DenoiserSpec, DiscreteAdversaries, DiscreteAttack, DiscretiserHandle, EvaluationAttack, GenerateOptions, Generated, KeyNames, Opponents, OpposeOptions, SamplingOptions,
   StorageType,
 } from './contract.js';
 import type { Cancellable, Engine } from './engine.js';
@@ -97,14 +97,19 @@ export class Classifier implements Disposable {
     return this.engine.run((core, control) => core.attack(this.handle, images, labels, { ...options, precision: this.engine.precision }, control), cancellable);
   }
 
-  /** Discrete adversaries of images by their labels, [B], through a `vqgan`. */
-  discreteAdversaries(discretiser: Autoencoder, images: Uint8Array, labels: Int32Array, options: DiscreteAttack & { seeds: ArrayLike<number> }, cancellable: Cancellable = {}): Promise<DiscreteAdversaries> {
+  /** Discrete adversaries of images by their labels, [B]. */
+  discreteAdversaries(discretiser: Discretiser, images: Uint8Array, labels: Int32Array, options: DiscreteAttack & { seeds: ArrayLike<number> }, cancellable: Cancellable = {}): Promise<DiscreteAdversaries> {
     return this.engine.run((core, control) => core.discreteAdversarial(this.handle, discretiser.handle, images, labels, { ...options, precision: this.engine.precision }, control), cancellable);
   }
 
   [Symbol.dispose](): void {
     this.engine.core.dispose(this.handle);
   }
+}
+
+/** What an image goes through to become a discrete one: an `Autoencoder` of kind `vqgan`, or `Generator.asDiscretiser()`. */
+export interface Discretiser {
+  readonly handle: DiscretiserHandle;
 }
 
 /** A diffusion model on the engine, which draws images of a class. */
@@ -160,6 +165,11 @@ export class Generator implements Disposable {
   /** Moves its own conditions so that the student fails on its images. */
   oppose(student: Classifier, options: Omit<OpposeOptions, 'precision'>, cancellable: Cancellable = {}): Promise<void> {
     return this.engine.run((core, control) => core.opposeClassifier(this.handle, student.handle, { ...options, precision: this.engine.precision }, control), cancellable);
+  }
+
+  /** In the place of a VQGAN: images are drawn anew from `sampling.start` on. */
+  asDiscretiser(sampling: Omit<SamplingOptions, 'precision'>): Discretiser {
+    return { handle: { generator: this.handle, sampling: { ...sampling, precision: this.engine.precision } } };
   }
 
   /** Draws `options.classes.length` images; guided ones need both opponents. */

@@ -1,5 +1,5 @@
 /** Training in the native core. */
-import type { DiscreteAttack } from './attacks.js';
+import type { DiscreteAttack, DiscretiserHandle } from './attacks.js';
 import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, JobControl, ModelHandle, Precision, TrainerHandle } from './handles.js';
 
 export interface OptimizerOptions {
@@ -55,17 +55,21 @@ export interface DistillationOptions {
   relation?: 'soft-labels' | 'correlations';
   /** Of distillation on counterparts, default 1; `target`: what the teacher says of the counterpart (`own`, default) or of the `image`. */
   counterparts?: { weight: number; target: 'own' | 'image' };
-  /** Adversaries of the student itself, made in each step, from whose labels it learns too. */
+  /** Adversaries that are made in each step. */
   online?: OnlineAdversary;
 }
 
 /** `discretiser`: DAT (arXiv 2209.07735), lengths of l2 as for 224 px images; null: a plain attack, lengths as they are. */
 export interface OnlineAdversary {
+  /**
+   * `beside`: of the student, which learns their labels too. `instead`: of the student, in place of the images, without a teacher and
+   * counterparts. `counterparts`: of the teacher, in place of given counterparts; those that it takes for another class are left out.
+   */
+  use: 'beside' | 'instead' | 'counterparts';
+  /** Of the labels of those beside the images. */
   weight: number;
-  /** Whether they take the place of the images, without a teacher and counterparts; their weight is then 1. */
-  instead: boolean;
   attack: DiscreteAttack;
-  discretiser: AutoencoderHandle | null;
+  discretiser: DiscretiserHandle | null;
 }
 
 export interface StepResult {

@@ -1,10 +1,12 @@
 /** How long what is missing of a study will take: by what is done of it, or by a probe of a few steps and images. */
 import type { Config } from '../config/schema.js';
-import { recipes, trainingOf, type ContinuedMethod, type Recipe } from '../methods/recipes.js';
+import { recipes, trainingOf, type ContinuedMethod, type CounterpartKind, type Recipe } from '../methods/recipes.js';
+import { drawOn } from '../methods/shared-foundation.js';
 import type { Method } from '../report/rows.js';
-import { missingRows, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
+import { missingRows, passSeconds, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
+import { stepsDone } from '../training/stage.js';
 import { secondsOfTasks, type TimedTask } from './pool.js';
-import type { Rates } from './probe.js';
+import { probedParts, type Rates } from './probe.js';
 
 export interface Estimate {
   /** Of all that is missing, with as many processes as the study has. */
@@ -24,27 +26,41 @@ export async function estimate({ foundations, units }: StudyPlan, processes: num
   const probes = new Map<string, Promise<Rates>>();
   const ratesOf = (unit: Unit): Promise<Rates> => {
     uses.probe = true;
-    if (!probes.has(unit.dataset)) probes.set(unit.dataset, prober(unit));
-    return probes.get(unit.dataset)!;
+    // A variant may draw on what another leaves alone.
+    const key = JSON.stringify([unit.dataset, probedParts(unit.config.methods)]);
+    if (!probes.has(key)) probes.set(key, prober(unit));
+    return probes.get(key)!;
   };
   const trained = new Map<FoundationPlan | null, TimedTask>();
   for (const foundation of foundations) {
-    const first = missing.find((unit) => unit.foundation === foundation);
-    if (first && !foundation.done) trained.set(foundation, { after: null, seconds: foundationSeconds(foundation, await ratesOf(first)) });
+    const own = missing.filter((unit) => unit.foundation === foundation);
+    if (own.length === 0 || foundation.missing.length === 0) continue;
+    let seconds = 0;
+    for (const role of foundation.missing) {
+      const first = own.find(({ config }) => drawOn(role, config.methods));
+      if (first) seconds += foundation.config[role].training.steps * (await ratesOf(first))[`${role}Step`]; // what is begun counts as a whole
+    }
+    trained.set(foundation, { after: null, seconds });
   }
   let rows = 0;
   const runs: TimedTask[] = [];
   for (const unit of missing) {
-    let seconds = 0;
+    const tested = unit.config.evaluation.corruptions ? (await ratesOf(unit)).corruptions : 0; // which is no cost of a row
+    let seconds = stepsDone(unit.folder, 'teacher') < Infinity ? tested : 0;
+    const kinds = new Set<CounterpartKind>();
     for (const method of missingRows(unit)) {
       if (isUndefined(unit, method, units)) continue;
       const measured = measuredSeconds(unit, method, units);
       const rates = measured === undefined ? await ratesOf(unit) : null;
       if (rates?.undefinedRows.includes(method)) continue;
       if (!rates) uses.finished = true;
-      seconds += rates ? rowSeconds(unit, method, rates) : measured!;
+      seconds += tested + (rates ? rowSeconds(unit, method, rates) : measured!);
       rows++;
+      const kind = counterpartsOf(method);
+      if (kind && passSeconds(unit, kind) === undefined) kinds.add(kind);
     }
+    // Once for all rows of a run.
+    for (const kind of kinds) seconds += measuredPass(unit, kind, units) ?? passOf(kind, await ratesOf(unit));
     runs.push({ after: trained.get(unit.foundation) ?? null, seconds });
   }
   const basis = !uses.probe ? 'finished runs' : uses.finished ? 'finished runs and a short probe' : 'a short probe';
@@ -56,12 +72,33 @@ function isUndefined({ config }: Unit, method: Method, units: readonly Unit[]): 
   return units.some((other) => other.undefinedRows.includes(method) && JSON.stringify(other.config.data) === JSON.stringify(config.data));
 }
 
-/** What the row took on average in finished runs of the same dataset and variant, or of the same dataset. */
-function measuredSeconds(unit: Unit, method: Method, units: readonly Unit[]): number | undefined {
+/** What the row took on average in finished runs of the same dataset and variant, or of the same dataset, but for the making of counterparts. */
+function measuredSeconds(unit: Unit, method: 'edrm' | ContinuedMethod, units: readonly Unit[]): number | undefined {
+  const kind = counterpartsOf(method);
+  return average(likeRuns(unit, units).flatMap((other) => other.result!.rows.filter((row) => row.method === method).map((row) => row.seconds - (kind ? (passSeconds(other, kind) ?? 0) : 0))));
+}
+
+/** What the making of counterparts took in them. */
+function measuredPass(unit: Unit, kind: CounterpartKind, units: readonly Unit[]): number | undefined {
+  return average(likeRuns(unit, units).flatMap((other) => passSeconds(other, kind) ?? []));
+}
+
+function counterpartsOf(method: 'edrm' | ContinuedMethod): CounterpartKind | undefined {
+  return method === 'edrm' ? undefined : recipes[method].counterparts;
+}
+
+function passOf(kind: CounterpartKind, rates: Rates): number {
+  return rates.trainImages * (kind === 'generator' ? rates.generatorAdversary : rates.adversary);
+}
+
+function likeRuns(unit: Unit, units: readonly Unit[]): Unit[] {
   const sameDataset = units.filter((other) => other.result && other.dataset === unit.dataset);
   const sameCell = sameDataset.filter((other) => other.variant === unit.variant);
-  const seconds = (sameCell.length > 0 ? sameCell : sameDataset).flatMap(({ result }) => result!.rows.filter((row) => row.method === method).map((row) => row.seconds));
-  return seconds.length > 0 ? seconds.reduce((sum, value) => sum + value, 0) / seconds.length : undefined;
+  return sameCell.length > 0 ? sameCell : sameDataset;
+}
+
+function average(values: readonly number[]): number | undefined {
+  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : undefined;
 }
 
 function rowSeconds({ config }: Unit, method: 'edrm' | ContinuedMethod, rates: Rates): number {
@@ -71,23 +108,25 @@ function rowSeconds({ config }: Unit, method: 'edrm' | ContinuedMethod, rates: R
   const recipe = recipes[method];
   const { images } = recipe;
   const reused = method === 'unguided-selected' && methods.includes('unguided'); // the images of the other row
-  const image = images === null || reused ? 0 : images.guidance === 'none' ? rates.unguidedImage : rates.guidedImage;
-  const step = (rates.roundStep * (passes(trainingOf(recipe, rounds.training)) + attackPasses(recipe, config))) / passes(rounds.training);
+  const drawn = images?.guidance === 'none' ? rates.unguidedImage : rates.guidedImage;
+  const image = images === null || reused ? 0 : drawn + (images.start ? 0 : rates.nullTextImage);
+  const step = (rates.roundStep * (passes(trainingOf(recipe, rounds.training)) + attackPasses(recipe, config))) / passes(rounds.training) + rates.adversary * discretised(recipe, rounds.training);
   // The student that the row begins with, and the helper of TAB, are trained as the EDRM student is.
   const trainsAnother = recipe.labelsOnly || recipe.real === 'clusters-balanced';
   return (trainsAnother ? fromNew : 0) + rounds.count * (rounds.training.steps * step + rounds.imagesPerRound * image);
 }
 
-/** Beside them, of adversaries that are made in each step: those of the attack, and the adversaries themselves. */
-function attackPasses({ online }: Recipe, { adversarialTraining, dad }: Config): number {
-  return online === 'plain' ? adversarialTraining.steps : online === 'discrete' ? dad.attack.steps + 1 : 0;
+/** Beside them, of adversaries that are made in each step: those of a plain attack, or of discrete ones beside the images. */
+function attackPasses({ online }: Recipe, { adversarialTraining }: Config): number {
+  return online === 'plain' ? adversarialTraining.steps : online === 'discrete' ? 1 : 0;
+}
+
+/** Discrete adversaries that are made in each step; an attack on the student counts as one on the teacher. */
+function discretised({ online }: Recipe, { batchSize }: Config['rounds']['training']): number {
+  return online === 'discrete' ? batchSize : online === 'counterparts' ? Math.ceil(batchSize / 2) : 0;
 }
 
 /** Of the student in each step: AugMix has three views of an image. */
 function passes({ augment }: Config['rounds']['training']): number {
   return augment.policy === 'augmix' ? 3 : 1;
-}
-
-function foundationSeconds({ config }: FoundationPlan, rates: Rates): number {
-  return config.teacher.training.steps * rates.teacherStep + config.generator.training.steps * rates.generatorStep;
 }

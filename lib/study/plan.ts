@@ -2,26 +2,29 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 
 import type { Config } from '../config/schema.js';
 import type { Cell, Study } from '../config/study.js';
-import { foundationFiles, isTrained, isTrainedGenerator } from '../methods/foundation.js';
+import { foundationFiles, type FoundationRole } from '../methods/foundation.js';
+import type { CounterpartKind } from '../methods/recipes.js';
 import type { RunEnvironment } from '../methods/run-environment.js';
 import { checkSameRun, firstDifference, readRunConfig } from '../methods/run-folder.js';
-import { foundationKeys } from '../methods/shared-foundation.js';
+import { foundationKeys, foundationRoles, trainedRoles } from '../methods/shared-foundation.js';
 import type { Method, Row } from '../report/rows.js';
 import { readSavedJson } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
 
-/** Teacher and generator of one or more cells, trained once. */
+/** Teacher, generator and discretiser of one or more cells, as far as their rows draw on them: trained once. */
 export interface FoundationPlan {
   /** `shared/3f2a81c0`: what people are told, and the folder within that of the study. */
   name: string;
   folder: string;
   config: Config;
-  done: boolean;
-  /** What was spent on it so far: steps of the teacher, seconds of both. */
+  /** What is to be trained for the rows of all its cells, and what of it is not there yet. */
+  roles: FoundationRole[];
+  missing: FoundationRole[];
+  /** What was spent on it so far: steps of the teacher, seconds of all. */
   spent: { trainingSteps: number; seconds: number };
 }
 
@@ -59,32 +62,22 @@ export interface StudyPlan {
 /** Looks at the folder of a study. Throws SparringError 'config' for a run that was made with another config. */
 export function planStudy(study: Study): StudyPlan {
   const threads = study.threads || Math.max(1, Math.floor(availableParallelism() / study.processes));
-  const foundations: FoundationPlan[] = [];
-  const units: Unit[] = [];
-  for (const cell of study.cells) {
-    const foundation = foundationOf(study, cell, threads, foundations);
-    for (const seed of study.seeds) units.push(unitOf(study, cell, seed, threads, foundation));
-  }
+  const named = new Map(study.cells.filter(({ config }) => trainedRoles(config).length > 0).map((cell) => [cell, join('shared', foundationName(join(study.output, 'shared'), cell.config))]));
+  const foundations = [...new Set(named.values())].map((name) => foundationOf(study, name, study.cells.filter((cell) => named.get(cell) === name), threads));
+  const units = study.cells.flatMap((cell) => {
+    const foundation = foundations.find(({ name }) => name === named.get(cell)) ?? null;
+    return study.seeds.map((seed) => unitOf(study, cell, seed, threads, foundation));
+  });
   return { foundations, units };
 }
 
-/** That of an earlier cell if it would be the same, else a new one, which joins them; null when nothing is to be trained. */
-function foundationOf({ output, seeds }: Study, { config }: Cell, threads: number, foundations: FoundationPlan[]): FoundationPlan | null {
-  if (!isTrained(config.teacher) && !isTrainedGenerator(config.generator)) return null;
-  const name = join('shared', foundationName(join(output, 'shared'), config));
+function foundationOf({ output, seeds }: Study, name: string, cells: readonly Cell[], threads: number): FoundationPlan {
   const folder = join(output, name);
-  const same = foundations.find((other) => other.name === name);
-  if (same) return same;
-  const own: Config = { ...config, name: name.replaceAll('/', '-'), output: folder, seed: seeds[0], seeds: 1, methods: [], threads, ...saved(folder, ['seed', 'threads']) };
-  const teacher = isTrained(own.teacher) ? readResult<Trained>(join(folder, 'foundation/teacher/result.json')) : { seconds: 0, steps: 0 };
-  const generator = isTrainedGenerator(own.generator) ? readResult<Trained>(join(folder, 'foundation/generator/result.json')) : { seconds: 0 };
-  const foundation: FoundationPlan = {
-    name, folder, config: own,
-    done: teacher !== undefined && generator !== undefined,
-    spent: { trainingSteps: teacher?.steps ?? 0, seconds: (teacher?.seconds ?? 0) + (generator?.seconds ?? 0) },
-  };
-  foundations.push(foundation);
-  return foundation;
+  const config: Config = { ...cells[0].config, name: name.replaceAll('/', '-'), output: folder, seed: seeds[0], seeds: 1, methods: [], threads, ...saved(folder, ['seed', 'threads']) };
+  const roles = trainedRoles({ ...config, methods: cells.flatMap((cell) => cell.config.methods) });
+  const trained = new Map(roles.map((role) => [role, readResult<Trained>(join(folder, 'foundation', role, 'result.json'))]));
+  const seconds = [...trained.values()].reduce((sum, result) => sum + (result?.seconds ?? 0), 0);
+  return { name, folder, config, roles, missing: roles.filter((role) => !trained.get(role)), spent: { trainingSteps: trained.get('teacher')?.steps ?? 0, seconds } };
 }
 
 /** What makes it another one. Its seed is the first of the study that it was begun for, whatever seeds join that study later. */
@@ -100,11 +93,11 @@ function foundationName(shared: string, config: Config): string {
   return same ?? createHash('sha256').update(JSON.stringify(settings.map((key) => config[key]))).digest('hex').slice(0, 8);
 }
 
-function unitOf(study: Study, { dataset, variant, config }: Cell, seed: number, threads: number, foundation: FoundationPlan | null): Unit {
+function unitOf({ output }: Study, { dataset, variant, config }: Cell, seed: number, threads: number, foundation: FoundationPlan | null): Unit {
   const name = `${dataset}/${variant}/seed-${seed}`;
-  const folder = join(study.output, name);
-  const own: Config = { ...withFoundation(config, foundation), name: name.replaceAll('/', '-'), output: folder, seed, seeds: 1, threads, ...saved(folder, ['threads']) };
+  const folder = join(output, name);
   const before = readRunConfig(folder);
+  const own: Config = { ...withFoundation(config, foundation, begunWith(before, output)), name: name.replaceAll('/', '-'), output: folder, seed, seeds: 1, threads, ...saved(folder, ['threads']) };
   if (before !== undefined) {
     if (foundation) checkSameFoundation(before as Partial<Config> | null, foundation);
     checkSameRun(folder, before, own);
@@ -116,7 +109,7 @@ function unitOf(study: Study, { dataset, variant, config }: Cell, seed: number, 
 
 /** Tells in which setting the foundation of a run was another one: the config of the run would tell its path alone. */
 function checkSameFoundation(run: Partial<Config> | null, { folder, config }: FoundationPlan): void {
-  for (const role of ['teacher', 'generator'] as const) {
+  for (const role of foundationRoles) {
     const weights = run?.[role]?.weights;
     if (typeof weights !== 'string') continue;
     const begun = dirname(dirname(dirname(weights))); // of <folder>/foundation/<role>/<file>
@@ -126,18 +119,24 @@ function checkSameFoundation(run: Partial<Config> | null, { folder, config }: Fo
   }
 }
 
+/** Weights that a run of the study was begun with and that the study trained: rows that draw on them may have left it since. */
+function begunWith(before: unknown, output: string): Partial<Record<FoundationRole, string>> {
+  const weights = foundationRoles.map((role) => [role, (before as Partial<Config> | null | undefined)?.[role]?.weights] as const);
+  return Object.fromEntries(weights.filter(([, path]) => path?.startsWith(join(output, 'shared') + sep)));
+}
+
 /** The config of a run that takes as weights what its foundation trains. */
-function withFoundation(config: Config, foundation: FoundationPlan | null): Config {
-  if (!foundation) return config;
-  const weights = (role: keyof typeof foundationFiles): string => join(foundation.folder, 'foundation', role, foundationFiles[role]);
-  const { teacher, generator } = config;
-  const { start: _teacherStart, zeroShot: _zeroShot, ...readyTeacher } = teacher;
-  const { start: _generatorStart, ...readyGenerator } = generator;
-  return {
-    ...config,
-    teacher: isTrained(teacher) ? { ...readyTeacher, weights: weights('teacher') } : teacher,
-    generator: isTrainedGenerator(generator) ? { ...readyGenerator, weights: weights('generator') } : generator,
+function withFoundation(config: Config, foundation: FoundationPlan | null, begun: Partial<Record<FoundationRole, string>>): Config {
+  const roles = trainedRoles(config);
+  // What is trained here needs neither a start nor, of a teacher, prompts any more.
+  const ready = <Section extends Config[FoundationRole]>(role: FoundationRole, section: Section): Section => {
+    const isGiven = section.weights !== undefined || ('pretrained' in section && section.pretrained !== undefined);
+    const weights = foundation && roles.includes(role) ? join(foundation.folder, 'foundation', role, foundationFiles[role]) : isGiven ? undefined : begun[role];
+    if (weights === undefined) return section;
+    const { start: _start, zeroShot: _zeroShot, ...rest } = section as Record<string, unknown>;
+    return { ...rest, weights } as Section;
   };
+  return { ...config, teacher: ready('teacher', config.teacher), generator: ready('generator', config.generator), discretiser: ready('discretiser', config.discretiser) };
 }
 
 /** What was begun goes on with as many threads as it had: with others its numbers would differ in the last digits. Likewise a seed. */
@@ -148,6 +147,11 @@ function saved(folder: string, keys: readonly ('threads' | 'seed')[]): Partial<P
 
 function readResult<Content>(path: string): Content | undefined {
   return readSavedJson(path, 'The file is damaged; delete it to have it written again.');
+}
+
+/** What the making of its counterparts of a kind took; undefined where they are not made. */
+export function passSeconds({ folder }: Unit, kind: CounterpartKind): number | undefined {
+  return readResult<{ seconds: number }>(join(folder, 'dad', kind, 'result.json'))?.seconds;
 }
 
 /** Rows of a unit that are to be made yet, EDRM first; a row is a stage of its own, but for one that is undefined. */

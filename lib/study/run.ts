@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import type { Study } from '../config/study.js';
 import { explainStop, SparringError } from '../errors.js';
 import { withLock } from '../lock.js';
+import type { FoundationRole } from '../methods/foundation.js';
+import { foundationRoles } from '../methods/shared-foundation.js';
 import { stepsDone } from '../training/stage.js';
 import { fileError } from '../training/files.js';
 import { checkGiven } from './given.js';
@@ -33,8 +35,9 @@ export interface StudyOverview {
   done: number;
   /** Runs of which some row or step is there. */
   begun: number;
-  /** Teachers and generators that runs share and that are to be trained yet. */
+  /** Foundations that runs share and of which something is to be trained yet, and what. */
   foundations: number;
+  training: FoundationRole[];
   /** Rows to be made yet, over all runs. */
   rows: number;
   processes: number;
@@ -57,17 +60,19 @@ async function overview({ processes }: Study, plan: StudyPlan, { signal }: Pick<
   const { units, foundations } = plan;
   const missing = units.filter(({ result }) => !result);
   const isBegun = ({ folder, seed, config }: Unit): boolean => ['edrm', ...config.methods].some((method) => stepsDone(folder, `seed-${seed}/${method}`) > 0);
-  // A run that gets its teacher ready is probed as if it trained it: the weights are not there yet.
+  // A run that gets its networks ready is probed as if it trained them: the weights are not there yet.
   const probe = async ({ config, foundation }: Unit) => {
-    const { teacher, generator } = foundation ? foundation.config : config;
-    return (await runInProcess({ kind: 'probe', config: { ...config, teacher, generator } }, { ...(signal && { signal }) }))!;
+    const { teacher, generator, discretiser } = foundation ? foundation.config : config;
+    return (await runInProcess({ kind: 'probe', config: { ...config, teacher, generator, discretiser } }, { ...(signal && { signal }) }))!;
   };
   const { rows, ...estimated } = await estimate(plan, processes, probe);
+  const begin = foundations.filter((foundation) => foundation.missing.length > 0 && missing.some((unit) => unit.foundation === foundation));
   return {
     runs: units.length,
     done: units.length - missing.length,
     begun: missing.filter(isBegun).length,
-    foundations: foundations.filter((foundation) => !foundation.done && missing.some((unit) => unit.foundation === foundation)).length,
+    foundations: begin.length,
+    training: foundationRoles.filter((role) => begin.some((foundation) => foundation.missing.includes(role))),
     rows,
     processes,
     estimate: estimated,
@@ -117,8 +122,8 @@ function tasksOf({ foundations, units }: StudyPlan, options: StudyRunOptions): T
   const task = (name: string, after: Task | null, job: Parameters<typeof runInProcess>[0]): Task => ({ name, after, run: () => runOne(name, job, options) });
   const trained = new Map<FoundationPlan | null, Task>();
   for (const foundation of foundations) {
-    if (foundation.done || !missing.some((unit) => unit.foundation === foundation)) continue;
-    trained.set(foundation, task(foundation.name, null, { kind: 'foundation', config: foundation.config, folder: foundation.folder }));
+    if (foundation.missing.length === 0 || !missing.some((unit) => unit.foundation === foundation)) continue;
+    trained.set(foundation, task(foundation.name, null, { kind: 'foundation', config: foundation.config, folder: foundation.folder, roles: foundation.roles }));
   }
   const { command } = options;
   return [...trained.values(), ...missing.map((unit) => task(unit.name, trained.get(unit.foundation) ?? null, { kind: 'run', config: unit.config, ...(command && { command }) }))];

@@ -4,6 +4,7 @@
  */
 import { SparringError, type ErrorCode } from '../errors.js';
 import type { Config } from '../config/schema.js';
+import type { FoundationRole } from '../methods/foundation.js';
 import { runDistil } from '../methods/run.js';
 import { shareFoundation } from '../methods/shared-foundation.js';
 import { probe, type Rates } from './probe.js';
@@ -12,7 +13,7 @@ import { probe, type Rates } from './probe.js';
 export type ToWorker = { kind: 'job'; job: WorkerJob } | { kind: 'stop' };
 export type WorkerJob =
   | { kind: 'run'; config: Config; command?: string }
-  | { kind: 'foundation'; config: Config; folder: string }
+  | { kind: 'foundation'; config: Config; folder: string; roles: FoundationRole[] }
   | { kind: 'probe'; config: Config };
 
 /** What it tells. */
@@ -28,7 +29,7 @@ async function work(job: WorkerJob): Promise<Rates | undefined> {
   const { signal } = controller;
   const onProgress = (stage: string, done: number, total: number, fields?: Record<string, number>): void => tell({ kind: 'progress', stage, done, total, ...(fields && { fields }) });
   if (job.kind === 'probe') return probe(job.config, signal);
-  if (job.kind === 'foundation') await shareFoundation(job.config, job.folder, { signal, onProgress });
+  if (job.kind === 'foundation') await shareFoundation(job.config, job.folder, job.roles, { signal, onProgress });
   else await runDistil(job.config, { signal, onProgress, resume: true, onWarning: (text) => tell({ kind: 'warning', text }), ...(job.command && { command: job.command }) });
   return undefined;
 }

@@ -35,12 +35,12 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
     // The next batch is decoded while the engine computes this one.
     upcoming = step + 1 < to ? options.batch(step + 1) : undefined;
     upcoming?.catch(() => {}); // reported when it is awaited
-    if (signal?.aborted) {
-      await stage.checkpoint(trainer, step);
-      throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
-    }
     const learningRate = learningRateAt(step, training);
-    const result = await trainer.step(batch, learningRate, step, weighing && { weights: weighing.weights(batch), losses: true });
+    const result = await trainer.step(batch, learningRate, step, { ...(signal && { signal }), ...(weighing && { weights: weighing.weights(batch), losses: true }) }).catch(async (error) => {
+      if (!(error instanceof SparringError && error.code === 'aborted')) throw error;
+      await stage.checkpoint(trainer, step); // also of a step that was begun: it changes nothing before its end
+      throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
+    });
     if (weighing) {
       weighing.observe(batch, result.losses!);
       stage.carried = weighing.state;

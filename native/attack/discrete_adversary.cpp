@@ -16,13 +16,13 @@ AttackOptions search_of(const DiscreteAttackOptions& options, const at::Tensor& 
 
 }  // namespace
 
-DiscreteAdversary discrete_adversary(const AttackTarget& target, Autoencoder& vqgan, const DiscreteAttackOptions& options, at::ScalarType dtype, const JobContext& job) {
+DiscreteAdversary discrete_adversary(const AttackTarget& target, const Discretiser& q, const DiscreteAttackOptions& options, const JobContext& job) {
   DiscreteAdversary result;
-  result.reconstruction = discretise(vqgan, target.images, dtype);
+  result.reconstruction = q(target.images, target.seeds, job);
   job.check();
   result.moved = pgd({target.network, result.reconstruction, target.labels, target.seeds}, search_of(options, target.images), job);
   job.check();
-  result.images = discretise(vqgan, result.moved, dtype);
+  result.images = q(result.moved, target.seeds, job);
   return result;
 }
 

@@ -27,6 +27,6 @@ struct DiscreteAdversary {
 
 // The gradient is that of the loss at Q(x) with respect to Q(x) itself (straight-through): it takes no part in Q. The network is
 // the teacher for DAD, the student for DAT.
-DiscreteAdversary discrete_adversary(const AttackTarget& target, Autoencoder& vqgan, const DiscreteAttackOptions& options, at::ScalarType dtype, const JobContext& job);
+DiscreteAdversary discrete_adversary(const AttackTarget& target, const Discretiser& q, const DiscreteAttackOptions& options, const JobContext& job);
 
 }  // namespace sparring

@@ -50,32 +50,42 @@ at::Tensor ClassifierTrainer::teacher_logits(const at::Tensor& images, const at:
   return teacher_->forward_frozen(pixels, options_.training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
 }
 
-// images: [B, 3, H, W], target: [B] classes, both on the device -> as many adversaries.
-at::Tensor ClassifierTrainer::adversaries(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) {
+// images: [B, 3, H, W], target: [B] classes, both on the device.
+OnlineBatch ClassifierTrainer::online_batch(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) const {
   const auto& training = options_.training;
   auto labels = at::one_hot(target, student_->options().num_classes).to(at::kFloat);  // [B, K]
   if (mixed) {
     const auto share = mixed->share.to(images.device()).unsqueeze(1);
     labels = share * labels + (1 - share) * labels.index_select(0, mixed->partner.to(images.device()));
   }
-  return online_adversary(*student_, images, labels, *options_.online, training.autocast_bf16, training.seed, step);
+  return {images, labels, training.autocast_bf16, training.seed, step};
 }
 
-StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning_rate, uint64_t step) {
+StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning_rate, uint64_t step, const JobContext& job) {
   const auto device = student_->device();
   const auto& training = options_.training;
-  const auto count = batch.images.size(0), counterpart_count = batch.counterparts.defined() ? batch.counterparts.size(0) : 0;
-  auto [versions, mixed] = draw_views(batch.images, counterpart_count, step);
-  if (counterpart_count > 0) versions.push_back(draw_views(batch.counterparts, counterpart_count, step).versions[0]);
-  const auto drawn = versions.size() == 1 ? versions[0].to(device) : at::cat(versions).to(device);  // [versions * B + C, 3, H, W]
+  const auto count = batch.images.size(0), given_count = batch.counterparts.defined() ? batch.counterparts.size(0) : 0;
+  auto [versions, mixed] = draw_views(batch.images, given_count, step);
+  if (given_count > 0) versions.push_back(draw_views(batch.counterparts, given_count, step).versions[0]);
+  auto drawn = versions.size() == 1 ? versions[0].to(device) : at::cat(versions).to(device);  // [versions * B + C, 3, H, W]
+  const auto images = drawn.narrow(0, 0, count);
   const auto target = batch.labels.to(device);
-  const auto counterparts = counterpart_count > 0 ? drawn.narrow(0, drawn.size(0) - counterpart_count, counterpart_count) : at::Tensor();
-  const auto teacher_logits = this->teacher_logits(drawn.narrow(0, 0, count), counterparts);
+  const bool online = options_.online.has_value(), instead = online && options_.online->use == OnlineUse::instead, beside = online && options_.online->use == OnlineUse::beside;
+
+  Counterparts counterparts;
+  if (given_count > 0) counterparts = {drawn.narrow(0, drawn.size(0) - given_count, given_count), {}, at::arange(given_count, target.options())};
+  const auto teacher_logits = this->teacher_logits(images, counterparts.images);  // [B or B + C, K]
+  if (online && options_.online->use == OnlineUse::counterparts) {
+    counterparts = online_counterparts(*teacher_, online_batch(images, target, mixed, step), *options_.online, job);
+    drawn = at::cat({drawn, counterparts.images});
+  } else if (teacher_ && given_count > 0 && options_.target == CounterpartTarget::own) {
+    counterparts.teacher_logits = teacher_logits.narrow(0, count, given_count);
+  }
+  const auto counterpart_count = counterparts.images.defined() ? counterparts.images.size(0) : 0;
 
   BufferGuard statistics(student_->module());
   student_->module().train(!options_.head_only);  // statistics of batch norms are below the head
-  const bool instead = options_.online && options_.online->instead, beside = options_.online && !instead;
-  const auto adversaries = options_.online ? this->adversaries(drawn.narrow(0, 0, count), target, mixed, step) : at::Tensor();  // [B, 3, H, W]
+  const auto adversaries = instead || beside ? online_adversary(*student_, online_batch(images, target, mixed, step), *options_.online, job) : at::Tensor();  // [B, 3, H, W]
   const auto pixels = instead ? adversaries : beside ? at::cat({drawn, adversaries}) : drawn;  // [versions * B + C + (B or 0), 3, H, W]
   at::Tensor all_logits;
   {
@@ -99,9 +109,9 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
     losses = label_loss(logits);
   }
   if (counterpart_count > 0) {
-    const auto begin = options_.target == CounterpartTarget::own ? count : 0;
-    const auto own = teacher_ ? distance(counterpart_logits, teacher_logits.narrow(0, begin, counterpart_count), options_.temperature) : label_loss(counterpart_logits);
-    losses = losses + options_.counterpart_weight * at::constant_pad_nd(own, {0, count - counterpart_count});
+    const auto taught = [&] { return options_.target == CounterpartTarget::own ? counterparts.teacher_logits : teacher_logits.index_select(0, counterparts.places); };
+    const auto own = teacher_ ? distance(counterpart_logits, taught(), options_.temperature) : label_loss(counterpart_logits);
+    losses = losses + options_.counterpart_weight * at::zeros_like(losses).index_add(0, counterparts.places, own);
   }
   if (beside) losses = losses + options_.online->weight * label_loss(all_logits.narrow(0, drawn.size(0), count));
   if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.narrow(0, 0, 3 * count).chunk(3));

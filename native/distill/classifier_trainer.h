@@ -51,12 +51,12 @@ class ClassifierTrainer {
   //   label_weight CE(f(x), y) + image_weight D(f(x), t(x)) + counterpart_weight D(f(x'), t(x') or t(x))
   // D as `relation` says; the label of a counterpart does not count, as it may be wrong. With AugMix t sees the unmixed view,
   // and the student is to be consistent over it and the mixed ones. `online` adds weight CE(f(a), y), a an adversary of x, or
-  // trains on a alone.
+  // trains on a alone, or makes the x' in the step.
   ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher, ClassifierTrainerOptions options);
 
   // The loss is the sum over the images of weight times loss, with that of the counterpart, divided by B. A counterpart is
-  // augmented and mixed as its image is.
-  StepResult step(const ClassifierBatch& batch, double learning_rate, uint64_t step);
+  // augmented and mixed as its image is. One that is cancelled while it looks for adversaries has changed nothing.
+  StepResult step(const ClassifierBatch& batch, double learning_rate, uint64_t step, const JobContext& job);
 
   TrainingState& state() { return state_; }
   // The averaged classifier, or the trained one when there is no average.
@@ -65,7 +65,7 @@ class ClassifierTrainer {
   void touch();
   // Whether views are mixtures in several versions.
   bool mixes_versions() const { return options_.policy == ViewPolicy::aug_mix; }
-  bool takes_counterparts() const { return !mixes_versions() && !(options_.online && options_.online->instead); }
+  bool takes_counterparts() const { return !mixes_versions() && (!options_.online || options_.online->use == OnlineUse::beside); }
 
  private:
   struct Views {
@@ -74,7 +74,7 @@ class ClassifierTrainer {
   };
   Views draw_views(const at::Tensor& images, int64_t counterparts, uint64_t step) const;
   at::Tensor teacher_logits(const at::Tensor& images, const at::Tensor& counterparts);
-  at::Tensor adversaries(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step);
+  OnlineBatch online_batch(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) const;
 
   std::shared_ptr<Classifier> student_, teacher_, ema_;
   ClassifierTrainerOptions options_;

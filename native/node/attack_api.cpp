@@ -8,14 +8,14 @@
 namespace sparring::node {
 
 void register_attacks(Api& api) {
-  // discreteAdversarial(classifier, autoencoder, images, labels, {variant, norm, epsilon, stepSize, steps, randomStart, seeds, precision},
+  // discreteAdversarial(classifier, discretiser, images, labels, {variant, norm, epsilon, stepSize, steps, randomStart, seeds, precision},
   // control) -> {images, probabilities of the 8-bit images}
   api.add_async("discreteAdversarial", 5, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[4].As<Napi::Object>();
     const auto attacked = attacked_images(info[0], info[2], info[3], options);
-    return [attacked, vqgan = discretiser(info[1], attacked.classifier->options().image_size), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
+    return [attacked, q = discretiser(info[1], attacked.classifier->options().image_size, attacked.dtype), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
       torch::NoGradGuard no_grad;
-      const auto found = discrete_adversary(attacked.target(), *vqgan, options, attacked.dtype, job).images;
+      const auto found = discrete_adversary(attacked.target(), q, options, job).images;
       const auto images = to_uint8(found * 2 - 1);
       auto stored = attacked;
       stored.images = images;
@@ -28,6 +28,12 @@ void register_attacks(Api& api) {
         return result;
       };
     };
+  });
+
+  // checkDiscretiser(discretiser, imageSize): throws what the verb above would throw for it
+  api.add_async("checkDiscretiser", 2, [](const Napi::CallbackInfo& info) -> Work {
+    discretiser(info[0], info[1].As<Napi::Number>().Int64Value(), at::kFloat);
+    return [](const JobContext&) -> Finish { return [](Napi::Env env) { return env.Undefined(); }; };
   });
 
   // attack(classifier, images, labels, {kind, norm, epsilon, stepSize, steps, randomStart, seeds, precision}, control) -> logits of the

@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include "attack/diffusion_discretiser.h"
+#include "node/generation_options.h"
+
 namespace sparring::node {
 namespace {
 
@@ -57,7 +60,22 @@ AttackedImages attacked_images(const Napi::Value& classifier, const Napi::Value&
   return result;
 }
 
-std::shared_ptr<Autoencoder> discretiser(const Napi::Value& value, int64_t image_size) {
+namespace {
+
+Discretiser generator_as_discretiser(const Napi::Object& given, int64_t image_size) {
+  const auto denoiser = unwrap<Denoiser>(given.Get("generator"), "generator");
+  if (denoiser->options().image_size != image_size) {
+    throw Error("config", c10::str("Discretiser: the images have ", image_size, " px, the generator draws ", denoiser->options().image_size, " px."));
+  }
+  const auto sampling = sampling_options(object(given, "sampling"), *denoiser);
+  if (sampling.start != SamplingStart::image) throw Error("usage", "Discretiser: expected sampling that starts from an image.");
+  return diffusion_discretiser(denoiser, sampling);
+}
+
+}  // namespace
+
+Discretiser discretiser(const Napi::Value& value, int64_t image_size, at::ScalarType dtype) {
+  if (!value.IsExternal()) return generator_as_discretiser(value.As<Napi::Object>(), image_size);
   auto vqgan = unwrap<Autoencoder>(value, "autoencoder");
   if (!vqgan->has_codes()) throw Error("usage", "Discretiser: this autoencoder has no codes.", "Use one of kind vqgan.");
   const auto factor = vqgan->downsampling();
@@ -65,7 +83,7 @@ std::shared_ptr<Autoencoder> discretiser(const Napi::Value& value, int64_t image
     throw Error("config", c10::str("Discretiser: the images must have a side that is a multiple of ", factor, " px, which its codes stand for, found ", image_size, "."),
                 "Set data.imageSize to a multiple, or use a discretiser with fewer levels.");
   }
-  return vqgan;
+  return vqgan_discretiser(vqgan, dtype);
 }
 
 Attack attack(const Napi::Object& options) {

@@ -27,8 +27,9 @@ struct AttackedImages {
 // (classifier, images, labels, {seeds, precision})
 AttackedImages attacked_images(const Napi::Value& classifier, const Napi::Value& images, const Napi::Value& labels, const Napi::Object& options);
 
-// A discretiser of images of this side: an autoencoder with codes whose downsampling divides it.
-std::shared_ptr<Autoencoder> discretiser(const Napi::Value& value, int64_t image_size);
+// A discretiser of images of this side: an autoencoder with codes whose downsampling divides it, or {generator, sampling}, whose sampling
+// starts from images.
+Discretiser discretiser(const Napi::Value& value, int64_t image_size, at::ScalarType dtype);
 
 // {kind: fgsm, pgd or apgd} with attack_options(): the attack, ready to run.
 using Attack = std::function<at::Tensor(const AttackTarget&, const JobContext&)>;

@@ -43,22 +43,21 @@ void register_attack_inspection(Api& api) {
     };
   });
 
-  // discreteSteps(classifier, autoencoder, images, labels, options of discreteAdversarial) -> {reconstruction, moved, images}
+  // discreteSteps(classifier, discretiser, images, labels, options of discreteAdversarial) -> {reconstruction, moved, images}
   api.add_async("discreteSteps", 5, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[4].As<Napi::Object>();
     const auto attacked = attacked_images(info[0], info[2], info[3], options);
-    return [attacked, vqgan = discretiser(info[1], attacked.classifier->options().image_size), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
-      const auto found = discrete_adversary(attacked.target(), *vqgan, options, attacked.dtype, job);
+    return [attacked, q = discretiser(info[1], attacked.classifier->options().image_size, attacked.dtype), options = discrete_attack_options(options)](const JobContext& job) -> Finish {
+      const auto found = discrete_adversary(attacked.target(), q, options, job);
       return finish_fields({{"reconstruction", found.reconstruction}, {"moved", found.moved}, {"images", found.images}});
     };
   });
 
-  // discretise(autoencoder, {x, size, precision}) -> {images}
+  // discretise(discretiser, {x, seeds, size, precision}) -> {images}
   api.add_async("discretise", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[1].As<Napi::Object>();
-    const auto vqgan = unwrap<Autoencoder>(info[0], "autoencoder");
-    return [vqgan, x = planes_of(options, "x").to(vqgan->device()), dtype = precision(options)](const JobContext&) -> Finish {
-      return finish_fields({{"images", discretise(*vqgan, x, dtype)}});
+    return [q = discretiser(info[0], integer(options, "size"), precision(options)), x = planes_of(options, "x"), seeds = integers(options, "seeds")](const JobContext& job) -> Finish {
+      return finish_fields({{"images", q(x, seeds, job)}});
     };
   });
 }

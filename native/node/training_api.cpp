@@ -36,6 +36,24 @@ TrainingOptions training_options(const Napi::Object& options) {
   return result;
 }
 
+OnlineAdversaryOptions online_options(const Napi::Object& given, int64_t image_size, at::ScalarType dtype) {
+  OnlineAdversaryOptions options;
+  const auto use = text(given, "use");
+  if (use == "instead") options.use = OnlineUse::instead;
+  else if (use == "counterparts") options.use = OnlineUse::counterparts;
+  else if (use != "beside") throw Error("usage", "Unknown use of adversaries '" + use + "'; expected beside, instead or counterparts.");
+  options.weight = number(given, "weight");
+  options.attack = discrete_attack_options(object(given, "attack"));
+  if (!given.Get("discretiser").IsNull()) options.discretiser = discretiser(given.Get("discretiser"), image_size, dtype);
+  return options;
+}
+
+void check_online(const OnlineAdversaryOptions& online, bool has_teacher, ViewPolicy policy) {
+  const bool augmix = policy == ViewPolicy::aug_mix;
+  if (online.use == OnlineUse::instead && (has_teacher || augmix)) throw Error("usage", "createClassifierTrainer: adversaries take the place of images without a teacher and without AugMix only.");
+  if (online.use == OnlineUse::counterparts && (!has_teacher || augmix)) throw Error("usage", "createClassifierTrainer: adversaries are counterparts with a teacher and without AugMix only.");
+}
+
 AutoencoderTrainerOptions autoencoder_trainer_options(const Napi::Object& given, const Autoencoder& autoencoder, const Classifier* classifier) {
   AutoencoderTrainerOptions options{training_options(given), augment_options(object(given, "augment")), integer(given, "size")};
   options.perceptual_weight = number(given, "perceptualWeight");
@@ -84,12 +102,12 @@ struct AnyTrainer {
   }
   void check_counterparts(int64_t counterparts, int64_t images) const {
     if (counterparts > images) throw Error("usage", "trainStep: there must not be more counterparts than images.");
-    if (!std::get<std::shared_ptr<ClassifierTrainer>>(trainer)->takes_counterparts()) throw Error("usage", "trainStep: there are no counterparts of AugMix's views and of images that adversaries take the place of.");
+    if (!std::get<std::shared_ptr<ClassifierTrainer>>(trainer)->takes_counterparts()) throw Error("usage", "trainStep: there are no counterparts of AugMix's views and where adversaries are made in place of images or of counterparts.");
   }
   bool is_classifier() const { return std::holds_alternative<std::shared_ptr<ClassifierTrainer>>(trainer); }
   // weights and counterparts: of a classifier's images, else undefined
-  StepResult step(const ClassifierBatch& batch, double learning_rate, uint64_t step) const {
-    if (const auto* classifier = std::get_if<std::shared_ptr<ClassifierTrainer>>(&trainer)) return (*classifier)->step(batch, learning_rate, step);
+  StepResult step(const ClassifierBatch& batch, double learning_rate, uint64_t step, const JobContext& job) const {
+    if (const auto* classifier = std::get_if<std::shared_ptr<ClassifierTrainer>>(&trainer)) return (*classifier)->step(batch, learning_rate, step, job);
     if (const auto* denoiser = std::get_if<std::shared_ptr<DenoiserTrainer>>(&trainer)) return (*denoiser)->step(batch.images, batch.labels, learning_rate, step);
     if (const auto* autoencoder = std::get_if<std::shared_ptr<AutoencoderTrainer>>(&trainer)) return (*autoencoder)->step(batch.images, learning_rate, step);
     return std::get<std::shared_ptr<ConditionTrainer>>(trainer)->step(batch.images, batch.labels, learning_rate, step);
@@ -143,15 +161,11 @@ void register_training(Api& api) {
       options.target = text(counterparts, "target") == "image" ? CounterpartTarget::image : CounterpartTarget::own;
     }
     if (has("online")) {
-      const auto online = object(given, "online");
-      options.online = OnlineAdversaryOptions{number(online, "weight"), boolean(online, "instead"), discrete_attack_options(object(online, "attack")),
-                                              online.Get("discretiser").IsNull() ? nullptr : discretiser(online.Get("discretiser"), student->options().image_size)};
-    }
-    if (options.online && options.online->instead && (teacher || (has("policy") && view_policy(given) == ViewPolicy::aug_mix))) {
-      throw Error("usage", "createClassifierTrainer: adversaries take the place of images without a teacher and without AugMix only.");
+      options.online = online_options(object(given, "online"), student->options().image_size, precision(given));
     }
     if (has("headOnly")) options.head_only = boolean(given, "headOnly");
     if (has("policy")) options.policy = view_policy(given);
+    if (options.online) check_online(*options.online, teacher != nullptr, options.policy);
     return [student, teacher, options](const JobContext&) -> Finish {
       auto trainer = std::make_shared<ClassifierTrainer>(student, teacher, options);
       return [trainer](Napi::Env env) { return wrap(env, trainer); };
@@ -204,8 +218,8 @@ void register_training(Api& api) {
     }
     if (batch.counterparts.defined()) trainer.check_counterparts(batch.counterparts.size(0), count);
     return [trainer, batch, losses, learning_rate = number(options, "learningRate"),
-            step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
-      const auto result = trainer.step(batch, learning_rate, step);
+            step = static_cast<uint64_t>(integer(options, "step"))](const JobContext& job) -> Finish {
+      const auto result = trainer.step(batch, learning_rate, step, job);
       const auto each = losses ? result.losses.to(at::kCPU) : at::Tensor();
       return [result, each](Napi::Env env) -> Napi::Value {
         auto object = Napi::Object::New(env);

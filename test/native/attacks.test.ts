@@ -169,7 +169,7 @@ const vqganSpec: AutoencoderSpec = { kind: 'vqgan', blockChannels: [4, 8], atten
 const vqgan = await Autoencoder.create(engine, vqganSpec, 1);
 const defaults: DiscreteAttack = { variant: 'adversarial', norm: 'l2', epsilon: 0.1, stepSize: 0.1, steps: 1, randomStart: 0 };
 const stepsOf = (options: Partial<DiscreteAttack> = {}, model = random) => core.discreteSteps(model.handle, vqgan.handle, images, labels, { ...defaults, ...options, seeds, precision: 'fp32' });
-const discretised = async (x: Float32Array) => (await core.discretise(vqgan.handle, { x, size, precision: 'fp32' })).images;
+const discretised = async (x: Float32Array) => (await core.discretise(vqgan.handle, { x, seeds, size, precision: 'fp32' })).images;
 
 /** The classifier's gradient of the cross-entropy at images [B, 3, size, size]. */
 async function gradientAt(x: Float32Array): Promise<Float32Array> {

@@ -31,7 +31,7 @@ async function run({ online, model, headOnly = false, mixUp = 0, teacher = false
   return { ...result, state: await stateOf(trainer) };
 }
 
-const plain = (change: Partial<DiscreteAttack> = {}, weight = 1, instead = false): OnlineAdversary => ({ weight, instead, attack: { ...attack, ...change }, discretiser: null });
+const plain = (change: Partial<DiscreteAttack> = {}, weight = 1, use: OnlineAdversary['use'] = 'beside'): OnlineAdversary => ({ use, weight, attack: { ...attack, ...change }, discretiser: null });
 
 for (const mixUp of [0, 0.7]) {
   test(`adversaries that may not move are the images again, with their labels: mixUp ${mixUp}`, async () => {
@@ -52,9 +52,9 @@ test('they raise the loss, the more so the larger the ball', async () => {
 
 test('they can take the place of the images, which then leave no trace', async () => {
   const alone = await run({});
-  const still = await run({ online: plain({ epsilon: 0 }, 1, true) });
+  const still = await run({ online: plain({ epsilon: 0 }, 1, 'instead') });
   assert.ok(still.state.equals(alone.state));
-  const moved = await run({ online: plain({}, 1, true) });
+  const moved = await run({ online: plain({}, 1, 'instead') });
   assert.ok(moved.loss > 1.02 * alone.loss, `${moved.loss}, ${alone.loss}`);
   // The running means are those of a step on the adversaries alone: with images beside them they lie between.
   const beside = await run({ online: plain() });
@@ -66,7 +66,7 @@ test('they can take the place of the images, which then leave no trace', async (
   const [clean, instead, both] = await Promise.all([alone, moved, beside].map(({ state }) => meansOf(state)));
   assert.ok(relativeError(both!.slice(0, 3), clean!.slice(0, 3).map((value, i) => (value + instead![i]!) / 2)) < 1e-4, 'of the first layer: the mean of both');
   assert.ok(relativeError(instead!, clean!) > 1e-4);
-  assert.match((await failure(() => run({ teacher: true, online: plain({}, 1, true) }), 'usage')).message, /without a teacher/);
+  assert.match((await failure(() => run({ teacher: true, online: plain({}, 1, 'instead') }), 'usage')).message, /without a teacher/);
 });
 
 test('a teacher has no say in them', async () => {
@@ -76,7 +76,7 @@ test('a teacher has no say in them', async () => {
 });
 
 test('random starts follow from seed, step and place', async () => {
-  const start = (change: Given = {}) => run({ online: plain({ randomStart: 1, steps: 1, stepSize: 0 }, 1, true), ...change });
+  const start = (change: Given = {}) => run({ online: plain({ randomStart: 1, steps: 1, stepSize: 0 }, 1, 'instead'), ...change });
   const one = await start();
   assert.ok(one.state.equals((await start()).state));
   assert.not(one.state.equals((await start({ seed: 1 })).state));
@@ -94,7 +94,7 @@ test('under MixUp they climb the loss of the mixed labels', async () => {
   const others = Array.from(share.keys()).filter((i) => share[i]! < 0.35 && many.labels[i] !== many.labels[partner[i]!]);
   assert.ok(others.length >= 4, `${others.length}`);
   const given = { mixUp: 1, given: many.images, own: many.labels };
-  const mixed = await run(given), moved = await run({ ...given, online: plain({ norm: 'l2', epsilon: 0.5, stepSize: 0.1, steps: 5 }, 1, true) });
+  const mixed = await run(given), moved = await run({ ...given, online: plain({ norm: 'l2', epsilon: 0.5, stepSize: 0.1, steps: 5 }, 1, 'instead') });
   const sum = (losses: Float32Array) => mean(others.map((i) => losses[i]!));
   assert.ok(sum(moved.losses!) > 1.02 * sum(mixed.losses!), `${sum(moved.losses!)}, ${sum(mixed.losses!)}`);
 });
@@ -110,7 +110,7 @@ test('with a discretiser they are its discrete adversaries', async () => {
   assert.ok(relativeError(made.moved, Array.from(made.reconstruction)) > 1e-3);
   // A linear probe trains with fixed statistics, so that the attacked network is the one that classifies. The verb rounds to 8 bits.
   const expected = rows(reference.probabilities, 2).map((row, i) => -Math.log(row[labels[i]!]!));
-  const { losses } = await run({ model: student, headOnly: true, online: { weight: 1, instead: true, attack: discrete, discretiser: vqgan.handle } });
+  const { losses } = await run({ model: student, headOnly: true, online: { use: 'instead', weight: 1, attack: discrete, discretiser: vqgan.handle } });
   assert.ok(relativeError(losses!, expected) < 1e-2, `${losses}, expected ${expected}`);
   const clean = rows(await student.logits(images), 2).map((row, i) => -logSoftmax(Array.from(row))[labels[i]!]!);
   assert.ok(relativeError(losses!, clean) > 0.05, `the images themselves would do: ${clean}`);
@@ -118,9 +118,9 @@ test('with a discretiser they are its discrete adversaries', async () => {
 
 test('an autoencoder without codes, or one that does not fit the images, is refused', async () => {
   using kl = await Autoencoder.create(engine, { kind: 'kl', blockChannels: [8, 8], attention: [0, 0], layersPerBlock: 1, normGroups: 4, latentChannels: 4, scalingFactor: 1 }, 1);
-  assert.match((await failure(() => run({ online: { weight: 1, instead: false, attack, discretiser: kl.handle } }), 'usage')).message, /no codes/);
+  assert.match((await failure(() => run({ online: { use: 'beside', weight: 1, attack, discretiser: kl.handle } }), 'usage')).message, /no codes/);
   using deep = await Autoencoder.create(engine, { ...vqganSpec, blockChannels: [8, 8, 8, 8, 8, 8], attention: [0, 0, 0, 0, 0, 0] }, 1);
-  assert.match((await failure(() => run({ online: { weight: 1, instead: false, attack, discretiser: deep.handle } }), 'config')).message, /multiple of 32 px/);
+  assert.match((await failure(() => run({ online: { use: 'beside', weight: 1, attack, discretiser: deep.handle } }), 'config')).message, /multiple of 32 px/);
 });
 
 test.run();

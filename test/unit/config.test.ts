@@ -118,7 +118,7 @@ test('a wrong value: path, expected and found', () => {
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, kd, kd-randaugment, dist, ard, rslad, adversarial, dat, dad-labels, dad-sample, dad-noise, dad, dat-dad, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-dad, config-tab, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, kd, kd-randaugment, dist, ard, rslad, adversarial, dat, dad-labels, dad-sample, dad-noise, dad-generator, dad, dad-online, dat-dad, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-dad, config-tab, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
@@ -163,6 +163,7 @@ test('what no single field can know is checked too', () => {
     [{ methods: ['distdiff'], sampling: { steps: 1 } }, /methods: distdiff: a strength of 0\.5 takes none of 1 steps/],
     [{ methods: ['config', 'sdedit'], sampling: { steps: 1 } }, /methods: sdedit: a strength of 0\.5 takes none of 1 steps/],
     [{ methods: ['da-fusion'], sampling: { steps: 3 } }, /methods: da-fusion: a strength of 0\.25 takes none of 3 steps/],
+    [{ methods: ['dad-generator'], sampling: { steps: 3 } }, /dad\.generatorStrength: a strength of 0\.3 takes none of 3 steps/],
     [{ sampling: { start: { kind: 'image', strength: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, where runs from images begin, found 0\.4/],
     [{ sampling: { guidance: { kind: 'step', from: 0.3 } } }, /sampling\.guidance\.until: expected at most 0\.3, the value of from, found 0\.4/],
   ];

@@ -44,6 +44,29 @@ test('another config is refused at the first difference', async () => {
   assert.is(prepareRunFolder(run, changed, true, ['teacher', 'seed']), true, 'only these count');
 });
 
+test('what is said of generator and discretiser counts from the first row on that draws on them', async () => {
+  const generator = { ...config, generator: { ...config.generator, weights: 'g' } };
+  const discretiser = { ...config, discretiser: { ...config.discretiser, numCodes: 7 } };
+  const refused = (run: string) => [generator, discretiser].map((changed) => /: (generator\.weights|discretiser\.numCodes): expected/.test(message(() => prepareRunFolder(run, changed, true))));
+  for (const [i, [path, expected]] of ([
+    ['seed-0/kd', [false, false]],
+    ['seed-0/unguided', [true, false]],
+    ['seed-0/dad', [false, true]],
+    ['seed-0/dad-generator', [true, false]],
+    ['seed-0/dad-online', [false, true]],
+    ['dad/generator', [true, false]],
+    ['dad/noise-only', [false, true]],
+    ['da-fusion', [true, false]],
+    ['foundation/generator', [true, false]],
+    ['foundation/discretiser', [false, true]],
+  ] as const).entries()) {
+    const run = join(folder, `drawn-${i}`);
+    mkdirSync(join(run, path), { recursive: true });
+    await saveRunConfig(run, config);
+    assert.equal(refused(run), expected, path);
+  }
+});
+
 test('a run of an older version, whose config lacks a key, did what is the default of it', async () => {
   const run = join(folder, 'older');
   mkdirSync(run);

@@ -1,5 +1,5 @@
 /** How long the rest of a study takes. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -14,7 +14,7 @@ import { makeRun, ready, row } from '../support/study.js';
 const folder = mkdtempSync(join(tmpdir(), 'sparring-study-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const rates: Rates = { teacherStep: 0, generatorStep: 0.5, studentStep: 1, roundStep: 2, unguidedImage: 4, guidedImage: 8, undefinedRows: [] };
+const rates: Rates = { teacherStep: 0, generatorStep: 0.5, discretiserStep: 0.25, nullTextImage: 0, adversary: 0.1, generatorAdversary: 0.2, trainImages: 100, corruptions: 0, studentStep: 1, roundStep: 2, unguidedImage: 4, guidedImage: 8, undefinedRows: [] };
 const base = { teacher: { weights: 't' }, generator: { training: { steps: 100 } }, student: { training: { steps: 10 } }, rounds: { count: 2, imagesPerRound: 5, training: { steps: 20 } } };
 const refuse = async (): Promise<never> => {
   throw new Error('no probe is needed');
@@ -28,7 +28,7 @@ test('the estimate: steps and images times what a probe found, or the seconds of
   const [first] = planStudy(study).units;
   await makeRun(first, [row('teacher', 1), row('edrm', 0, 7), row('unguided', 0.1, 70), row('config', 0.9, 700)]);
   const trained = planStudy(study);
-  trained.foundations[0].done = true;
+  trained.foundations[0].missing = [];
   assert.equal(await estimate(trained, 1, refuse), { rows: 3, seconds: 777, basis: 'finished runs' });
   const done = { foundations: planStudy(study).foundations, units: trained.units.filter(({ result }) => result) };
   assert.equal(await estimate(done, 1, refuse), { rows: 0, seconds: 0, basis: 'nothing to do' });
@@ -48,6 +48,39 @@ test('what a row trains beside its rounds counts, and the three views of AugMix'
   // The step that was probed has three views then.
   assert.is(await secondsOf(['augmix'], 'augmix'), 80);
   assert.is(Math.round(3 * (await secondsOf(['randaugment'], 'augmix'))), 80);
+});
+
+test('discretisers, the adversaries of a run once for all its rows and those of each step, null text and corruptions count', async () => {
+  const given = { output: join(folder, 'adversaries'), base: { ...base, generator: { weights: 'g' }, discretiser: { weights: 'q' } }, reference: 'edrm', seeds: [0] };
+  const secondsOf = async (methods: string[], more: object = {}, found: Partial<Rates> = {}): Promise<number> =>
+    (await estimate(planStudy(ready({ ...given, methods, base: { ...given.base, ...more } })), 1, async () => ({ ...rates, ...found }))).seconds - 10;
+  const close = (found: number, expected: number, message?: string): void => assert.ok(Math.abs(found - expected) < 1e-6, `${message}: ${found}, not ${expected}`);
+  close(await secondsOf(['dad']), 80 + 100 * 0.1, 'dad');
+  close(await secondsOf(['dad', 'ard']), 2 * 80 + 100 * 0.1, 'one pass for both');
+  close(await secondsOf(['dad', 'dad-noise']), 2 * (80 + 100 * 0.1), 'another pass');
+  close(await secondsOf(['dad-generator']), 80 + 100 * 0.2, 'through the generator');
+  close(await secondsOf(['dad-online']), 80 + 40 * 32 * 0.1, 'half of a batch in each step');
+  close(await secondsOf(['dat-dad']), 100 * 0.1 + 2 * 80 + 40 * 64 * 0.1, 'dat-dad');
+  close(await secondsOf(['dad'], { discretiser: { training: { steps: 8 } } }), 8 * 0.25 + 80 + 100 * 0.1, 'trained');
+  close(await secondsOf(['kd'], { discretiser: { training: { steps: 8 } } }), 80, 'not drawn on');
+  close(await secondsOf(['kd'], { evaluation: { corruptions: true } }, { corruptions: 50 }), 80 + 3 * 50, 'teacher, edrm and kd');
+  close(await secondsOf(['unguided', 'sdedit'], {}, { nullTextImage: 3 }), 2 * (80 + 10 * (4 + 0)) + 10 * 3, 'null text where the row starts as configured');
+});
+
+test('of finished runs the adversaries count once too', async () => {
+  const study = ready({ output: join(folder, 'finished-adversaries'), base: { ...base, generator: { weights: 'g' }, discretiser: { weights: 'q' } }, methods: ['dad', 'ard'], reference: 'edrm' });
+  const [first] = planStudy(study).units;
+  await makeRun(first, [row('teacher', 1), row('edrm', 0, 7), row('ard', 0.1, 70), row('dad', 0.9, 50)]);
+  mkdirSync(join(first.folder, 'dad/adversarial'), { recursive: true });
+  writeFileSync(join(first.folder, 'dad/adversarial/result.json'), '{"seconds":30}');
+  assert.is((await estimate(planStudy(study), 1, refuse)).seconds, 7 + 40 + 20 + 30);
+});
+
+test('a variant that draws on what another leaves alone is probed by itself', async () => {
+  const study = ready({ output: join(folder, 'variants'), variants: { a: { methods: ['kd'] }, b: { methods: ['dad', 'kd'] }, c: { methods: ['cutmix'] }, d: { methods: ['dat'] } }, reference: 'edrm', seeds: [0, 1] });
+  const probed: string[][] = [];
+  await estimate(planStudy(study), 1, async ({ config }) => (probed.push(config.methods), rates));
+  assert.equal(probed, [['dad', 'kd'], ['kd']]);
 });
 
 test('rows that the data leave undefined are none to be made, as a finished run says or a probe', async () => {

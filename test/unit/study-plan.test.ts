@@ -85,10 +85,47 @@ test('variants share teacher and generator where theirs are the same', () => {
   const [first, other] = foundations.map(({ name }) => name);
   assert.match(`${first} ${other}`, /^shared\/[0-9a-f]{8} shared\/[0-9a-f]{8}$/);
   assert.is.not(first, other);
-  assert.equal(foundations.map(({ config, done }) => [config.seed, done]), [[5, false], [5, false]]);
+  assert.equal(foundations.map(({ config, missing }) => [config.seed, missing]), [[5, ['teacher', 'generator']], [5, ['teacher', 'generator']]]);
   assert.equal(units.map(({ foundation }) => foundation!.name), [first, first, first, first, other, other]);
   assert.ok(units[0].config.teacher.weights!.endsWith(`/shared/${first}/foundation/teacher/teacher.safetensors`));
   assert.equal(planStudy(ready()).foundations, []);
+});
+
+test('a foundation has what the rows draw on, of all variants that share it', () => {
+  const rolesOf = (methods: string[], base: object = {}) => planStudy(resolveStudy({ output: join(folder, 'roles'), base, datasets: { birds: {} }, methods }));
+  const given = { teacher: { weights: 't' }, generator: { weights: 'g' } };
+  for (const [methods, base, roles] of [
+    [['kd', 'cutmix'], {}, ['teacher']],
+    [['kd', 'dad-generator'], {}, ['teacher', 'generator']],
+    [['kd', 'dad-online'], {}, ['teacher', 'discretiser']],
+    [['config', 'dat'], {}, ['teacher', 'generator', 'discretiser']],
+    [['config', 'dad'], given, ['discretiser']],
+    [['config', 'adversarial'], given, undefined],
+    [['config', 'dad'], { ...given, discretiser: { weights: 'q' } }, undefined],
+    [['kd'], { teacher: { weights: 't' } }, undefined],
+  ] as const) {
+    const { foundations, units: [unit] } = rolesOf([...methods], base);
+    assert.equal(foundations[0]?.roles, roles, methods.join());
+    for (const role of ['teacher', 'generator', 'discretiser'] as const) assert.is(/shared\/.*\/foundation\//.test(unit.config[role].weights ?? ''), roles?.some((one) => one === role) ?? false, `${methods}: ${role}`);
+  }
+  const variants = { a: { methods: ['kd'] }, b: { methods: ['dad', 'kd'] }, c: { methods: ['config'] } };
+  const { foundations, units } = planStudy(resolveStudy({ output: join(folder, 'roles'), datasets: { birds: {} }, variants, seeds: [0] }));
+  assert.equal(foundations.map(({ roles }) => roles), [['teacher', 'generator', 'discretiser']]);
+  assert.equal(units.map(({ config }) => [config.generator.weights !== undefined, config.discretiser.weights !== undefined]), [[false, false], [false, true], [true, false]]);
+  assert.is(foundations[0].name, rolesOf(['kd']).foundations[0].name, 'whatever the rows');
+});
+
+test('a row that joins may draw on what was not there; then it stays as it is', async () => {
+  const given = { output: join(folder, 'joining'), base: { teacher: { weights: 't' }, generator: { weights: 'g' } }, datasets: { birds: {} }, seeds: [0] };
+  const planned = (methods: string[], discretiser: object = {}) => planStudy(resolveStudy({ ...given, methods, base: { ...given.base, discretiser } }));
+  await makeRun(planned(['kd']).units[0], [row('teacher', 1), row('edrm', 0), row('kd', 0.5)]);
+  assert.is(planned(['kd']).foundations.length, 0);
+  const { foundations, units: [unit] } = planned(['kd', 'dad'], { numCodes: 64 });
+  assert.equal([foundations[0].roles, unit.result], [['discretiser'], null]);
+  await makeRun(unit, [row('teacher', 1), row('edrm', 0), row('kd', 0.5), row('dad', 0.6)]);
+  assert.ok(planned(['kd', 'dad'], { numCodes: 64 }).units[0].result);
+  assert.ok(planned(['kd'], { numCodes: 64 }).units[0].result, 'also when the row leaves again');
+  assert.match(failure(() => planned(['kd', 'dad'], { weights: 'q' })).message, /discretiser\.\w+: expected/);
 });
 
 test('variants and seeds that join in front leave what was begun as it is; another teacher does not', async () => {
