@@ -41,6 +41,7 @@ void register_attacks(Api& api);       // discrete adversaries, and attacks for 
 void register_corruptions(Api& api);    // common corruptions of images
 void register_examination(Api& api);   // what networks and weights files are like
 void register_inspection(Api& api);    // gradients and intermediate values, for tests and benchmarks
+void register_operation_inspection(Api& api);  // single operations beside plain ones
 void register_view_inspection(Api& api);       // the same of augmentations
 void register_attack_inspection(Api& api);     // the same of attacks
 void register_diffusion_inspection(Api& api);  // the same of samplers and of text-conditional U-Nets

@@ -98,6 +98,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_corruptions(api);
     register_examination(api);
     register_inspection(api);
+    register_operation_inspection(api);
     register_view_inspection(api);
     register_attack_inspection(api);
     register_diffusion_inspection(api);
