@@ -1,5 +1,8 @@
 #include "ops/frozen_conv.h"
 
+#include <optional>
+#include <vector>
+
 #include <ATen/record_function.h>
 
 #include "ops/cpu/winograd_kernel.h"
@@ -37,6 +40,7 @@ class FrozenConvFunction : public torch::autograd::Function<FrozenConvFunction> 
 bool FrozenConv::takes(const at::Tensor& x) const {
   const auto type = x.scalar_type();
   if (!x.is_cpu() || (type != at::kFloat && type != at::kBFloat16) || type != weight_.scalar_type() || x.numel() == 0 || !cpu::has_winograd()) return false;
+  if (x.dim() != 4 || x.size(1) != weight_.size(1)) return false;  // ATen says what is wrong
   const int64_t out = weight_.size(0), in = weight_.size(1), height = x.size(2), width = x.size(3);
   const auto tiled = [](int64_t side) { return (side + 3) / 4 * 4; };
   return in % 16 == 0 && out % 16 == 0 && in * out <= kLargestWeight && height * width >= least_filled(type) * tiled(height) * tiled(width);

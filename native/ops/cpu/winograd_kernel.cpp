@@ -3,6 +3,7 @@
 #include "ops/cpu/winograd_kernel.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 #include <ATen/Parallel.h>
