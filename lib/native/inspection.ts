@@ -113,6 +113,16 @@ export interface NativeInspection {
   optimiserTrajectory(
     options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
   ): Fields<'values'>;
+  /** A 3x3 convolution as a frozen network computes it, by ATen, and by ATen in fp64 on the same rounded numbers. */
+  frozenConvolution(options: {
+    shape: readonly number[];
+    outputs: number;
+    x: Float32Array;
+    weight: Float32Array;
+    bias: Float32Array | null;
+    direction: Float32Array;
+    precision: Precision;
+  }): Fields<'available' | 'taken' | 'output' | 'gradient' | 'unrecorded' | 'plainOutput' | 'plainGradient' | 'exactOutput' | 'exactGradient'>;
   augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
   mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
   /** One operation on 8-bit images; [B, size, size, 3] in 0..255. `fill` comes in from outside of the image. */

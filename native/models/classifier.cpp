@@ -1,6 +1,7 @@
 #include "models/classifier.h"
 
 #include "error.h"
+#include "models/freezable_conv.h"
 #include "models/initialisation.h"
 #include "ops/resize.h"
 
@@ -54,6 +55,9 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   }
   to_channels_last(module);
   for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
+  for (auto& child : module.modules()) {
+    if (auto* conv = child->as<FreezableConv2d>()) conv->freeze();
+  }
 }
 
 Classifier::Classifier(ClassifierOptions options, at::Device device)

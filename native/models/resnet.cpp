@@ -5,8 +5,8 @@
 namespace sparring {
 namespace {
 
-torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
-  return torch::nn::Conv2d(
+FreezableConv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+  return FreezableConv2d(
       torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
 }
 
@@ -31,7 +31,7 @@ struct BasicBlockImpl : torch::nn::Module {
     return at::relu(out + (downsample ? downsample->forward(x) : x));
   }
 
-  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr};
+  FreezableConv2d conv1{nullptr}, conv2{nullptr};
   torch::nn::BatchNorm2d bn1{nullptr}, bn2{nullptr};
   torch::nn::Sequential downsample{nullptr};
 };
@@ -58,7 +58,7 @@ struct BottleneckImpl : torch::nn::Module {
     return at::relu(out + (downsample ? downsample->forward(x) : x));
   }
 
-  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr}, conv3{nullptr};
+  FreezableConv2d conv1{nullptr}, conv2{nullptr}, conv3{nullptr};
   torch::nn::BatchNorm2d bn1{nullptr}, bn2{nullptr}, bn3{nullptr};
   torch::nn::Sequential downsample{nullptr};
 };

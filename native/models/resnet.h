@@ -7,6 +7,8 @@
 
 #include <torch/torch.h>
 
+#include "models/freezable_conv.h"
+
 namespace sparring {
 
 struct ResNetOptions {
@@ -25,7 +27,7 @@ struct ResNetImpl : torch::nn::Module {
   std::vector<at::Tensor> feature_maps(at::Tensor x);
 
   ResNetOptions options;
-  torch::nn::Conv2d conv1{nullptr};
+  FreezableConv2d conv1{nullptr};
   torch::nn::BatchNorm2d bn1{nullptr};
   std::vector<torch::nn::Sequential> stages;
   torch::nn::Linear fc{nullptr};

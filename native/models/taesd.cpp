@@ -21,7 +21,7 @@ Conv2d resampling_conv(int64_t channels, int64_t stride) {
 // ---------------------------------------------------------------- residual block
 
 TinyBlockImpl::TinyBlockImpl(int64_t channels) {
-  for (const char* name : {"0", "2", "4"}) convs.push_back(register_nested(*this, {"conv", name}, conv3x3(channels, channels)));
+  for (const char* name : {"0", "2", "4"}) convs.push_back(register_nested(*this, {"conv", name}, freezable_conv3x3(channels, channels)));
 }
 
 at::Tensor TinyBlockImpl::forward(const at::Tensor& x) {

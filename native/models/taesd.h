@@ -6,6 +6,8 @@
 
 #include <torch/torch.h>
 
+#include "models/freezable_conv.h"
+
 namespace sparring {
 
 struct TAESDOptions {
@@ -20,7 +22,7 @@ struct TinyBlockImpl : torch::nn::Module {
   explicit TinyBlockImpl(int64_t channels);
   at::Tensor forward(const at::Tensor& x);  // [B, C, H, W] -> [B, C, H, W]
 
-  std::vector<torch::nn::Conv2d> convs;  // keys conv.0, conv.2, conv.4
+  std::vector<FreezableConv2d> convs;  // keys conv.0, conv.2, conv.4
 };
 TORCH_MODULE(TinyBlock);
 

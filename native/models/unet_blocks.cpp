@@ -13,10 +13,10 @@ using torch::nn::Linear;
 
 ResnetBlockImpl::ResnetBlockImpl(int64_t in, int64_t out, int64_t embedding, int64_t groups, double eps) {
   norm1 = register_module("norm1", make_group_norm(groups, in, eps));
-  conv1 = register_module("conv1", conv3x3(in, out));
+  conv1 = register_module("conv1", freezable_conv3x3(in, out));
   if (embedding > 0) time_emb_proj = register_module("time_emb_proj", Linear(embedding, out));
   norm2 = register_module("norm2", make_group_norm(groups, out, eps));
-  conv2 = register_module("conv2", conv3x3(out, out));
+  conv2 = register_module("conv2", freezable_conv3x3(out, out));
   if (in != out) conv_shortcut = register_module("conv_shortcut", conv1x1(in, out));
 }
 

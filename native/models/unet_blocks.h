@@ -7,6 +7,8 @@
 
 #include <torch/torch.h>
 
+#include "models/freezable_conv.h"
+
 namespace sparring {
 
 // GroupNorm-SiLU-conv, time embedding, GroupNorm-SiLU-conv, plus the input (through a 1x1 conv if widths differ).
@@ -17,7 +19,8 @@ struct ResnetBlockImpl : torch::nn::Module {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& activated_embedding = {});
 
   torch::nn::GroupNorm norm1{nullptr}, norm2{nullptr};
-  torch::nn::Conv2d conv1{nullptr}, conv2{nullptr}, conv_shortcut{nullptr};
+  FreezableConv2d conv1{nullptr}, conv2{nullptr};
+  torch::nn::Conv2d conv_shortcut{nullptr};
   torch::nn::Linear time_emb_proj{nullptr};
 };
 TORCH_MODULE(ResnetBlock);

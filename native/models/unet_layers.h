@@ -3,6 +3,7 @@
 
 #include <torch/torch.h>
 
+#include "models/freezable_conv.h"
 #include "ops/group_norm_silu.h"
 
 namespace sparring {
@@ -13,6 +14,11 @@ inline torch::nn::GroupNorm make_group_norm(int64_t groups, int64_t channels, do
 
 inline torch::nn::Conv2d conv3x3(int64_t in, int64_t out, int64_t stride = 1, int64_t padding = 1) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).stride(stride).padding(padding));
+}
+
+// The same of stride 1, which is faster in a frozen network.
+inline FreezableConv2d freezable_conv3x3(int64_t in, int64_t out) {
+  return FreezableConv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1));
 }
 
 inline torch::nn::Conv2d conv1x1(int64_t in, int64_t out) {

@@ -43,7 +43,8 @@ void register_examination(Api& api);   // what networks and weights files are li
 void register_inspection(Api& api);    // gradients and intermediate values, for tests and benchmarks
 void register_view_inspection(Api& api);       // the same of augmentations
 void register_attack_inspection(Api& api);     // the same of attacks
-void register_ops_inspection(Api& api);        // the same of fused operations
+void register_norm_inspection(Api& api);         // the same of fused group norms
+void register_convolution_inspection(Api& api);  // the same of the convolutions of frozen networks
 void register_diffusion_inspection(Api& api);  // the same of samplers and of text-conditional U-Nets
 
 }  // namespace sparring::node

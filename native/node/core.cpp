@@ -105,7 +105,8 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_view_inspection(api);
     register_attack_inspection(api);
     register_diffusion_inspection(api);
-    register_ops_inspection(api);
+    register_norm_inspection(api);
+    register_convolution_inspection(api);
     prepare_exit(env);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();

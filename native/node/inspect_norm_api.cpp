@@ -43,7 +43,7 @@ bool equal(const NormResults& a, const NormResults& b) {
 
 }  // namespace
 
-void register_ops_inspection(Api& api) {
+void register_norm_inspection(Api& api) {
   // groupNormErrors({device, shape [4], groups, silu, precision, mean, weightGradients, seed}) -> {fused, plain: errors of y, dx, dweight,
   // dbias against fp64; repeated: 1 if a second run of the fused one gives the same bits}
   api.add_async("groupNormErrors", 1, [](const Napi::CallbackInfo& info) -> Work {

@@ -1,0 +1,20 @@
+// The CPU kernel behind frozen 3x3 convolutions: Winograd's minimal filtering F(4x4, 3x3) (Lavin & Gray 2015,
+// arXiv 1509.09308), in fp32 whatever the type of the activations. Internal to native/ops.
+#pragma once
+
+#include <ATen/ATen.h>
+
+namespace sparring::cpu {
+
+// Whether this processor and this build have the kernel (AVX-512; GCC on Linux).
+bool has_winograd();
+
+// weight: [O, I, 3, 3] -> [36, ceil(O / 32), I, 32] fp32: each position of the transformed 6x6 filters as a matrix of its own, in
+// panels of 32 output channels, the last one filled up with zeros.
+at::Tensor winograd_weight(const at::Tensor& weight);
+
+// The 3x3 convolution of stride 1 and padding 1. x: [B, I, H, W] channels-last in fp32 or bf16, not empty, I a multiple of 16;
+// weight: from winograd_weight; bias: [O] fp32 contiguous, or undefined -> [B, out_channels, H, W] like x; out_channels a multiple of 16.
+at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias);
+
+}  // namespace sparring::cpu
