@@ -34,12 +34,12 @@ for (const decoder of [undefined, small]) {
   test(`the gradient of what is judged ${decoder ? 'through the small one' : 'through its own'}, by finite differences`, async () => {
     const evaluate = (x: Float32Array) => core.guidanceGradient(generator.handle, opponents, { x, classes: [1], timestep: 500, guidanceScale: 1, precision: 'fp32', objective, ...exact, decoder, repeat: 1 });
     const { gradient } = await evaluate(x);
-    const distance = 0.005;
+    const distance = 0.01; // less, and fp32 leaves too few digits of the difference of the scores; more, and kinks lie in between
     for (const direction of [gradient, normals(21, x.length)]) {
       const unit = direction.map((value) => value / norm(direction));
       const at = async (offset: number) => (await evaluate(x.map((value, i) => value + offset * unit[i]))).score[0];
       const expected = ((await at(distance)) - (await at(-distance))) / (2 * distance);
-      assert.ok(Math.abs(dot(gradient, unit) - expected) < 0.02 * norm(gradient), `${dot(gradient, unit)}, by finite differences ${expected}`);
+      assert.ok(Math.abs(dot(gradient, unit) - expected) < 0.05 * norm(gradient), `${dot(gradient, unit)}, by finite differences ${expected}`);
     }
   });
 }
