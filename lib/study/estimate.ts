@@ -26,8 +26,9 @@ export async function estimate({ foundations, units }: StudyPlan, processes: num
   const probes = new Map<string, Promise<Rates>>();
   const ratesOf = (unit: Unit): Promise<Rates> => {
     uses.probe = true;
-    // A variant may draw on what another leaves alone.
-    const key = JSON.stringify([unit.dataset, probedParts(unit.config.methods)]);
+    // A variant may draw on what another leaves alone, or go without what another asks for.
+    const { methods, evaluation, discretiser, sampling, dad } = unit.config;
+    const key = JSON.stringify([unit.dataset, probedParts(methods), evaluation.corruptions, discretiser, sampling.start, dad]);
     if (!probes.has(key)) probes.set(key, prober(unit));
     return probes.get(key)!;
   };

@@ -122,7 +122,7 @@ function checkSameFoundation(run: Partial<Config> | null, { folder, config }: Fo
 /** Weights that a run of the study was begun with and that the study trained: rows that draw on them may have left it since. */
 function begunWith(before: unknown, output: string): Partial<Record<FoundationRole, string>> {
   const weights = foundationRoles.map((role) => [role, (before as Partial<Config> | null | undefined)?.[role]?.weights] as const);
-  return Object.fromEntries(weights.filter(([, path]) => path?.startsWith(join(output, 'shared') + sep)));
+  return Object.fromEntries(weights.filter(([, path]) => typeof path === 'string' && path.startsWith(join(output, 'shared') + sep)));
 }
 
 /** The config of a run that takes as weights what its foundation trains. */

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <new>
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -32,9 +33,11 @@ float* scratch(size_t floats) {
   static thread_local size_t size = 0;
   if (floats > size) {
     memory.reset();
-    size = (floats + 1023) / 1024 * 1024;
-    memory.reset(static_cast<float*>(std::aligned_alloc(64, size * sizeof(float))));
-    TORCH_CHECK(memory, "winograd_conv: out of memory");
+    size = 0;
+    const size_t larger = (floats + 1023) / 1024 * 1024;
+    memory.reset(static_cast<float*>(std::aligned_alloc(64, larger * sizeof(float))));
+    if (!memory) throw std::bad_alloc();
+    size = larger;
   }
   return memory.get();
 }
