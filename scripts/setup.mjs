@@ -109,7 +109,12 @@ function buildAddon(libtorch) {
   // Any distribution of the same version will do: one core serves the CPU and the CUDA one.
   const version = libtorch.version.split('+')[0];
   const before = existsSync(BUILD_STAMP) ? readJson(BUILD_STAMP) : {};
-  const upToDate = before.version === version && isNewer(BUILD_STAMP, [at('native'), at('CMakeLists.txt')]);
+  // The kernels for CUDA need both; once they are there, CMake looks for them again.
+  const cuda = existsSync(join(libtorch.libDir, 'libtorch_cuda.so')) && isCommand(process.env.CUDACXX?.trim() || 'nvcc');
+  const upToDate =
+    before.version === version &&
+    (!cuda || (before.cuda && before.root === libtorch.root)) &&
+    isNewer(BUILD_STAMP, [at('native'), at('CMakeLists.txt')]);
   if (upToDate && ADDON.every(existsSync)) return;
 
   const { cxx, cc } = findToolchain();
@@ -119,9 +124,9 @@ function buildAddon(libtorch) {
   const options = [`--CDLIBTORCH_ROOT=${libtorch.root}`, '--log-level', 'warn', ...compilers];
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / COMPILE_MEMORY_BYTES)));
   const startedAt = new Date();
-  if (before.root !== libtorch.root || !existsSync(at('build/CMakeCache.txt'))) cmakeJs('configure', options);
+  if (before.root !== libtorch.root || Boolean(before.cuda) !== cuda || !existsSync(at('build/CMakeCache.txt'))) cmakeJs('configure', options);
   cmakeJs('build', [...options, '--parallel', String(jobs)]);
-  writeStamp(BUILD_STAMP, JSON.stringify({ root: libtorch.root, version }), startedAt);
+  writeStamp(BUILD_STAMP, JSON.stringify({ root: libtorch.root, version, cuda }), startedAt);
 }
 
 function cmakeJs(verb, options) {

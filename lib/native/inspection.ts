@@ -11,7 +11,8 @@ export interface NativeInspection {
     classes: ArrayLike<number>;
     objective: ObjectiveOptions;
   }): Fields<'score' | 'teacherGradient' | 'studentGradient'>;
-  classifierGradient(model: ClassifierHandle, options: { x: Float32Array; direction: Float32Array; precision: Precision }): Fields<'logits' | 'gradient'>;
+  /** `exact`: 1 if operations without a deterministic kernel are refused after the forward pass, after the backward pass. */
+  classifierGradient(model: ClassifierHandle, options: { x: Float32Array; direction: Float32Array; precision: Precision }): Fields<'logits' | 'gradient' | 'exact'>;
   /** `states` without the last `skip` blocks; `gradient` of the embeddings with respect to the table of token embeddings. */
   textEncoderGradient(
     encoder: TextEncoderHandle,
@@ -97,7 +98,10 @@ export interface NativeInspection {
     direction: Float32Array;
     precision: Precision;
   }): Promise<{ output: Float32Array; gradient: Float32Array; textGradient: Float32Array | null }>;
-  /** Of the fused group norm and of LibTorch's, against fp64: errors of output and gradients, [2 or 4]; whether a second run gave the same bits, [1]. */
+  /**
+   * Of the fused group norm and of LibTorch's, against fp64: errors of output and gradients, [2 or 4]; whether a second run gave the same bits, and whether
+   * the fused kernel ran, [1].
+   */
   groupNormErrors(options: {
     device: string;
     /** [B, C, H, W] */
@@ -105,14 +109,20 @@ export interface NativeInspection {
     groups: number;
     silu: boolean;
     precision: Precision;
+    /** Of weight and bias. */
+    weights: Precision;
+    /** Whether weight and bias are every second number of longer tensors. */
+    strided: boolean;
     /** Of what is normalised. */
     mean: number;
     weightGradients: boolean;
     seed: number;
-  }): Fields<'fused' | 'plain' | 'repeated'>;
+  }): Fields<'fused' | 'plain' | 'repeated' | 'kernel'>;
   optimiserTrajectory(
     options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
   ): Fields<'values'>;
+  /** Parts of images [B, C, H, W], without noise: [count * B, C, H, W]. */
+  cutouts(options: { shape: readonly number[]; x: Float32Array; count: number; leastSide: number; seeds: readonly number[]; step: number }): Fields<'parts'>;
   /** A 3x3 convolution as a frozen network computes it, by ATen, and by ATen in fp64 on the same rounded numbers. */
   frozenConvolution(options: {
     shape: readonly number[];

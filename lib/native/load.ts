@@ -59,7 +59,6 @@ function waitBriefly(): void {
 export function openNative({ cuda = false }: { cuda?: boolean } = {}): { core: NativeCore; libtorch: LibTorch } {
   if (loaded && (loaded.cuda || !cuda)) return loaded;
   waitBriefly();
-  if (cuda) process.env.CUBLAS_WORKSPACE_CONFIG ??= ':4096:8'; // without a workspace of its own, cuBLAS may give other bits when run again
 
   const addon = findAddon();
   const discovery = findLibtorch({ builtFor: addon.loader.builtFor, cuda });

@@ -23,7 +23,10 @@ struct StepPlace {
 
 StepPlace place_of(double timestep, double alpha_bar);
 
-// Both, from the output of a network of the given type.
+// Throws Error "usage" where the output of a network of the type does not say what the noise is, sigma being sqrt(1 - alpha_bar).
+void require_noise(PredictionType type, double sigma);
+
+// Both, from the output of a network of the given type. Where a step's numbers are on a GPU, who sends them there requires noise.
 Prediction prediction_from(PredictionType type, const at::Tensor& output, const at::Tensor& x_t, const StepPlace& place);
 
 }  // namespace sparring

@@ -118,10 +118,10 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
   const auto loss = (batch.weights.defined() ? batch.weights.to(device) * losses : losses).mean();
 
   const auto correct = logits.detach().argmax(1).eq(target).sum();
-  const auto [value, norm] = state_.apply(loss, learning_rate, step);
+  const auto [value, norm, others] = state_.apply(loss, learning_rate, step, {correct});
   statistics.keep();
   touch();
-  return {.loss = value, .gradient_norm = norm, .correct = correct.item<int64_t>(), .losses = losses.detach()};
+  return {.loss = value, .gradient_norm = norm, .correct = static_cast<int64_t>(others[0]), .losses = losses.detach()};
 }
 
 void ClassifierTrainer::touch() {

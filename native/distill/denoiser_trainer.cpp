@@ -46,7 +46,7 @@ StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& lab
     predicted = denoiser_->forward(x_t, timesteps, classes.to(device));
   }
   const auto loss = at::mse_loss(predicted, target);
-  const auto [value, norm] = state_.apply(loss, learning_rate, step);
+  const auto [value, norm, others] = state_.apply(loss, learning_rate, step);
   touch();
   return {.loss = value, .gradient_norm = norm};
 }

@@ -42,18 +42,21 @@ BufferGuard::~BufferGuard() {
 TrainingState::TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options)
     : module_(module), ema_(ema), options_(options), optimizer_(trainable(module), options.optimizer) {}
 
-Descent TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step) {
-  const auto descent = gradients(loss, step);
+Descent TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step, const std::vector<at::Tensor>& others) {
+  auto descent = gradients(loss, step, others);
   update(learning_rate, step);
   return descent;
 }
 
-Descent TrainingState::gradients(const at::Tensor& loss, uint64_t step) {
+Descent TrainingState::gradients(const at::Tensor& loss, uint64_t step, const std::vector<at::Tensor>& others) {
   optimizer_.clear_gradients();
   loss.backward();
   // Read together, and after the backward pass: a GPU that is asked for a value is waited for.
-  const auto read = at::stack({loss.detach().to(at::kFloat), optimizer_.gradient_norm()}).cpu();
-  const Descent descent{read[0].item<double>(), read[1].item<double>()};
+  std::vector<at::Tensor> numbers{loss.detach().to(at::kFloat), optimizer_.gradient_norm()};
+  for (const auto& other : others) numbers.push_back(other.detach().to(at::kFloat));
+  const auto read = at::stack(numbers).cpu();
+  Descent descent{read[0].item<double>(), read[1].item<double>(), {}};
+  for (int64_t i = 2; i < read.size(0); ++i) descent.others.push_back(read[i].item<double>());
   require_finite(descent.loss, "loss", step);
   require_finite(descent.gradient_norm, "gradient norm", step);
   const auto limit = options_.clip_norm;

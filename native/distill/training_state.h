@@ -1,6 +1,8 @@
 // What every trainer shares: module, optimizer, moving average of the weights, and how they are saved and resumed.
 #pragma once
 
+#include <vector>
+
 #include "distill/optimizer.h"
 
 namespace sparring {
@@ -26,9 +28,10 @@ class BufferGuard {
   std::vector<at::Tensor> live_, saved_;
 };
 
-// Of a step: the loss, and the global L2 norm of its gradient before clipping.
+// Of a step: the loss, the global L2 norm of its gradient before clipping, and what else was asked for.
 struct Descent {
   double loss, gradient_norm;
+  std::vector<double> others;
 };
 
 class TrainingState {
@@ -38,9 +41,10 @@ class TrainingState {
 
   // Backward, clip, optimizer step, moving average.
   // Throws Error "numeric" before any weight is changed when loss or gradient is not finite.
-  Descent apply(const at::Tensor& loss, double learning_rate, uint64_t step);
+  // `others`: numbers on the same device to be read with these two, before the update.
+  Descent apply(const at::Tensor& loss, double learning_rate, uint64_t step, const std::vector<at::Tensor>& others = {});
   // The two halves of apply(), for steps of several networks of which all or none change: what throws, and what changes weights.
-  Descent gradients(const at::Tensor& loss, uint64_t step);
+  Descent gradients(const at::Tensor& loss, uint64_t step, const std::vector<at::Tensor>& others = {});
   void update(double learning_rate, uint64_t step);
 
   // Weights ("model."), moving average ("ema.") and optimizer ("optimizer.") by name, aliasing the live tensors.

@@ -32,10 +32,16 @@ at::Tensor cutouts(const at::Tensor& images, const CutoutOptions& options, at::A
   const auto square = squares.to(images.device());
   const auto rows_of = [&](const at::Tensor& edge, int64_t size) {
     const auto centres = (at::arange(size, square.options()) + 0.5) / size;  // of the pixels of a part, as shares of it
-    return bilinear((edge + square[0] * centres) * size - 0.5, size).unsqueeze(1);  // [count * B, 1, size, size]
+    return bilinear((edge + square[0] * centres) * size - 0.5, size);  // [count * B, size, size]
   };
-  const auto whole = images.to(at::kFloat).repeat({options.count, 1, 1, 1});  // [count * B, C, H, W]
-  auto parts = at::matmul(at::matmul(rows_of(square[1], height), whole), rows_of(square[2], width).transpose(2, 3));
+  // First the rows of all parts of an image, from all its channels side by side; then the columns of each part. So no product
+  // is broadcast, which would copy matrices for each channel and images for each part.
+  const auto count = options.count, channels = images.size(1);
+  const auto rows = rows_of(square[1], height).view({count, batch, height, height}).transpose(0, 1).reshape({batch, count * height, height});
+  const auto whole = images.to(at::kFloat).transpose(1, 2).reshape({batch, height, channels * width});
+  const auto strips = at::bmm(rows, whole).view({batch, count, height, channels, width}).permute({1, 0, 3, 2, 4});  // [count, B, C, H, W]
+  auto parts = at::bmm(strips.reshape({count * batch, channels * height, width}), rows_of(square[2], width).transpose(1, 2))
+                   .view({count * batch, channels, height, width});
   if (options.noise > 0) {
     // One noise per image for all its parts in turn.
     const auto noise = seeded_normal(seeds, {options.count, images.size(1), images.size(2), images.size(3)}, Stream::cutout_noise, step);

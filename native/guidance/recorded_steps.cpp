@@ -29,6 +29,7 @@ RecordedSteps::RecordedSteps(Denoiser& denoiser, const Opponents& opponents, con
 Prediction RecordedSteps::operator()(const at::Tensor& x_t, const SamplingStep& step, const at::Tensor& classes) {
   if (x_t.size(0) != batch_) functions_.clear();
   batch_ = x_t.size(0);
+  require_noise(denoiser_.options().prediction, std::sqrt(1 - step.alpha_bar));
   const auto weight = guidance_weight(denoiser_, guidance_, step);
   const auto results = function(weight != 0)({x_t, classes, numbers_of(step, weight)});
   return {results[0], results[1]};

@@ -19,6 +19,8 @@
 
 #include <napi.h>
 
+#include "ops/cuda_interface.h"
+
 namespace {
 
 using AbiVersion = uint64_t (*)();                                // bytes from the top: major, minor, patch
@@ -35,7 +37,8 @@ struct OpenLibraries {
   std::string libDir;  // of the first library that was mapped; two LibTorch folders in one process never mix
   bool ready = false;  // LibTorch is open, of the right version, with CUDA if it was asked for
   bool cuda = false;
-  bool kernels = false;         // they are open
+  std::string version;          // of LibTorch
+  bool kernels = false;         // they are open and known to LibTorch
   std::string kernelsProblem;   // why they are not, if they were tried
   RegisterCore registerCore = nullptr;
 };
@@ -56,11 +59,12 @@ std::string majorMinor(const std::string& version) {
 }
 
 // LibTorch promises no C++ ABI across minor versions, so the core must not even be opened against another one.
-void checkVersion(void* libtorchCpu, const std::string& libDir) {
-  const char* skip = std::getenv("SPARRING_SKIP_VERSION_CHECK");
-  if (skip != nullptr && std::string(skip) == "1") return;
-
+// Returns the version.
+std::string checkVersion(void* libtorchCpu, const std::string& libDir) {
   const std::string builtFor = SPARRING_LIBTORCH_VERSION;
+  const char* skip = std::getenv("SPARRING_SKIP_VERSION_CHECK");
+  if (skip != nullptr && std::string(skip) == "1") return builtFor;
+
   const std::string hint = "Install the matching version with `npx sparring libtorch install`, or rebuild the addon "
                            "against this one with `npm run build`.";
   auto abiVersion = reinterpret_cast<AbiVersion>(dlsym(libtorchCpu, "aoti_torch_abi_version"));
@@ -73,6 +77,7 @@ void checkVersion(void* libtorchCpu, const std::string& libDir) {
   if (majorMinor(found) != majorMinor(builtFor))
     throw LoadError{"LibTorch in " + libDir + " is version " + found + "; this addon was built for " + builtFor + ".",
                     hint};
+  return found;
 }
 
 void openLibTorch(OpenLibraries& libraries, const std::string& libDir, bool cuda) {
@@ -92,8 +97,11 @@ void openLibTorch(OpenLibraries& libraries, const std::string& libDir, bool cuda
   open(libDir + "/libc10.so", hint);
   libraries.libDir = libDir;
   void* libtorchCpu = open(libDir + "/libtorch_cpu.so", hint);
-  checkVersion(libtorchCpu, libDir);
+  libraries.version = checkVersion(libtorchCpu, libDir);
   if (cuda) {
+    // Without a workspace of its own, cuBLAS may give other bits when run again. Here, because what a worker writes to
+    // process.env stays in JavaScript.
+    setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
     const std::string cudaHint = "Use a LibTorch with CUDA (an installed PyTorch, or `npx sparring libtorch install "
                                  "--variant cu130`) and a working NVIDIA driver, or run with --device cpu.";
     open(libDir + "/libc10_cuda.so", cudaHint);
@@ -112,12 +120,19 @@ void openCore(OpenLibraries& libraries, const std::string& core) {
     throw LoadError{core + " is not a sparring core library: it has no sparring_core_register.", hint};
 }
 
-// They register themselves with LibTorch under names that the core has given. A library that does not fit this LibTorch's
-// CUDA costs speed alone.
+// They are given to LibTorch under names that the core has given. A library that does not fit this LibTorch, or this GPU, costs
+// speed alone.
 void openKernels(OpenLibraries& libraries, const std::string& kernels) {
   if (libraries.kernels || !libraries.cuda || kernels.empty()) return;
-  libraries.kernels = dlopen(kernels.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
-  libraries.kernelsProblem = libraries.kernels ? "" : dlerror();
+  void* handle = dlopen(kernels.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    libraries.kernelsProblem = dlerror();
+    return;
+  }
+  const auto registerCuda = reinterpret_cast<sparring::RegisterCuda>(dlsym(handle, sparring::kRegisterCuda));
+  const char* problem = registerCuda == nullptr ? "it is of an older build" : registerCuda(libraries.version.c_str(), sparring::kCudaInterface);
+  libraries.kernels = problem == nullptr;
+  libraries.kernelsProblem = problem == nullptr ? "" : kernels + ": " + problem;
 }
 
 // The core's exports in one JavaScript environment (the main thread or a worker). It is not kept as Node-API

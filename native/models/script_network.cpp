@@ -11,6 +11,7 @@
 #include "io/json.h"
 #include "io/zip_checksums.h"
 #include "ops/autocast.h"
+#include "ops/exactness.h"
 
 namespace sparring {
 namespace {
@@ -80,8 +81,6 @@ ScriptNetwork::ScriptNetwork(const std::string& path, at::Device device, int64_t
     if (is_out_of_memory(error)) out_of_memory(error);
     fail("TorchScript that cannot be read: " + reason(error), "The file is damaged or cut short, or needs another version of LibTorch or operators of other libraries.");
   }
-  // Its operations may be any: one without a deterministic kernel for GPUs warns from now on, in place of failing.
-  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
   module_->network.eval();
   for (auto parameter : module_->network.parameters()) parameter.requires_grad_(false);
   check(size, outputs);
@@ -115,9 +114,17 @@ at::Tensor ScriptNetwork::run(const at::Tensor& x, bool bf16) const {
   // the third call on.
   const torch::jit::GraphOptimizerEnabledGuard optimiser(false);
   const AutocastGuard autocast(device_.type(), bf16);
-  const auto output = module_->network.forward({x.contiguous()});
+  // Its operations may be any: one without a deterministic kernel for GPUs warns in place of failing, here and in the backward
+  // pass, from where the gradient arrives to where it leaves for what made x.
+  const AllowInexact inexact;
+  const bool differentiated = at::GradMode::is_enabled() && x.requires_grad();
+  const auto images = differentiated ? x.clone(at::MemoryFormat::Contiguous) : x.contiguous();
+  if (differentiated) images.register_hook([](const at::Tensor&) { allow_inexact(false); });
+  const auto output = module_->network.forward({images});
   if (!output.isTensor()) fail("expected logits, one tensor [images, classes], found " + output.tagKind(), "Wrap it in a module that returns the logits alone.");
-  return output.toTensor().to(at::kFloat);
+  const auto logits = output.toTensor().to(at::kFloat);
+  if (differentiated && logits.requires_grad()) logits.register_hook([](const at::Tensor&) { allow_inexact(true); });
+  return logits;
 }
 
 void ScriptNetwork::check(int64_t size, int64_t outputs) const {

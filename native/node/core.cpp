@@ -5,6 +5,7 @@
 
 #include "node/api.h"
 #include "node/values.h"
+#include "ops/exactness.h"
 #include "ops/precision.h"
 
 namespace sparring::node {
@@ -32,16 +33,6 @@ void Api::add_sync(const char* name, Call call) {
 }
 
 namespace {
-
-// The same seed gives the same result on a GPU as well, and fp32 is fp32; neither is the default there. All that the networks here do
-// has a deterministic kernel; what of others does not is an error, but for TorchScript (models/script_network.cpp).
-void choose_exactness() {
-  auto& context = at::globalContext();
-  context.setDeterministicCuDNN(true);
-  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
-  context.setDeterministicFillUninitializedMemory(false);  // it finds bugs of others, at the price of writing all memory twice
-  context.setAllowTF32CuDNN(false);
-}
 
 void register_process(Api& api) {
   api.add_sync("info", [](const Napi::CallbackInfo& info) -> Napi::Value {
@@ -89,7 +80,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
   using namespace sparring::node;
   const Napi::Env env(raw_env);
   try {
-    choose_exactness();
+    sparring::choose_exactness();
     Api api(env, Napi::Object(raw_env, raw_exports), Session::create(env));
     register_process(api);
     register_models(api);

@@ -16,6 +16,7 @@
 #include <c10/util/Exception.h>
 
 #include "node/values.h"
+#include "ops/exactness.h"
 
 namespace sparring::node {
 
@@ -74,6 +75,7 @@ void Engine::run() {
     }
     try {
       job->context.check();
+      allow_inexact(false);  // a backward pass that failed may have left it allowed
       job->session->post_result(job->id, job->work(job->context));
     } catch (...) {
       job->session->post_error(job->id, current_error());

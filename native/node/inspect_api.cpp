@@ -10,6 +10,7 @@
 #include "node/fields.h"
 #include "node/generation_options.h"
 #include "node/tokens.h"
+#include "ops/exactness.h"
 #include "ops/random.h"
 
 namespace sparring::node {
@@ -65,7 +66,8 @@ void register_inspection(Api& api) {
     };
   });
 
-  // classifierGradient(classifier, {x: pixels 0..1 NCHW, direction [B, K], precision}) -> {logits, gradient}
+  // classifierGradient(classifier, {x: pixels 0..1 NCHW, direction [B, K], precision}) -> {logits, gradient, exact [2]: 1 if operations without a
+  // deterministic kernel are refused after the forward pass, after the backward pass}
   api.add_async("classifierGradient", 2, [](const Napi::CallbackInfo& info) -> Work {
     const auto classifier = unwrap<Classifier>(info[0], "classifier");
     const auto options = info[1].As<Napi::Object>();
@@ -75,7 +77,11 @@ void register_inspection(Api& api) {
             dtype = precision(options)](const JobContext&) -> Finish {
       const auto x = pixels.clone().requires_grad_(true);
       const auto logits = classifier->forward_frozen(x, dtype);
-      return finish_fields({{"logits", logits.detach()}, {"gradient", torch::autograd::grad({logits}, {x}, {direction})[0]}});
+      const auto exact = at::zeros({2});
+      exact[0] = !inexact_is_allowed();
+      const auto gradient = torch::autograd::grad({logits}, {x}, {direction})[0];
+      exact[1] = !inexact_is_allowed();
+      return finish_fields({{"logits", logits.detach()}, {"gradient", gradient}, {"exact", exact}});
     };
   });
 

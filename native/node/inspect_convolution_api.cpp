@@ -1,6 +1,7 @@
 // Operations by themselves, beside plain ones in fp64, for the tests.
 #include <torch/torch.h>
 
+#include "guidance/cutouts.h"
 #include "node/fields.h"
 #include "ops/cpu/winograd_kernel.h"
 #include "ops/frozen_conv.h"
@@ -24,6 +25,16 @@ Differentiated differentiate(const Operation& operation, const at::Tensor& x, co
 }  // namespace
 
 void register_convolution_inspection(Api& api) {
+  // cutouts({shape: [B, C, H, W], x, count, leastSide, seeds, step}) -> {parts [count * B, C, H, W]}, without noise
+  api.add_async("cutouts", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    const auto x = floats(options.Get("x"), integers(options, "shape"));
+    const CutoutOptions cut{integer(options, "count"), number(options, "leastSide"), 0};
+    return [x, cut, seeds = integers(options, "seeds"), step = static_cast<uint64_t>(integer(options, "step"))](const JobContext&) -> Finish {
+      return finish_fields({{"parts", cutouts(x, cut, seeds, step).contiguous()}});
+    };
+  });
+
   // frozenConvolution({shape: [B, I, H, W], outputs, x, weight [O, I, 3, 3], bias [O] or null, direction [B, O, H, W], precision}) ->
   // {available, taken, output, gradient, unrecorded, plainOutput, plainGradient, exactOutput, exactGradient}: as a frozen network computes it, the
   // output without recording as well; by ATen; by ATen in fp64 on the same rounded numbers. available: whether there is a kernel here;

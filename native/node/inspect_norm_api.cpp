@@ -44,19 +44,26 @@ bool equal(const NormResults& a, const NormResults& b) {
 }  // namespace
 
 void register_norm_inspection(Api& api) {
-  // groupNormErrors({device, shape [4], groups, silu, precision, mean, weightGradients, seed}) -> {fused, plain: errors of y, dx, dweight,
-  // dbias against fp64; repeated: 1 if a second run of the fused one gives the same bits}
+  // groupNormErrors({device, shape [4], groups, silu, precision, weights: precision of weight and bias, strided: they are every second
+  // number of a longer tensor, mean, weightGradients, seed}) -> {fused, plain: errors of y, dx, dweight,
+  // dbias against fp64; repeated: 1 if a second run of the fused one gives the same bits; kernel: 1 if
+  // the fused kernel ran}
   api.add_async("groupNormErrors", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    return [where = device(options), shape = integers(options, "shape"), groups = integer(options, "groups"), silu = boolean(options, "silu"), dtype = precision(options),
+    return [where = device(options), shape = integers(options, "shape"), groups = integer(options, "groups"), silu = boolean(options, "silu"), dtype = precision(options), weight_dtype = precision(options, "weights"), strided = boolean(options, "strided"),
             mean = number(options, "mean"), weight_gradients = boolean(options, "weightGradients"), seed = static_cast<uint64_t>(integer(options, "seed"))](const JobContext&) -> Finish {
       const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
       const auto draw = [&](at::IntArrayRef sizes) { return at::randn(sizes, generator, at::TensorOptions(at::kFloat)).to(where); };
       const auto channels_last = [&](const at::Tensor& tensor) { return tensor.to(dtype).contiguous(at::MemoryFormat::ChannelsLast); };
-      const NormInputs given{channels_last(draw(shape) + mean), (draw({shape[1]}) + 1).to(dtype), draw({shape[1]}).to(dtype), channels_last(draw(shape))};
+      const auto parameter = [&](double centre) {
+        const auto values = (draw({shape[1]}) + centre).to(weight_dtype);
+        return strided ? at::stack({values, values}, 1).select(1, 0) : values;
+      };
+      const auto x = channels_last(draw(shape) + mean), weight = parameter(1), bias = parameter(0);
+      const NormInputs given{x, weight, bias, channels_last(draw(shape))};
       const auto eps = 1e-5;
       const auto plainly = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-        const auto y = at::group_norm(x, groups, weight, bias, eps);
+        const auto y = at::group_norm(x, groups, weight.to(x.scalar_type()), bias.to(x.scalar_type()), eps);
         return silu ? at::silu(y) : y;
       };
       const auto at_once = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) { return group_norm_silu(x, groups, weight, bias, eps, silu); };
@@ -64,7 +71,8 @@ void register_norm_inspection(Api& api) {
       const auto plain = differentiate(given, weight_gradients, plainly);
       const auto in_fp64 = [](const at::Tensor& tensor) { return tensor.to(at::kDouble); };
       const auto exact = differentiate({in_fp64(given.x), in_fp64(given.weight), in_fp64(given.bias), in_fp64(given.direction)}, weight_gradients, plainly);
-      return finish_fields({{"fused", relative_errors(fused, exact)}, {"plain", relative_errors(plain, exact)}, {"repeated", at::tensor(equal(fused, again) ? 1.0f : 0.0f).view({1})}});
+      return finish_fields({{"fused", relative_errors(fused, exact)}, {"plain", relative_errors(plain, exact)}, {"repeated", at::tensor(equal(fused, again) ? 1.0f : 0.0f).view({1})},
+                            {"kernel", at::tensor(group_norm_silu_is_fused(given.x, given.weight, given.bias) ? 1.0f : 0.0f).view({1})}});
     };
   });
 }

@@ -72,12 +72,16 @@ class GroupNormSilu : public torch::autograd::Function<GroupNormSilu> {
 
 }  // namespace
 
+bool group_norm_silu_is_fused(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) { return has_kernel(x, weight, bias); }
+
 at::Tensor group_norm_silu(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias,
                            double eps, bool silu) {
   TORCH_CHECK(x.dim() == 4 && groups > 0 && x.size(1) % groups == 0 && weight.numel() == x.size(1) &&
                   bias.numel() == x.size(1),
               "group_norm_silu: expected x [B, C, H, W], C a multiple of groups, weight and bias [C]; found x ",
               x.sizes(), ", groups ", groups, ", weight ", weight.sizes(), ", bias ", bias.sizes());
+  TORCH_CHECK(weight.device() == x.device() && bias.device() == x.device(), "group_norm_silu: expected weight and bias on ", x.device(),
+              ", where x is; found them on ", weight.device(), " and ", bias.device());
   if (has_kernel(x, weight, bias)) return GroupNormSilu::apply(x, weight, bias, groups, eps, silu);
   const auto type = x.scalar_type();
   const auto y = at::group_norm(x, groups, weight.to(type), bias.to(type), eps);

@@ -12,5 +12,7 @@ namespace sparring {
 // they are asked for, and refuses to be differentiated a second time.
 at::Tensor group_norm_silu(const at::Tensor& x, int64_t groups, const at::Tensor& weight, const at::Tensor& bias,
                            double eps, bool silu);
+// Whether these take the fused kernel.
+bool group_norm_silu_is_fused(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
 }  // namespace sparring

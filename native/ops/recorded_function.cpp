@@ -41,6 +41,17 @@ RecordingStream::~RecordingStream() {
   }
 }
 
+void RecordedFunction::record() {
+  auto graph = make_graph();
+  try {
+    graph->record([&] { outputs_ = function_(inputs_); });
+    graph_ = std::move(graph);
+  } catch (const c10::OutOfMemoryError&) {
+    outputs_.clear();
+    fits_ = false;
+  }
+}
+
 std::vector<at::Tensor> RecordedFunction::operator()(const std::vector<at::Tensor>& inputs) {
   const torch::NoGradGuard no_grad;
   const bool first = inputs_.empty();
@@ -48,12 +59,8 @@ std::vector<at::Tensor> RecordedFunction::operator()(const std::vector<at::Tenso
     if (first) inputs_.push_back(at::empty(inputs[i].sizes(), inputs[i].options().device(device_)));
     inputs_[i].copy_(inputs[i], /*non_blocking=*/true);
   }
-  if (first) return function_(inputs_);
-  if (!graph_) {
-    auto graph = make_graph();
-    graph->record([&] { outputs_ = function_(inputs_); });
-    graph_ = std::move(graph);
-  }
+  if (!first && !graph_ && fits_) record();
+  if (!graph_) return function_(inputs_);
   graph_->replay();
   std::vector<at::Tensor> results;  // the next replay writes to the same memory
   for (const auto& output : outputs_) results.push_back(output.clone());

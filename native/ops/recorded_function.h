@@ -28,7 +28,8 @@ class RecordingStream {
 };
 
 // A function of tensors that launches the same work whenever their shapes are the same, and takes nothing else that changes
-// from call to call. The first call runs it, which prepares what is made on demand; the second records it.
+// from call to call. The first call runs it, which prepares what is made on demand; the second records it, or, where the memory
+// that a recording keeps is not there, it is run each time.
 // Needs a RecordingStream around all calls.
 class RecordedFunction {
  public:
@@ -40,10 +41,13 @@ class RecordedFunction {
   bool is_recorded() const { return graph_ != nullptr; }
 
  private:
+  void record();
+
   Function function_;
   at::Device device_;
   std::vector<at::Tensor> inputs_, outputs_;  // at fixed addresses
   std::unique_ptr<Graph> graph_;
+  bool fits_ = true;  // until there was no memory for a recording
 };
 
 }  // namespace sparring

@@ -6,6 +6,8 @@
 #include <mutex>
 #include <tuple>
 
+#include <c10/core/impl/VirtualGuardImpl.h>
+
 namespace sparring {
 namespace {
 
@@ -30,7 +32,9 @@ at::Tensor resampling(int64_t from, int64_t to) {
 }
 
 // The same on a device. It is kept: to send it there again each time makes the host wait, and cannot be recorded (ops/graph.h).
+// Nothing is dropped, as there are no more of them than pairs of the side of images and of a network's input.
 at::Tensor resampling_on(at::Device device, int64_t from, int64_t to) {
+  if (!device.is_cpu() && !device.has_index()) device = c10::impl::VirtualGuardImpl(device.type()).getDevice();
   static auto* known = new std::map<std::tuple<std::string, int64_t, int64_t>, at::Tensor>;  // it outlives the CUDA libraries
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);

@@ -87,4 +87,26 @@ test('with the tools in place it goes on to LibTorch', () => {
   assert.match(stderr, 'Set-up stopped: LibTorch could not be fetched\nuse --from');
 });
 
+test('the addon is built again once both CUDA and its compiler are there, and not otherwise', () => {
+  const at = (path: string) => join(checkout, path);
+  for (const folder of ['dist/libtorch', 'native', 'node_modules/cmake-js/bin', 'libtorch', 'build/Release']) mkdirSync(at(folder), { recursive: true });
+  const found = JSON.stringify({ root: checkout, libDir: at('libtorch'), version: '2.13.0' });
+  writeFileSync(at('dist/libtorch/index.js'), `export const findLibtorch = () => ({ found: ${found}, trace: [] });`);
+  for (const file of ['CMakeLists.txt', 'build/CMakeCache.txt', 'build/Release/sparring.node', 'build/Release/libsparring_core.so']) writeFileSync(at(file), '');
+  writeFileSync(at('package.json'), JSON.stringify({ type: 'module', engines: { node: '>=20.19' } }));
+  writeFileSync(at('node_modules/cmake-js/package.json'), '{}');
+  writeFileSync(at('node_modules/cmake-js/bin/cmake-js'), 'console.log(`cmake-js ${process.argv[2]}`);');
+  const verbs = (commands: string[]) => {
+    const { status, stderr } = setup(['g++', 'cmake', ...commands]);
+    assert.is(status, 0, stderr);
+    return [...stderr.matchAll(/^cmake-js (.*)$/gm)].map((match) => match[1]);
+  };
+  assert.equal(verbs([]), ['configure', 'build']);
+  assert.equal(verbs([]), []);
+  writeFileSync(at('libtorch/libtorch_cuda.so'), '');
+  assert.equal(verbs([]), [], 'CUDA without a compiler');
+  assert.equal(verbs(['nvcc']), ['configure', 'build']);
+  assert.equal(verbs(['nvcc']), []);
+});
+
 test.run();

@@ -9,7 +9,7 @@ import type { AttackNorm, AutoencoderSpec, DiscreteAttack, DiscreteVariant, Eval
 import { Autoencoder, Classifier } from '../../lib/native/models.js';
 import { softmax } from '../../lib/metrics/softmax.js';
 import { mean, norm, normals, relativeError, rows } from '../support/numeric.js';
-import { batch, classes, failure, openEngine, pixels, randomImages, size, tinyClassifier, trainerOptions } from '../support/tiny.js';
+import { batch, classes, device, failure, openEngine, pixels, randomImages, size, tinyClassifier, trainerOptions } from '../support/tiny.js';
 
 const engine = await openEngine();
 const { core } = engine;
@@ -171,6 +171,12 @@ const defaults: DiscreteAttack = { variant: 'adversarial', norm: 'l2', epsilon: 
 const stepsOf = (options: Partial<DiscreteAttack> = {}, model = random) => core.discreteSteps(model.handle, vqgan.handle, images, labels, { ...defaults, ...options, seeds, precision: 'fp32' });
 const discretised = async (x: Float32Array) => (await core.discretise(vqgan.handle, { x, seeds, size, precision: 'fp32' })).images;
 
+/** A GPU divides 8-bit values by 255 a little differently. */
+function assertSame(found: Float32Array, expected: Float32Array): void {
+  if (device === 'cpu') assert.equal(found, expected);
+  else assert.ok(relativeError(found, expected) < 1e-6);
+}
+
 /** The classifier's gradient of the cross-entropy at images [B, 3, size, size]. */
 async function gradientAt(x: Float32Array): Promise<Float32Array> {
   const { logits } = await core.classifierGradient(random.handle, { x, direction: new Float32Array(2 * count), precision: 'fp32' });
@@ -181,7 +187,7 @@ async function gradientAt(x: Float32Array): Promise<Float32Array> {
 test('the gradient is that at Q(x) with respect to Q(x), and takes no part in Q', async () => {
   const stepSize = 2, epsilon = 10;
   const { reconstruction, moved, images: found } = await stepsOf({ stepSize, epsilon });
-  assert.ok(relativeError(reconstruction, await discretised(planes(images))) < 1e-6); // a GPU divides 8-bit values by 255 a little differently
+  assertSame(reconstruction, await discretised(planes(images)));
   const gradient = rows(await gradientAt(reconstruction), pixels);
   const expected = rows(reconstruction, pixels).flatMap((row, i) => {
     const scale = (stepSize * size) / 224 / norm(gradient[i]);
@@ -201,8 +207,8 @@ test('the ball is that of 224 px times side / 224, around Q(x)', async () => {
 
 test('with a step of 0, and with sample-only, the image is discretised twice and no more', async () => {
   const twice = await discretised(await discretised(planes(images)));
-  assert.ok(relativeError((await stepsOf({ stepSize: 0 })).images, twice) < 1e-6);
-  assert.ok(relativeError((await stepsOf({ variant: 'sample-only', epsilon: 10, randomStart: 1 })).images, twice) < 1e-6);
+  assertSame((await stepsOf({ stepSize: 0 })).images, twice);
+  assertSame((await stepsOf({ variant: 'sample-only', epsilon: 10, randomStart: 1 })).images, twice);
   assert.ok(relativeError((await stepsOf({ stepSize: 10, epsilon: 10 })).images, twice) > 1e-3);
 });
 
@@ -233,7 +239,7 @@ test('bf16 changes some codes, not the ball', async () => {
   for (const change of differences(moved, reconstruction)) assert.ok(norm(change) <= 0.5 * (1 + 1e-5) && norm(change) > 0.3, `${norm(change)}`);
   const exact = await stepsOf({ epsilon: 7, stepSize: 7 });
   for (const [what, error] of [['Q(x)', relativeError(reconstruction, exact.reconstruction)], ['x', relativeError(found, exact.images)]] as const) {
-    assert.ok(error > 1e-4 && error < 0.4, `${what}: off by ${error}`);
+    assert.ok(error > 1e-4 && error < (device === 'cpu' ? 0.2 : 0.4), `${what}: off by ${error}`);
   }
 });
 

@@ -16,6 +16,45 @@ const parts = { count: 3, leastSide: 0.6, noise: 0.1 };
 const gradientOf = (x: Float32Array, cutouts: typeof parts) => core.guidanceGradient(generator.handle, opponents, { x, classes: [0, 1], timestep: 500, guidanceScale: 1, precision: 'fp32', objective, ...exact, cutouts, repeat: 1 });
 const x = normals(5, 2 * pixels).map((value) => value * 0.3);
 
+/** The number of native/ops/random.h, stream 18. */
+function uniform(seed: number, step: number, index: number): number {
+  const word = (z: bigint) => BigInt.asUintN(64, z), golden = 0x9e3779b97f4a7c15n;
+  const mix = (z: bigint): bigint => {
+    z = word((z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n);
+    z = word((z ^ (z >> 27n)) * 0x94d049bb133111ebn);
+    return z ^ (z >> 31n);
+  };
+  const key = mix(word(mix(word(mix(word(BigInt(seed) + golden)) + 18n * golden)) + BigInt(step) * golden));
+  return Number(mix(word(key + BigInt(index + 1) * golden)) >> 11n) * 2 ** -53;
+}
+
+test('parts are squares of the image, sampled bilinearly between the centres of pixels', async () => {
+  const [count, leastSide, step, seeds, channels, height, width] = [2, 0.4, 3, [5, 6], 3, 7, 9];
+  const shape = [seeds.length, channels, height, width];
+  const images = normals(31, seeds.length * channels * height * width);
+  const { parts: found } = await core.cutouts({ shape, x: images, count, leastSide, seeds, step });
+  const expected: number[] = [];
+  for (let part = 0; part < count; part++) {
+    for (const [image, seed] of seeds.entries()) {
+      const side = leastSide + (1 - leastSide) * uniform(seed, step, 3 * part);
+      const left = (1 - side) * uniform(seed, step, 3 * part + 1), top = (1 - side) * uniform(seed, step, 3 * part + 2);
+      assert.ok(side < 0.99 && Math.abs(left - top) > 0.01, 'a part that tells');
+      for (let channel = 0; channel < channels; channel++) {
+        const at = (y: number, x: number) => images[((image * channels + channel) * height + Math.min(height - 1, Math.max(0, y))) * width + Math.min(width - 1, Math.max(0, x))];
+        for (let row = 0; row < height; row++) {
+          for (let column = 0; column < width; column++) {
+            const y = (top + (side * (row + 0.5)) / height) * height - 0.5, x = (left + (side * (column + 0.5)) / width) * width - 0.5;
+            const [y0, x0] = [Math.floor(y), Math.floor(x)], [fy, fx] = [y - y0, x - x0];
+            expected.push((1 - fy) * ((1 - fx) * at(y0, x0) + fx * at(y0, x0 + 1)) + fy * ((1 - fx) * at(y0 + 1, x0) + fx * at(y0 + 1, x0 + 1)));
+          }
+        }
+      }
+    }
+  }
+  assert.is(found.length, expected.length);
+  assert.ok(relativeError(found, expected) < 1e-5, `${relativeError(found, expected)}`);
+});
+
 test('the gradient is that of the mean over the parts, by finite differences', async () => {
   const { gradient } = await gradientOf(x, parts);
   const distance = 0.02;

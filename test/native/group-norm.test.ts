@@ -3,6 +3,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import type { Precision } from '../../lib/native/contract.js';
+import { findAddon } from '../../lib/native/load.js';
 import { device, openEngine } from '../support/tiny.js';
 
 const engine = await openEngine({ threads: 2 });
@@ -38,24 +39,41 @@ const cases: readonly Case[] = [
 
 const [small, half] = [1e-6, 0.5 ** 9]; // rounding to fp32 after some sums, to bf16 once
 
-for (const { name, shape, groups, mean = 0 } of cases) {
-  for (const precision of ['fp32', 'bf16'] as const satisfies Precision[]) {
-    for (const silu of [true, false]) {
-      test(`${name}: ${shape.join(' x ')}, ${precision}${silu ? ', SiLU' : ''}`, async () => {
-        const errors = (weightGradients: boolean) =>
-          engine.run((core) => core.groupNormErrors({ device, shape, groups, silu, precision, mean, weightGradients, seed: 1 }));
-        const floor = precision === 'fp32' ? small * Math.max(1, mean) : half;
-        for (const weightGradients of [true, false]) {
-          const { fused, plain, repeated } = await errors(weightGradients);
-          assert.is(fused.length, weightGradients ? 4 : 2);
-          assert.is(repeated[0], 1, 'the same bits');
-          for (const [i, what] of ['output', 'gradient', 'gradient of the weight', 'gradient of the bias'].slice(0, fused.length).entries()) {
-            assert.ok(fused[i] <= Math.max(1.1 * plain[i], floor), `${what}: ${fused[i]}, the plain one ${plain[i]}`);
-          }
-        }
-      });
+/** Whether a fused kernel is there: always on the CPU, on a GPU where its library is loaded. */
+const fuses = !device.startsWith('cuda') || findAddon().loader.kernels().loaded;
+
+interface Setting {
+  precision: Precision;
+  /** Of weight and bias. */
+  weights: Precision;
+  silu: boolean;
+  strided: boolean;
+}
+
+async function compare({ shape, groups, mean = 0 }: Case, setting: Setting): Promise<void> {
+  const floor = setting.precision === 'fp32' ? small * Math.max(1, mean) : half;
+  for (const weightGradients of [true, false]) {
+    const { fused, plain, repeated, kernel } = await engine.run((core) => core.groupNormErrors({ device, shape, groups, mean, ...setting, weightGradients, seed: 1 }));
+    assert.is(kernel[0], fuses ? 1 : 0, 'the fused kernel');
+    assert.is(fused.length, weightGradients ? 4 : 2);
+    assert.is(repeated[0], 1, 'the same bits');
+    for (const [i, what] of ['output', 'gradient', 'gradient of the weight', 'gradient of the bias'].slice(0, fused.length).entries()) {
+      assert.ok(fused[i] <= Math.max(1.1 * plain[i], floor), `${what}: ${fused[i]}, the plain one ${plain[i]}`);
     }
   }
+}
+
+for (const given of cases) {
+  for (const precision of ['fp32', 'bf16'] as const) {
+    for (const silu of [true, false]) {
+      test(`${given.name}: ${given.shape.join(' x ')}, ${precision}${silu ? ', SiLU' : ''}`, () => compare(given, { precision, weights: precision, silu, strided: false }));
+    }
+  }
+}
+
+for (const given of cases.slice(0, 4)) {
+  test(`${given.name}: fp32 weights under bf16 activations`, () => compare(given, { precision: 'bf16', weights: 'fp32', silu: true, strided: false }));
+  test(`${given.name}: weights that are not contiguous`, () => compare(given, { precision: 'fp32', weights: 'fp32', silu: true, strided: true }));
 }
 
 test.run();

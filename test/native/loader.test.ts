@@ -133,16 +133,25 @@ test('missing libraries are named', () => {
 test('kernels for CUDA are opened with it, and a library of them that does not fit is no error', () => {
   for (const name of ['libc10.so', 'libc10_cuda.so', 'libtorch_cuda.so']) compile(join(folder, 'with-cuda', name), '');
   compile(join(folder, 'with-cuda/libtorch_cpu.so'), `extern "C" unsigned long long aoti_torch_abi_version() { return ${major}ULL << 56 | ${minor}ULL << 48; }`);
-  compile(join(folder, 'kernels.so'), 'int kernel() { return 1; }');
+  const registers = (body: string) => `#include <cstdlib>
+    extern "C" const char* sparring_cuda_register(const char* libtorch, int interface) { ${body} }`;
+  compile(join(folder, 'kernels.so'), registers('return interface > 0 ? nullptr : "no interface";'));
+  compile(join(folder, 'refuses.so'), registers('return libtorch;'));
+  compile(join(folder, 'environment.so'), registers('return std::getenv("CUBLAS_WORKSPACE_CONFIG");'));
+  compile(join(folder, 'old.so'), 'int kernel() { return 1; }');
   compile(join(folder, 'unfit.so'), 'extern "C" int missing_kernel(); int use() { return missing_kernel(); }');
-  const after = (cuda: boolean, name: string) => {
+  const after = (cuda: boolean, name: string, env: Record<string, string> = {}) => {
     const expression = `[load({ libDir: folder + '/with-cuda', core, cuda: ${cuda}, kernels: folder + '/${name}' }).answer, kernels()]`;
-    const [answer, state] = evaluate(expression).value as [number, { loaded: boolean; problem: string }];
+    const [answer, state] = evaluate(expression, env).value as [number, { loaded: boolean; problem: string }];
     assert.is(answer, 42);
     return state;
   };
   assert.equal(after(true, 'kernels.so'), { loaded: true, problem: '' });
   assert.equal(after(false, 'kernels.so'), { loaded: false, problem: '' });
+  assert.equal(after(true, 'refuses.so'), { loaded: false, problem: `${folder}/refuses.so: ${major}.${minor}.0` }, 'told which LibTorch is open');
+  assert.match(after(true, 'old.so').problem, 'old.so: it is of an older build');
+  assert.match(after(true, 'environment.so').problem, ':4096:8', 'cuBLAS has a workspace of its own');
+  assert.match(after(true, 'environment.so', { CUBLAS_WORKSPACE_CONFIG: ':16:8' }).problem, ':16:8', 'what is set stays');
   const unfit = after(true, 'unfit.so');
   assert.is(unfit.loaded, false);
   assert.match(unfit.problem, 'missing_kernel');

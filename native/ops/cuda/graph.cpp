@@ -3,7 +3,8 @@
 
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
-#include <torch/library.h>
+
+#include "ops/cuda/registration.h"
 
 namespace sparring::cuda {
 namespace {
@@ -41,8 +42,8 @@ Graph* make() { return new CudaGraph; }
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(sparring, library) {
-  library.def("graph_maker() -> int", [] { return reinterpret_cast<int64_t>(&make); });
+void register_graphs(torch::Library& operations) {
+  operations.def("graph_maker() -> int", [] { return reinterpret_cast<int64_t>(&make); });
 }
 
 }  // namespace sparring::cuda

@@ -5,9 +5,9 @@
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-#include <torch/library.h>
 
 #include "ops/cuda/group_norm_silu_kernel.h"
+#include "ops/cuda/registration.h"
 
 namespace sparring::cuda {
 namespace {
@@ -57,9 +57,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(const at::Tensor& dy, co
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(sparring, CUDA, library) {
-  library.impl("group_norm_silu", forward);
-  library.impl("group_norm_silu_backward", backward);
+void register_group_norm_silu(torch::Library& kernels) {
+  kernels.impl("group_norm_silu", forward);
+  kernels.impl("group_norm_silu_backward", backward);
 }
 
 }  // namespace sparring::cuda
