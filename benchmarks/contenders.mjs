@@ -33,8 +33,8 @@ export const contenders = [
   { ...plain, name: 'torch DataLoader', operations: ['readJpegs'], workers: true },
   { ...plain, name: 'safetensors of Python', operations: ['loadWeights'] },
   { ...plain, name: 'an operator of PyTorch in Python', operations: ['emptyCall'] },
-  { ...plain, name: 'onnxruntime-node fp32', engine: 'onnxruntime', operations: forward },
-  { ...plain, name: 'tfjs fp32', engine: 'tfjs', operations: ['studentStep'], families: ['cnn'], repeat: 1, fewest: { warmup: 0, measured: 1 }, rounds: 2 },
+  { ...plain, name: 'onnxruntime-node fp32', engine: 'onnxruntime', operations: forward, devices: ['cpu'] },
+  { ...plain, name: 'tfjs fp32', engine: 'tfjs', operations: ['studentStep'], families: ['cnn'], devices: ['cpu'], repeat: 1, fewest: { warmup: 0, measured: 1 }, rounds: 2 },
 ];
 
 /** Those that take part in a trial; `terms`: only those whose name has one of them. */

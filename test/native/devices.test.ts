@@ -71,7 +71,7 @@ const cases: Record<string, { options: DistillationOptions & { policy?: ViewPoli
   'views of AugMix': { options: { ...plain, policy: 'augmix' } },
   'DIST': { options: { ...plain, relation: 'correlations' } },
   'counterparts': { options: { ...plain, counterparts: { weight: 0.5, target: 'own' } }, step: { counterparts: batch(77, 6).images } },
-  'adversaries in each step': { options: { ...plain, online: { weight: 1, instead: false, attack: adversarial, discretiser: null } } },
+  'adversaries in each step': { options: { ...plain, online: { weight: 1, use: 'beside', attack: adversarial, discretiser: null } } },
 };
 for (const [name, { options, step }] of Object.entries(cases)) {
   test(`${name}: the losses of the CPU, and bit for bit the same weights again`, async () => {

@@ -20,6 +20,9 @@ test('CUDA graphs are for a GPU, the recipe is for latent generators', () => {
   assert.not(names(guided, { device: 'cpu' }).some((name) => /reduce-overhead|recipe/.test(name)));
   assert.ok(names(guided, { device: 'cuda:1' }).includes('compile reduce-overhead bf16'));
   assert.ok(names(latent, { device: 'cpu' }).includes('clip-guided recipe bf16'));
+  const forward = { operation: 'classify', models: {} };
+  assert.ok(names(forward, { device: 'cpu' }).includes('onnxruntime-node fp32'));
+  assert.not(names(forward, { device: 'cuda' }).includes('onnxruntime-node fp32'), 'which computes on the processor');
 });
 
 test('a trial may be timed in one precision, and contenders may be named by parts of their names', () => {
