@@ -9,8 +9,8 @@
  *   repeat, fewest, rounds  of its own, where one run takes many times as long as that of others
  *   workers     reads with as many processes as there are threads
  *   compile     mode of torch.compile
- *   recipe      clip-guided: as the community pipeline of diffusers of that name does it: fp32 weights in the default layout under
- *               autocast, and the network asked twice, once without and once with gradients
+ *   recipe      clip-guided: the network asked twice, once without and once with gradients, as the community pipeline of diffusers of
+ *               that name does it; ours is that fp32 weights in the default layout are used under autocast, slower than 16-bit weights
  */
 const forward = ['classify', 'sample'];
 const networks = ['guidedStep', 'chain', 'studentStep', 'discreteAdversary', ...forward];
