@@ -1,7 +1,8 @@
 /** onnxruntime-node, which computes forward only: the network that pytorch.py exports, on the processor in fp32. */
 import { createRequire } from 'node:module';
 
-import { images, job, noise, range, serve } from './node-rival.mjs';
+import { images, job, noise, range } from './node-rival.mjs';
+import { serve } from './verbs.mjs';
 
 const { InferenceSession, Tensor, env } = createRequire(import.meta.url)('onnxruntime-node');
 const { trial } = job;
@@ -49,8 +50,10 @@ function cosineAlphaBars(count) {
 }
 
 const once = operations[trial.operation]();
-await serve(async (repeat) => {
+async function run(repeat) {
   let found;
   for (let i = 0; i < repeat; ++i) found = await once();
   return found;
-}, env.versions.node);
+}
+
+await serve(job, { open: () => run, version: env.versions.node });

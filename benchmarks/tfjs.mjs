@@ -4,7 +4,8 @@
  */
 import { createRequire } from 'node:module';
 
-import { images, job, range, readWeights, serve } from './node-rival.mjs';
+import { images, job, range, readWeights } from './node-rival.mjs';
+import { serve } from './verbs.mjs';
 
 const tf = createRequire(import.meta.url)('@tensorflow/tfjs');
 await tf.setBackend('cpu');
@@ -83,4 +84,5 @@ function step() {
   });
 }
 
-await serve(async (repeat) => Float32Array.from(range(repeat).flatMap(step)), tf.version.tfjs);
+const run = async (repeat) => Float32Array.from(range(repeat).flatMap(step));
+await serve(job, { open: () => run, version: tf.version.tfjs });
