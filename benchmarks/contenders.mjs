@@ -10,7 +10,7 @@
  *   workers     reads with as many processes as there are threads
  *   compile     mode of torch.compile
  *   recipe      clip-guided: the network asked twice, once without and once with gradients, as the community pipeline of diffusers of
- *               that name does it; ours is that fp32 weights in the default layout are used under autocast, slower than 16-bit weights
+ *               that name does it, in the default layout
  */
 const forward = ['classify', 'sample'];
 const networks = ['guidedStep', 'chain', 'studentStep', 'discreteAdversary', ...forward];

@@ -15,46 +15,26 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
-import { installedTorch, pythonCommands } from '../dist/libtorch/python.js';
+import { readArguments } from './arguments.mjs';
 import { contenders } from './contenders.mjs';
 import { graphicsCard } from './machine.mjs';
 import { measureTrial } from './measure.mjs';
 import { asJson, asLines, asMarkdown } from './report.mjs';
-import { trials } from './trials.mjs';
 
+const usage = `npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
+                        [--timeout seconds] [--output folder] [--cache folder] [search terms]]`;
 const options = {
   quick: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
-  device: { type: 'string', default: 'cpu' },
-  threads: { type: 'string', default: String(availableParallelism()) },
-  rounds: { type: 'string' },
-  contenders: { type: 'string', default: '' },
-  seconds: { type: 'string' },
-  timeout: { type: 'string', default: '1800' },
   output: { type: 'string' },
   cache: { type: 'string' },
 };
-
-const { values, positionals } = readArguments();
-const here = trials.filter(({ devices = ['cpu', 'cuda'] }) => devices.includes(values.device.split(':')[0]));
-const selected = here.filter(({ name }) => positionals.every((term) => name.toLowerCase().includes(term.toLowerCase())));
-if (selected.length === 0) usage(`No trial has ${positionals.join(' and ')} in its name. There are:\n  ${here.map(({ name }) => name).join('\n  ')}`);
-
-const python = pythonCommands().find((command) => 'root' in installedTorch(command));
-const settings = {
-  python,
-  device: values.device,
-  threads: count('threads', values.threads),
-  rounds: count('rounds', values.rounds ?? (values.quick ? '1' : '5')),
-  terms: values.contenders.split(','),
-  timeoutSeconds: count('timeout', values.timeout),
-  ...durations(count('seconds', values.seconds ?? '3')),
-};
+const { values, settings: asked, trials, selected } = readArguments(usage, options, { rounds: ({ quick }) => (quick ? 1 : 5) });
+const settings = values.quick ? { ...asked, warmupMs: 100, measureMs: 300 } : asked;
 // With --json, standard output is kept for the result.
 const say = values.json ? console.error : console.log;
-if (!python) say('No Python with PyTorch was found (set SPARRING_PYTHON to one): ours only, no ratios.\n');
+if (!settings.python) say('No Python with PyTorch was found (set SPARRING_PYTHON to one): ours only, no ratios.\n');
 
 const measured = [];
 const cache = values.cache ?? mkdtempSync(join(tmpdir(), 'sparring-bench-cache-')); // weights of published size take gigabytes
@@ -73,31 +53,8 @@ for (const trial of selected) {
     process.exitCode = 1;
   }
 }
-if (!values.quick && !values.contenders && measured.length === here.length) writeMarkdown(fileURLToPath(new URL('results/', import.meta.url)));
+if (!values.quick && !values.contenders && measured.length === trials.length) writeMarkdown(fileURLToPath(new URL('results/', import.meta.url)));
 if (values.json) console.log(JSON.stringify(asJson(measured)));
-
-function readArguments() {
-  try {
-    return parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    return usage(error.message);
-  }
-}
-
-function count(name, text) {
-  const number = Number(text);
-  return Number.isInteger(number) && number > 0 ? number : usage(`--${name}: expected a whole number above 0, found '${text}'.`);
-}
-
-function durations(seconds) {
-  return values.quick ? { warmupMs: 100, measureMs: 300 } : { warmupMs: (seconds * 1000) / 3, measureMs: seconds * 1000 };
-}
-
-function usage(message) {
-  console.error(`${message}\nUsage: npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
-                        [--timeout seconds] [--output folder] [--cache folder] [search terms]]`);
-  return process.exit(2);
-}
 
 function showProgress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);

@@ -24,7 +24,7 @@ export async function measureTrial(trial, settings, onProgress = () => {}) {
     const { device, threads, warmupMs, measureMs } = settings;
     const job = { trial, directory, weights: weightsOf(trial, directory, settings.cache), device, threads, warmupMs, measureMs };
     onProgress('preparing');
-    await withContender(contenders[0], { ...job, precision: 'fp32' }, settings, (ask) => ask('prepare'));
+    await withContender(contenders.find(({ engine }) => engine === 'ours'), { ...job, precision: 'fp32' }, settings, (ask) => ask('prepare'));
     return { name: trial.name, unit: trial.unit ?? 'image', ...(await runRounds(job, settings, onProgress)) };
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -46,11 +46,7 @@ export function operationsOf(core, models, { trial, precision, weights, device }
       const { teacher, discretiser } = await models.load();
       const options = { variant: 'adversarial', norm: 'l2', epsilon: trial.epsilon, stepSize: trial.epsilon, steps: 1, randomStart: 0, seeds: range(trial.batch), precision };
       const [batch, classes] = [images(), labels()];
-      return async (repeat) => {
-        let found;
-        for (let i = 0; i < repeat; ++i) ({ images: found } = await core.discreteAdversarial(teacher, discretiser, batch, classes, options));
-        return planes(found, classifier.imageSize);
-      };
+      return drawing(async () => (await core.discreteAdversarial(teacher, discretiser, batch, classes, options)).images, classifier.imageSize);
     },
 
     async classify() {
@@ -70,11 +66,7 @@ export function operationsOf(core, models, { trial, precision, weights, device }
         classes: labels(), seeds: range(batch), steps, sampler: 'ddim', eta: 0, guidanceScale: 1, precision, start: { kind: 'noise' }, images: null, batchSize: batch,
         guidance: { kind: 'none' }, compareGradients: false,
       };
-      return async (repeat) => {
-        let found;
-        for (let i = 0; i < repeat; ++i) ({ images: found } = await core.generate(denoiser, {}, options));
-        return planes(found, classifier.imageSize);
-      };
+      return drawing(async () => (await core.generate(denoiser, {}, options)).images, classifier.imageSize);
     },
 
     /** From files to fp32 pixels in 0..1, [B, 3, size, size]; nothing is kept from one time to the next. */
@@ -113,7 +105,15 @@ export function operationsOf(core, models, { trial, precision, weights, device }
   };
 }
 
-/** [B, size, size, 3] -> [B, 3, size, size], the order of PyTorch. */
+/** `draw` gives 8-bit images; what they are compared in is the order of PyTorch, which no time has. */
+function drawing(draw, size) {
+  const run = async (repeat) => {
+    for (let i = 0; i < repeat; ++i) await draw();
+  };
+  return Object.assign(run, { result: async () => planes(await draw(), size) });
+}
+
+/** [B, size, size, 3] -> [B, 3, size, size] */
 function planes(images, size) {
   const plane = size ** 2;
   return Float32Array.from(images, (_, at) => images[at - (at % (3 * plane)) + (at % plane) * 3 + (Math.floor(at / plane) % 3)]);

@@ -20,9 +20,6 @@ trial, folder = job["trial"], Path(job["directory"])
 device = torch.device(job["device"])
 dtype = torch.bfloat16 if job["precision"] == "bf16" else torch.float32
 layout = torch.channels_last if job["channelsLast"] else torch.contiguous_format
-# The recipe keeps fp32 weights and leaves the conversion to autocast, at every call.
-autocast = job.get("recipe") == "clip-guided"
-weight_type = torch.float32 if autocast else dtype
 
 
 def gpu_memory():
@@ -98,7 +95,7 @@ def load(role):
 
 def freeze(model):
     model.eval().requires_grad_(False)
-    getattr(model, "net", model).to(weight_type)  # the normalisation of the pixels stays fp32
+    getattr(model, "net", model).to(dtype)  # the normalisation of the pixels stays fp32
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.float()
@@ -127,7 +124,7 @@ def read_text():
     """[B, tokens, textChannels] of the classes of the images, or None."""
     if not job["weights"].get("conditions"):
         return None
-    return read_safetensors(job["weights"]["conditions"]["path"])["conditions"].to(device)[labels].to(weight_type)
+    return read_safetensors(job["weights"]["conditions"]["path"])["conditions"].to(device)[labels].to(dtype)
 
 
 def read_images():

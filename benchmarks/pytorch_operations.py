@@ -10,8 +10,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from pytorch_job import (autocast, batch, compiled, device, dtype, freeze, labels, layout, load, next_iteration, read_images, read_noise, read_text,
-                         size, trial, weight_type)
+from pytorch_job import batch, compiled, device, dtype, freeze, job, labels, layout, load, next_iteration, read_images, read_noise, read_text, size, trial
 
 
 # ---- diffusion and guidance ----
@@ -43,7 +42,7 @@ class Guidance:
         self.alpha_bars = alpha_bars_of(self.spec["schedule"])
 
     def output(self, x, timesteps):
-        return self.unet(x.to(weight_type).contiguous(memory_format=layout), timesteps, labels, self.text).float()
+        return self.unet(x.to(dtype).contiguous(memory_format=layout), timesteps, labels, self.text).float()
 
     def prediction(self, x, output, timestep):
         """x0, clamped where the generator says so, and epsilon."""
@@ -73,13 +72,11 @@ def guidedStep():
     def run(repeat):
         for _ in range(repeat):
             next_iteration()
-            if autocast:  # the recipe predicts first, for the step that is to be corrected, and again for the gradient
-                with torch.no_grad(), torch.autocast(device.type, dtype):
+            if job.get("recipe") == "clip-guided":  # it predicts first, for the step that is to be corrected, and again for the gradient
+                with torch.no_grad():
                     guidance.output(noise, timesteps)
             x = noise.detach().requires_grad_(True)
-            with torch.autocast(device.type, dtype, enabled=autocast):
-                value = score(x)
-            (gradient,) = torch.autograd.grad(value, x)
+            (gradient,) = torch.autograd.grad(score(x), x)
         return gradient
 
     return run

@@ -12,32 +12,25 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 
-import { installedTorch, pythonCommands } from '../dist/libtorch/python.js';
+import { readArguments } from './arguments.mjs';
 import { graphicsCard } from './machine.mjs';
 import { measureTrial } from './measure.mjs';
 import { asLines } from './report.mjs';
 import { breakdownTable, floorTable } from './roofline-tables.mjs';
-import { trials } from './trials.mjs';
 
 const page = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
-const options = {
-  device: { type: 'string', default: 'cpu' },
-  threads: { type: 'string', default: String(availableParallelism()) },
-  rounds: { type: 'string', default: '3' },
-  seconds: { type: 'string', default: '3' },
-  timeout: { type: 'string', default: '1800' },
-  contenders: { type: 'string', default: '16' },
-};
-const { values, positionals } = parseArgs({ options, allowPositionals: true });
-const python = pythonCommands().find((command) => 'root' in installedTorch(command));
-if (!python) throw new Error('A Python with PyTorch is needed to count and to compare: set SPARRING_PYTHON to one.');
-const [threads, rounds, seconds, timeoutSeconds] = [values.threads, values.rounds, values.seconds, values.timeout].map(Number);
-const device = values.device;
 const counted = ['guidedStep', 'chain', 'studentStep', 'discreteAdversary', 'classify', 'sample'];
-const selected = trials.filter(({ name, operation, devices = ['cpu', 'cuda'] }) =>
-  counted.includes(operation) && devices.includes(device.split(':')[0]) && positionals.every((term) => name.toLowerCase().includes(term.toLowerCase())));
+const { settings: asked, selected } = readArguments(
+  'node benchmarks/roofline.mjs [--device cuda] [--threads N] [--rounds N] [--seconds N] [--timeout seconds] [--contenders terms] [search terms]',
+  { contenders: { type: 'string', default: '16' } }, // bf16
+  { isMeasured: ({ operation }) => counted.includes(operation), rounds: () => 3 },
+);
+const { python, device, threads, rounds } = asked;
+if (!python) {
+  console.error('A Python with PyTorch is needed to count and to compare: set SPARRING_PYTHON to one.');
+  process.exit(2);
+}
 
 function plainKernels() {
   const { status, stdout, stderr } = spawnSync(python, [fileURLToPath(new URL('plain_kernels.py', import.meta.url)), device, String(threads)], { encoding: 'utf8' });
@@ -47,10 +40,7 @@ function plainKernels() {
 
 const cache = mkdtempSync(join(tmpdir(), 'sparring-bench-cache-'));
 process.once('exit', () => rmSync(cache, { recursive: true, force: true, maxRetries: 3 }));
-const settings = {
-  python, device, threads, rounds, timeoutSeconds, cache, terms: values.contenders.split(','), warmupMs: (seconds * 1000) / 3, measureMs: seconds * 1000,
-  counts: true, breakdown: device === 'cpu',
-};
+const settings = { ...asked, cache, counts: true, breakdown: device === 'cpu' };
 
 const before = plainKernels();
 const measured = [];
