@@ -63,7 +63,7 @@ test('the report shows images above their adversaries', () => {
 
 test('killed while adversaries are made and learned from, a resumed run ends as if nothing had happened', async () => {
   const run = join(folder, 'killed');
-  for (const found of ['foundation/discretiser/state.json', 'dad/adversarial/store/index.jsonl', `seed-${seed}/dat/state.json`, `seed-${seed}/config-dad/state.json`]) {
+  for (const found of ['foundation/discretiser/state.json', 'dad/adversarial/store/index.jsonl', `seed-${seed}/dat/state.json`, `seed-${seed}/dad-online/state.json`, `seed-${seed}/config-dad/state.json`]) {
     const { child, ended } = startCli(args(run, '--resume'));
     while (child.exitCode === null && !existsSync(join(run, found))) await sleep(2);
     child.kill('SIGKILL');
