@@ -1,11 +1,11 @@
 /** A lock that processes of one machine, or of several with a disk in common, take in turn. */
 import { randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { fileError } from './training/files.js';
+import { fileError, makeFolder } from './training/files.js';
 
 /**
  * Runs `work` while no other process holds the lock `path`, a file; one left by a dead process of this machine is taken over.
@@ -14,7 +14,7 @@ import { fileError } from './training/files.js';
 export async function withLock<T>(path: string, onWait: (owner: string) => void, work: () => Promise<T>): Promise<T> {
   const ticket = temporaryPath(dirname(path));
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(ticket, `${process.pid} ${hostname()}`);
     for (let told = false; !tryLink(ticket, path);) {
       const owner = readText(path); // undefined when it was released just now

@@ -1,13 +1,13 @@
 /** Corrupted images as files, in the layout of ImageNet-C: <kind>/<severity>/<class>/<image>.png. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 
 import { SparringError } from '../errors.js';
 import type { Corruption, CorruptionSeverity } from '../native/contract.js';
 import { throwIfAborted, type Cancellable, type Engine } from '../native/engine.js';
-import { writeFileAtomic } from '../training/files.js';
+import { makeFolder, writeFileAtomic } from '../training/files.js';
 import { corrupted } from './corruptions.js';
 import { inParallel } from './decode.js';
 import { imageBytes } from './memory.js';
@@ -51,7 +51,7 @@ export async function writeCorrupted(engine: Engine, dataset: Dataset, folder: s
         await claim(folder, dataset, seed); // after the first images: what cannot be corrupted leaves no folder behind
         await inParallel(missing.length, async (slot) => {
           const path = pathOf(missing[slot]!);
-          await mkdir(dirname(path), { recursive: true });
+          makeFolder(dirname(path));
           await writeFileAtomic(path, await png(dataset, pixels, slot));
         });
         written += missing.length;
@@ -72,7 +72,7 @@ async function claim(folder: string, { name, length, imageSize, classes }: Datas
     }
     return;
   }
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   await writeFileAtomic(path, expected);
 }
 

@@ -1,9 +1,10 @@
 /** Gets a LibTorch into the user's cache: fetched or from a local file, checked, unpacked, and put in place at once. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 
 import { SparringError } from '../errors.js';
 import { temporaryPath, withLock } from '../lock.js';
+import { makeFolder } from '../training/files.js';
 import type { Installation, InstallRecord } from './cache.js';
 import { cacheDirectory, listInstallations, removeLeftovers } from './cache.js';
 import { download, sha256OfFile, wrongChecksum } from './download.js';
@@ -56,7 +57,7 @@ export async function installLibtorch(options: InstallOptions = {}): Promise<Ins
     );
 
   const cache = cacheDirectory(env);
-  mkdirSync(cache, { recursive: true });
+  makeFolder(cache);
   const lock = join(cache, `.${variant}.lock`);
   const onWait = (owner: string) => options.onStep?.(`Waiting for ${owner}, which is installing LibTorch`);
   // It only saves double downloads: what makes an installation safe is the atomic rename at its end.
@@ -70,7 +71,7 @@ export async function installLibtorch(options: InstallOptions = {}): Promise<Ins
     const work = temporaryPath(cache);
     try {
       const target = join(work, 'tree');
-      mkdirSync(target, { recursive: true });
+      makeFolder(target);
       const fetched =
         options.from === undefined
           ? await fetchFrom(sourcesOf(variant, options), work, target, options)

@@ -3,7 +3,7 @@
  * folder, in one layout: `<target>/torch/{lib,include,...}` and `<target>/nvidia/...`. Hashes as it writes.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import yauzl from 'yauzl';
 
 import { SparringError } from '../errors.js';
+import { makeFolder } from '../training/files.js';
 
 /** Path relative to the target -> SHA-256. */
 export type FileHashes = Record<string, string>;
@@ -97,7 +98,7 @@ async function copyFiles(files: SourceFile[], target: string, options: UnpackOpt
     options.signal?.throwIfAborted();
     const destination = resolve(target, path);
     if (!destination.startsWith(resolve(target) + sep)) throw escaping(name);
-    mkdirSync(dirname(destination), { recursive: true });
+    makeFolder(dirname(destination));
     const hash = createHash('sha256');
     const observe = new Transform({
       transform(chunk: Buffer, _encoding, next) {

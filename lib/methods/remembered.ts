@@ -1,9 +1,8 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import { SparringError } from '../errors.js';
-import { fileError, readSaved, writeFileAtomic } from '../training/files.js';
+import { fileError, makeFolder, readSaved, writeFileAtomic } from '../training/files.js';
 
 /** Runs a named piece of work, or gives its result where that is known. */
 export type Remember = <Value>(name: string, work: () => Promise<Value>) => Promise<Value>;
@@ -31,7 +30,7 @@ function readParts(path: string, key: unknown): Record<string, unknown> {
   const saved = readSaved(path, (text) => JSON.parse(text) as { key?: unknown; parts?: unknown } | null, { problem: 'expected results of an evaluation, found no JSON.', hint: 'Choose another file.' });
   if (saved === undefined) {
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
     } catch (error) {
       throw fileError(error, 'read', path);
     }

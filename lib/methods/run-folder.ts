@@ -1,5 +1,5 @@
 /** The folder of a run: new, or one whose config is that of the run to be continued. */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
@@ -7,7 +7,7 @@ import { parse, stringify } from 'yaml';
 import { resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { SparringError } from '../errors.js';
-import { fileError, readSaved, writeFileAtomic } from '../training/files.js';
+import { fileError, makeFolder, readSaved, writeFileAtomic } from '../training/files.js';
 import { isEmptyFolder } from '../training/stage.js';
 import { recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from './recipes.js';
 
@@ -24,7 +24,7 @@ export function prepareRunFolder(folder: string, config: Config, resume: boolean
       return !isDeepStrictEqual(saved, asSaved(config));
     }
     if (!isEmptyFolder(folder)) throw new SparringError('usage', `${folder}: expected an empty folder or a run, found other files.`, 'Choose another with --output <folder>.');
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     return true;
   } catch (error) {
     throw error instanceof SparringError ? error : fileError(error, 'use', folder);

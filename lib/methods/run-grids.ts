@@ -1,6 +1,5 @@
 /** Pictures of a run for its report: what there was to learn from, what was generated, and how near that is to it. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { batchIndices } from '../data/order.js';
@@ -8,7 +7,7 @@ import { imageGrid, type GridOptions } from '../report/grid.js';
 import type { Report } from '../report/html.js';
 import { isCompared } from '../store/record.js';
 import { openStore } from '../store/store.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fileError, makeFolder, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
 import { adversaryPairs } from './adversary-pairs.js';
 import { nearestImages } from './nearest-images.js';
@@ -23,9 +22,11 @@ type Grid = Report['grids'][number];
 /** Training images; of the first seed what each generating row kept, by disagreement; the training images nearest to the first of them; adversaries. */
 export async function runGrids(context: RunContext): Promise<Grid[]> {
   const { config, data, folder } = context;
-  await mkdir(join(folder, 'grids'), { recursive: true }).catch((error) => {
+  try {
+    makeFolder(join(folder, 'grids'));
+  } catch (error) {
     throw fileError(error, 'create', join(folder, 'grids'));
-  });
+  }
   const shown = [];
   for (const method of config.methods) {
     const path = join(folder, `seed-${config.seed}`, method, 'store');

@@ -1,7 +1,7 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SparringError } from '../errors.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fileError, makeFolder, writeFileAtomic } from '../training/files.js';
 import { csvCell } from './csv-cell.js';
 
 /** One line of metrics.jsonl: `stage` and `step`, then any JSON under keys such as `train/loss`. */
@@ -23,7 +23,7 @@ export interface MetricsLogOptions {
 export async function openMetricsLog(folder: string, options: MetricsLogOptions = {}): Promise<MetricsLog> {
   const path = join(folder, 'metrics.jsonl');
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (error) {
     throw fileError(error, 'create', folder);
   }

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SparringError } from '../errors.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fileError, makeFolder, writeFileAtomic } from '../training/files.js';
 import { parseStored } from './record.js';
 import type { StoreOptions } from './store.js';
 
@@ -23,9 +23,11 @@ export async function openSettings(folder: string, { writer, imageSize, classes 
       throw new SparringError('data', `${folder}: expected a sample store, found no settings.json`, 'Check the path. To make a store, pass writer, imageSize and classes to openStore.');
     }
     text = `${JSON.stringify({ format: formatVersion, imageSize, classes }, null, 2)}\n`;
-    await mkdir(folder, { recursive: true }).catch((error) => {
+    try {
+      makeFolder(folder);
+    } catch (error) {
       throw fileError(error, 'create', folder);
-    });
+    }
     await writeFileAtomic(path, text);
   }
   const settings = parseStored(storeSettingsSchema, text, path, 'The store was made by another version, or the file is damaged.');

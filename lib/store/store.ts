@@ -1,9 +1,9 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { decodeImage, ImageCache, inParallel } from '../data/decode.js';
 import { SparringError } from '../errors.js';
-import { fileError, writeFileAtomic } from '../training/files.js';
+import { fileError, makeFolder, writeFileAtomic } from '../training/files.js';
 import { appendIndex, readIndex, writeIndex } from './index-file.js';
 import type { Provenance, Sample, SampleRecord } from './record.js';
 import { openSettings, readGeneratorSettings, writeGeneratorSettings } from './settings.js';
@@ -42,8 +42,8 @@ export async function openStore(folder: string, options: StoreOptions = {}): Pro
   const store = new SampleStore(folder, settings.imageSize, settings.classes, writer, cacheBytes);
   if (writer !== undefined) {
     try {
-      await mkdir(join(folder, 'shards'), { recursive: true });
-      await mkdir(join(folder, 'generators'), { recursive: true });
+      makeFolder(join(folder, 'shards'));
+      makeFolder(join(folder, 'generators'));
       for (const name of await readdir(join(folder, 'shards'))) {
         if (name.startsWith(`.${writer}-`)) await rm(join(folder, 'shards', name), { force: true });
       }

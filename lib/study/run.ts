@@ -1,5 +1,4 @@
 /** Runs a study: what is missing of it, several runs at a time, and then its tables and report. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Study } from '../config/study.js';
@@ -8,7 +7,7 @@ import { withLock } from '../lock.js';
 import type { FoundationRole } from '../methods/foundation.js';
 import { foundationRoles } from '../methods/shared-foundation.js';
 import { stepsDone } from '../training/stage.js';
-import { fileError } from '../training/files.js';
+import { fileError, makeFolder } from '../training/files.js';
 import { checkGiven } from './given.js';
 import { estimate, type Estimate } from './estimate.js';
 import { planStudy, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
@@ -87,7 +86,7 @@ async function overview({ processes }: Study, plan: StudyPlan, { signal }: Pick<
 export async function runStudy(study: Study, options: StudyRunOptions = {}): Promise<StudyResult> {
   const { output } = study;
   try {
-    mkdirSync(output, { recursive: true });
+    makeFolder(output);
   } catch (error) {
     throw fileError(error, 'create', output);
   }

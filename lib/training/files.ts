@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { open, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { SparringError } from '../errors.js';
 
 /**
@@ -25,6 +25,24 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     // A second failure here must not hide the first.
     await rm(temporary, { force: true }).catch(() => {});
     throw fileError(error, 'write', path);
+  }
+}
+
+/**
+ * Makes a folder and those above it. Node's own `recursive` tries for ever where a file system answers ENOENT to mkdir, as
+ * /proc does (seen in Node 20).
+ */
+export function makeFolder(path: string): void {
+  const missing: string[] = [];
+  let at = resolve(path);
+  for (; !existsSync(at); at = dirname(at)) missing.push(at);
+  if (!statSync(at).isDirectory()) mkdirSync(at); // says that something else is there
+  for (const folder of missing.reverse()) {
+    try {
+      mkdirSync(folder);
+    } catch (error) {
+      if (!existsSync(folder)) throw error; // another process was faster
+    }
   }
 }
 

@@ -3,12 +3,12 @@
  * newest checkpoint. A killed run finds finished stages done and continues the others from their last checkpoint.
  * All randomness is a function of seed and step, so the step is all the state that random numbers have.
  */
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { ModelHandle } from '../native/contract.js';
-import { fileError, keepNewest, readSavedJson, writeFileAtomic } from './files.js';
+import { fileError, keepNewest, makeFolder, readSavedJson, writeFileAtomic } from './files.js';
 import type { Trainer } from './trainer.js';
 
 const checkpointName = /^step-(\d+)\.safetensors$/;
@@ -54,7 +54,7 @@ export class Stage {
   ) {
     this.folder = join(runFolder, name);
     try {
-      mkdirSync(this.folder, { recursive: true });
+      makeFolder(this.folder);
     } catch (error) {
       throw fileError(error, 'create', this.folder);
     }

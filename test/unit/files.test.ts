@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import fs, { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { keepNewest, readSavedJson, writeFileAtomic } from '../../lib/training/files.js';
+import { keepNewest, makeFolder, readSavedJson, writeFileAtomic } from '../../lib/training/files.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-files-'));
 test.after(() => rmSync(folder, { recursive: true }));
@@ -22,6 +22,20 @@ test('replaces the whole file and leaves nothing beside it', async () => {
   await writeFileAtomic(path, Uint8Array.of(50));
   assert.is(readFileSync(path, 'utf8'), '2');
   assert.equal(readdirSync(folder), ['a.txt']);
+});
+
+test('a folder and those above it, or an error that ends', () => {
+  const deep = join(folder, 'x', 'y', 'z');
+  makeFolder(deep);
+  makeFolder(deep);
+  assert.ok(statSync(deep).isDirectory());
+  const file = join(folder, 'file');
+  writeFileSync(file, '');
+  assert.throws(() => makeFolder(file), /EEXIST/);
+  assert.throws(() => makeFolder(join(file, 'below')), /EEXIST|ENOTDIR/);
+  assert.throws(() => makeFolder('/proc/sparring/below'), /ENOENT/);
+  rmSync(join(folder, 'x'), { recursive: true });
+  rmSync(file);
 });
 
 test('a JSON file of ours: undefined without it, an error with the hint where it is damaged or cannot be read', () => {
