@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { SparringError } from './errors.js';
 import { fileError, makeFolder } from './training/files.js';
 
 /**
@@ -40,6 +41,15 @@ export async function withLock<T>(path: string, onWait: (owner: string) => void,
     held.delete(resolve(path));
     rmSync(path, { force: true });
   }
+}
+
+/** Runs `work` on a folder, which must exist; throws SparringError 'usage' where another command is at work on this `task`. */
+export function aloneIn<T>(folder: string, task: string, work: () => Promise<T>): Promise<T> {
+  const path = join(folder, '.lock');
+  const refuse = (owner: string): never => {
+    throw new SparringError('usage', `${folder}: expected no other command at work on this ${task}, found ${owner}.`, `Wait for it, or choose another folder with --output <folder>. If that process does something else, delete ${path}.`);
+  };
+  return withLock(path, refuse, work);
 }
 
 /** Locks that this process holds. */

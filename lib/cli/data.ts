@@ -77,6 +77,6 @@ function chosen<Value extends string | number>(flag: string, list: string | unde
 export const command: CommandModule = {
   command: 'data <command>',
   describe: 'Look at a dataset before training on it, or corrupt its test images',
-  builder: (yargs) => yargs.command(check).command(corrupt).demandCommand(1).strict(),
+  builder: (yargs) => yargs.command(check).command(corrupt).demandCommand(1, 'sparring data: expected check or corrupt after it.').strict(),
   handler: (_: ArgumentsCamelCase) => {},
 };

@@ -93,7 +93,7 @@ export const command: CommandModule = {
   command: 'libtorch <command>',
   describe: 'Install, list, verify or remove LibTorch, the tensor library that the addon runs on',
   builder: (yargs) =>
-    yargs.command(install).command(list).command(verify).command(remove).command(path).demandCommand(1).strict(),
+    yargs.command(install).command(list).command(verify).command(remove).command(path).demandCommand(1, 'sparring libtorch: expected install, list, verify, remove or path after it.').strict(),
   handler: (_: ArgumentsCamelCase) => {},
 };
 

@@ -88,7 +88,7 @@ const verify: CommandModule<object, ModelFlags> = {
 export const command: CommandModule = {
   command: 'models <command>',
   describe: 'List networks; inspect, convert or verify weights',
-  builder: (yargs) => yargs.command(list).command(inspect).command(convert).command(verify).demandCommand(1).strict(),
+  builder: (yargs) => yargs.command(list).command(inspect).command(convert).command(verify).demandCommand(1, 'sparring models: expected list, inspect, convert or verify after it.').strict(),
   handler: () => {},
 };
 

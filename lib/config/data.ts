@@ -5,6 +5,8 @@ import { difficulties } from '../data/spuco-mnist.js';
 import { transforms, type Transform } from '../data/transform.js';
 
 const count = z.int().min(1);
+/** What the core takes. */
+const largestImage = 16_384;
 const fraction = z.number().min(0).max(1);
 const root = (meaning: string) => z.string().describe(meaning);
 
@@ -23,7 +25,7 @@ export function photographTransform(defaults: Transform) {
 /** What every kind of photographs has. */
 function photographs(imageSize: number, defaults: Transform) {
   return {
-    imageSize: count.default(imageSize).describe('pixels'),
+    imageSize: count.max(largestImage).default(imageSize).describe('pixels'),
     transform: photographTransform(defaults),
     dropGroups: z.array(z.string()).default([]).describe("groups 'class/attribute' to leave out of train and val"),
     cacheBytes: z.int().min(0).default(2 ** 30).describe('bytes of decoded images kept in memory'),

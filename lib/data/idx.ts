@@ -70,6 +70,8 @@ export async function readMnist(root: string, half: 'train' | 'test'): Promise<G
   if (labels.shape[0] !== length) {
     throw damaged(labels.path, `expected ${length} labels, one per image of ${images.path}, found ${labels.shape[0]}`);
   }
+  const stranger = labels.data.findIndex((label) => label > 9);
+  if (stranger >= 0) throw damaged(labels.path, `expected labels 0 to 9, found ${labels.data[stranger]} at position ${stranger}`);
   return { size: height, pixels: images.data, labels: labels.data };
 }
 

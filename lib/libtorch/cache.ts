@@ -68,7 +68,8 @@ export function removeLeftovers(cache: string): void {
 function readRecord(directory: string): InstallRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')) as InstallRecord;
-    return record.formatVersion === 1 ? record : undefined;
+    const isWhole = record.formatVersion === 1 && typeof record.version === 'string' && typeof record.source?.name === 'string' && typeof record.files === 'object' && record.files !== null;
+    return isWhole ? record : undefined;
   } catch {
     return undefined;
   }

@@ -9,7 +9,7 @@ import type { Installation, InstallRecord } from './cache.js';
 import { cacheDirectory, listInstallations, removeLeftovers } from './cache.js';
 import { download, sha256OfFile, wrongChecksum } from './download.js';
 import type { Source, Variant } from './manifest.js';
-import { currentPlatform, formatBytes, INSTALL_VERSION, sourcesFor } from './manifest.js';
+import { currentPlatform, formatBytes, INSTALL_VERSION, sourcesFor, VARIANTS } from './manifest.js';
 import { pipDownload, pythonCommands } from './python.js';
 import type { FileHashes } from './unpack.js';
 import { copyTree, unpackZip } from './unpack.js';
@@ -236,6 +236,7 @@ function place(target: string, fetched: Fetched, variant: Variant, env: NodeJS.P
         `${source.name} is not a LibTorch (${variant}): there is no lib/${library} in it.`,
         'Use a PyTorch wheel for linux-x64 or a LibTorch archive.',
       );
+  checkVariant(source.name, variant, files);
   const version = readVersion(join(target, 'torch'));
   if (version === undefined || !SUPPORTED_MINORS.includes(minorOf(version)))
     throw new SparringError(
@@ -266,6 +267,15 @@ function place(target: string, fetched: Fetched, variant: Variant, env: NodeJS.P
     renameSync(target, directory);
   }
   return { name, directory, root: join(directory, 'torch'), record };
+}
+
+/** One with CUDA does not open without the libraries of CUDA; in archives they lie beside it, in wheels they are wheels of their own. */
+function checkVariant(name: string, variant: Variant, files: FileHashes): void {
+  const hasCuda = 'torch/lib/libtorch_cuda.so' in files;
+  if (variant === 'cpu' && hasCuda)
+    throw new SparringError('usage', `${name}: expected a LibTorch for the CPU, found one with CUDA.`, `Add --variant ${VARIANTS.find((one) => one !== 'cpu')}, or give a wheel whose version ends with +cpu.`);
+  if (variant !== 'cpu' && !Object.keys(files).some((path) => /\/libcublas\.so/.test(path)))
+    throw new SparringError('usage', `${name}: expected the libraries of CUDA with it, found no libcublas.so.`, 'Give the archive or the folder of a LibTorch that works; a wheel alone has none of them. Without --from, all that is needed is fetched.');
 }
 
 function asSparringError(error: unknown, cache: string): unknown {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
 import { explainStop } from '../errors.js';
+import { aloneIn } from '../lock.js';
 import { Engine } from '../native/engine.js';
 import { openMetricsLog } from '../report/metrics-log.js';
 import { fileError } from '../training/files.js';
@@ -26,25 +27,30 @@ export async function inFoundationFolder<Trained, Result>(
     write(context: RunContext, trained: Trained, folder: string): Promise<Result>;
   },
 ): Promise<Result> {
-  const { signal, onProgress = () => {} } = options;
   const folder = config.output ?? join('runs', config.name);
   const work = join(folder, 'work');
   const fresh = prepareRunFolder(work, config, options.resume ?? false);
-  const engine = await Engine.open(config);
-  const data = await openData(config.data);
-  const reporter: RunContext['reporter'] = { log: async () => {}, progress: onProgress };
-  const context: RunContext = { config, engine, data, folder: work, reporter, ...(signal && { signal }) };
-  check(context);
-  if (fresh) await saveRunConfig(work, config);
-  const log = await openMetricsLog(work, { keep: (row) => row.step <= stepsDone(work, row.stage) });
-  reporter.log = (row) => log.write(row);
-  const result = await train(context)
-    .then((trained) => write(context, trained, folder))
-    .catch((error) => {
-      throw explainStop(error, `Stopped. What was done until now is in ${work}.`, 'Continue with --resume.');
-    });
+  const result = await aloneIn(work, 'foundation', async () => {
+    const context = await openContext(config, work, options);
+    check(context);
+    if (fresh) await saveRunConfig(work, config);
+    const log = await openMetricsLog(work, { keep: (row) => row.step <= stepsDone(work, row.stage) });
+    context.reporter.log = (row) => log.write(row);
+    return train(context)
+      .then((trained) => write(context, trained, folder))
+      .catch((error) => {
+        throw explainStop(error, `Stopped. What was done until now is in ${work}.`, 'Continue with --resume.');
+      });
+  });
   await rm(work, { recursive: true }).catch((error) => {
     throw fileError(error, 'remove', work);
   });
   return result;
+}
+
+/** Its log is opened once it is clear that there will be a run. */
+async function openContext(config: Config, folder: string, { signal, onProgress = () => {} }: RunOptions): Promise<RunContext> {
+  const engine = await Engine.open(config);
+  const data = await openData(config.data);
+  return { config, engine, data, folder, reporter: { log: async () => {}, progress: onProgress }, ...(signal && { signal }) };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
 import { explainStop } from '../errors.js';
+import { aloneIn } from '../lock.js';
 import { Engine } from '../native/engine.js';
 import type { Classifier } from '../native/models.js';
 import { writeRunReport } from './run-report.js';
@@ -50,7 +51,7 @@ export interface RunResult {
 export async function runDistil(config: Config, options: RunOptions = {}): Promise<RunResult> {
   const folder = config.output ?? join('runs', config.name);
   const fresh = prepareRunFolder(folder, config, options.resume ?? false);
-  return runStages(config, folder, fresh, options).catch((error) => {
+  return aloneIn(folder, 'run', () => runStages(config, folder, fresh, options)).catch((error) => {
     throw explainStop(error, `Stopped. What was done until now is in ${folder}.`, 'Continue with --resume.');
   });
 }

@@ -88,10 +88,10 @@ export function groupMetrics(dataset: Omit<Dataset, 'read'>, predictions: ArrayL
 
 /**
  * The share of the distance from plain distillation to the teacher that a method covers:
- * (WGA - WGA of EDRM) / (WGA of teacher - WGA of EDRM); null when both are equal.
+ * (WGA - WGA of EDRM) / (WGA of teacher - WGA of EDRM); null where the teacher is not above EDRM, so that there is no gap.
  */
 export function gapClosed(worstGroupAccuracy: number, edrm: number, teacher: number): number | null {
-  return teacher === edrm ? null : (worstGroupAccuracy - edrm) / (teacher - edrm);
+  return teacher <= edrm ? null : (worstGroupAccuracy - edrm) / (teacher - edrm);
 }
 
 function weighted(groups: GroupAccuracy[], trainCounts: ArrayLike<number>): number | null {

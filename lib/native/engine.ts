@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 import { SparringError, type ErrorCode } from '../errors.js';
@@ -30,6 +32,7 @@ export class Engine {
   /** Throws SparringError 'environment' when LibTorch, the addon or the device is missing. */
   static async open(options: EngineOptions = {}): Promise<Engine> {
     const { device = 'auto', threads = 0, precision = 'auto' } = options;
+    checkOptions(device, threads, precision);
     const core = openCore(device);
     const info = core.info();
     const chosen = device === 'auto' ? (info.cuda ? 'cuda' : 'cpu') : device;
@@ -48,6 +51,7 @@ export class Engine {
     throwIfAborted(signal);
     const token = this.core.createToken();
     const cancel = (): void => this.core.cancel(token);
+    if (signal) setMaxListeners(0, signal); // as many jobs as there are may wait for one signal
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       return await start(this.core, { token, ...(onProgress && { onProgress }) });
@@ -63,6 +67,18 @@ export function throwIfAborted(signal?: AbortSignal): void {
   if (signal?.aborted) throw new SparringError('aborted', 'The operation was cancelled.');
 }
 
+function checkOptions(device: string, threads: number, precision: string): void {
+  const expect = (isRight: boolean, name: string, expected: string, found: unknown): void => {
+    if (!isRight) throw new SparringError('config', `Engine.open: ${name}: expected ${expected}, found ${JSON.stringify(found)}.`);
+  };
+  expect(/^(auto|cpu|cuda(:\d+)?)$/.test(device), 'device', 'auto, cpu, cuda or cuda:<n>', device);
+  expect(Number.isInteger(threads) && threads >= 0 && threads <= 1024, 'threads', 'a whole number from 0 (all cores) to 1024', threads);
+  expect(['auto', 'fp32', 'bf16'].includes(precision), 'precision', 'auto, fp32 or bf16', precision);
+}
+
+/** Of NVIDIA's driver, in Linux and in its subsystem of Windows. */
+const driverFiles = ['/dev/nvidiactl', '/dev/dxg'];
+
 /** CUDA libraries cost a second and 300 MB, so they are opened only where they may be used. */
 function openCore(device: string): NativeCore {
   if (device === 'cpu') return loadNative();
@@ -70,8 +86,11 @@ function openCore(device: string): NativeCore {
   try {
     return loadNative({ cuda: true });
   } catch (error) {
-    if (error instanceof SparringError && error.code === 'environment') return loadNative();
-    throw error;
+    if (!(error instanceof SparringError && error.code === 'environment')) throw error;
+    const core = loadNative();
+    // Where there is a driver, people expect that their GPU is used.
+    if (driverFiles.some(existsSync)) process.emitWarning(`There is a GPU driver, but CUDA cannot be used; going on with the CPU. ${error.message}`, { type: 'SparringWarning', ...(error.hint && { detail: error.hint }) });
+    return core;
   }
 }
 

@@ -14,6 +14,8 @@ interface Loader {
   /** The LibTorch version it was compiled for, e.g. `2.13.0`. */
   builtFor: string;
   load(options: { libDir: string; core: string; cuda: boolean; kernels?: string }): object;
+  /** Of the LibTorch that is mapped, even if `load` failed afterwards; '' if none is. */
+  libDir(): string;
   /** Whether the kernels for CUDA are open; `problem`: why they are not, if they were tried. */
   kernels(): { loaded: boolean; problem: string };
 }
@@ -33,6 +35,8 @@ export interface Addon {
 const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
 const require = createRequire(import.meta.url);
 
+/** What the last call tried to open. */
+let tried: LibTorch | undefined;
 let loaded: { core: NativeCore; cuda: boolean; libtorch: LibTorch } | undefined;
 
 /**
@@ -62,8 +66,10 @@ export function openNative({ cuda = false }: { cuda?: boolean } = {}): { core: N
 
   const addon = findAddon();
   const discovery = findLibtorch({ builtFor: addon.loader.builtFor, cuda });
-  const libtorch = discovery.found;
+  // Where CUDA failed to open, its LibTorch is mapped already, and a process can use only one.
+  const libtorch = tried && tried.libDir === addon.loader.libDir() ? tried : discovery.found;
   if (!libtorch) throw libtorchMissing(discovery, { cuda });
+  tried = libtorch;
   try {
     const core = addon.loader.load({ libDir: libtorch.libDir, core: addon.core, cuda, ...(addon.kernels && { kernels: addon.kernels }) }) as NativeCore;
     loaded = { core, cuda, libtorch };

@@ -23,6 +23,10 @@ interface LoadOptions {
   keyNames?: KeyNames;
 }
 
+function checkClasses({ numClasses }: { numClasses: number }, classes: readonly string[]): void {
+  if (classes.length !== numClasses) throw new SparringError('usage', `classes: expected ${numClasses} names, as numClasses says, found ${classes.length}.`);
+}
+
 /** A classifier on the engine: a network with its normalisation, its input size and its class names. */
 export class Classifier implements Disposable {
   constructor(
@@ -34,6 +38,7 @@ export class Classifier implements Disposable {
 
   /** A new one with random weights from `seed`; null: see Placement. */
   static async create(engine: Engine, spec: ClassifierSpec, classes: readonly string[], seed: number | null): Promise<Classifier> {
+    checkClasses(spec, classes);
     const handle = await engine.run((core) => core.createClassifier({ ...spec, device: engine.device, seed }));
     return new Classifier(engine, handle, spec, classes);
   }
@@ -123,6 +128,7 @@ export class Generator implements Disposable {
 
   /** A new one with random weights from `seed`, null as above; with `autoencoder` it works on the latents of that. */
   static async create(engine: Engine, spec: DenoiserSpec, classes: readonly string[], seed: number | null, autoencoder: Autoencoder | null = null): Promise<Generator> {
+    checkClasses(spec, classes);
     const handle = await engine.run((core) => core.createDenoiser({ ...spec, device: engine.device, seed }, autoencoder?.handle ?? null));
     return new Generator(engine, handle, spec, classes);
   }

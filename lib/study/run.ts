@@ -1,9 +1,8 @@
 /** Runs a study: what is missing of it, several runs at a time, and then its tables and report. */
-import { join } from 'node:path';
 
 import type { Study } from '../config/study.js';
 import { explainStop, SparringError } from '../errors.js';
-import { withLock } from '../lock.js';
+import { aloneIn } from '../lock.js';
 import type { FoundationRole } from '../methods/foundation.js';
 import { foundationRoles } from '../methods/shared-foundation.js';
 import { stepsDone } from '../training/stage.js';
@@ -90,11 +89,7 @@ export async function runStudy(study: Study, options: StudyRunOptions = {}): Pro
   } catch (error) {
     throw fileError(error, 'create', output);
   }
-  const lock = join(output, '.lock');
-  const refuse = (owner: string): never => {
-    throw new SparringError('usage', `${output}: expected no other command at work on this study, found ${owner}.`, `Wait for it, or choose another folder with --output <folder>. If that process does something else, delete ${lock}.`);
-  };
-  return withLock(lock, refuse, () => runAlone(study, options));
+  return aloneIn(output, 'study', () => runAlone(study, options));
 }
 
 async function runAlone(study: Study, options: StudyRunOptions): Promise<StudyResult> {

@@ -120,7 +120,7 @@ export function stepsDone(runFolder: string, stage: string): number {
 
 /** Whether a folder is missing or holds nothing but the temporary file of a write that a kill cut short. */
 export function isEmptyFolder(folder: string): boolean {
-  return !existsSync(folder) || readdirSync(folder).every((name) => /^\..*\.tmp$/.test(name));
+  return !existsSync(folder) || readdirSync(folder).every((name) => name === '.lock' || /^\..*\.tmp$/.test(name));
 }
 
 function readOwn<Content>(path: string): Content | undefined {

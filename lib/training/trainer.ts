@@ -1,4 +1,5 @@
 import type { ClassifierTrainingConfig, TrainingConfig } from '../config/schema.js';
+import { SparringError } from '../errors.js';
 import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, DistillationOptions, ModelHandle, StepOptions, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
 import { Autoencoder, Classifier, Generator } from '../native/models.js';
@@ -67,6 +68,8 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
   }
 
   step({ images, labels, counterparts }: Batch, learningRate: number, step: number, { signal, ...perImage }: Cancellable & Pick<StepOptions, 'weights' | 'losses'> = {}): Promise<StepResult> {
+    if (!(Number.isFinite(learningRate) && learningRate >= 0)) throw new SparringError('usage', `Trainer.step: learningRate: expected a number of at least 0, found ${learningRate}.`);
+    if (!(Number.isInteger(step) && step >= 0)) throw new SparringError('usage', `Trainer.step: step: expected a whole number of at least 0, found ${step}.`);
     const options = { learningRate, step, ...perImage, ...(counterparts && { counterparts }) };
     return this.engine.run((core, control) => core.trainStep(this.handle, images, labels, options, control), { ...(signal && { signal }) });
   }

@@ -5,6 +5,7 @@
 //   load({ libDir, core, cuda, kernels? }): object
 //                                             opens LibTorch and the core, returns the core's exports; with CUDA also the
 //                                             kernels for it (libsparring_cuda.so), which the core does without
+//   libDir(): string                          of the LibTorch that is mapped, even if load() failed afterwards; '' if none is
 //   kernels(): { loaded, problem }            whether those were opened, and if they were tried and not, why
 //
 // The core finds its LibTorch symbols because its NEEDED entries (libtorch_cpu.so, libc10.so) match the
@@ -172,6 +173,12 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   return state->core.Value();
 }
 
+Napi::Value libDir(const Napi::CallbackInfo& info) {
+  auto& libraries = openLibraries();
+  const std::lock_guard<std::mutex> lock(libraries.mutex);
+  return Napi::String::New(info.Env(), libraries.libDir);
+}
+
 Napi::Value kernels(const Napi::CallbackInfo& info) {
   auto& libraries = openLibraries();
   const std::lock_guard<std::mutex> lock(libraries.mutex);
@@ -186,6 +193,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.AddCleanupHook([state] { delete state; });  // hooks run last-in first-out: after those of the core
   exports.Set("builtFor", Napi::String::New(env, SPARRING_LIBTORCH_VERSION));
   exports.Set("load", Napi::Function::New(env, load, "load", state));
+  exports.Set("libDir", Napi::Function::New(env, libDir, "libDir"));
   exports.Set("kernels", Napi::Function::New(env, kernels, "kernels"));
   return exports;
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,8 @@ import sharp from 'sharp';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { findLibtorch } from '../../lib/libtorch/index.js';
+import { readVersion } from '../../lib/libtorch/version.js';
 import { cli } from '../support/cli.js';
 
 const assets = fileURLToPath(new URL('../../assets/birds', import.meta.url));
@@ -70,6 +72,11 @@ test('no command, or one that does not exist', () => {
   expectFailure(misspelt, 2, 'usage');
   assert.match(misspelt.stderr, 'Unknown command: distil\nDid you mean distill?');
   expectFailure(cli(['frobnicate']), 2, 'usage');
+  for (const [command, expected] of [['libtorch', 'install, list'], ['data', 'check or corrupt'], ['models', 'list, inspect']]) {
+    const stranger = cli([command!, 'frobnicate']);
+    expectFailure(stranger, 2, 'usage');
+    assert.match(stranger.stderr, `sparring ${command}: expected ${expected}`);
+  }
 });
 
 test('flags that do not exist, lack their value or come twice', () => {
@@ -230,6 +237,21 @@ test('without a LibTorch of the right version: exit code 3, every place that was
   const report = JSON.parse(doctor.stdout);
   assert.is(report.core.loaded, false);
   assert.is(report.trace.length, 4);
+});
+
+test('a LibTorch whose CUDA does not open serves the CPU where the device is left open', () => {
+  const { root } = findLibtorch().found!;
+  const other = join(folder, 'with-broken-cuda');
+  mkdirSync(join(other, 'lib'), { recursive: true });
+  for (const name of readdirSync(join(root, 'lib'))) symlinkSync(join(root, 'lib', name), join(other, 'lib', name));
+  for (const name of ['libc10_cuda.so', 'libtorch_cuda.so']) {
+    rmSync(join(other, 'lib', name), { force: true });
+    writeFileSync(join(other, 'lib', name), 'no library');
+  }
+  writeFileSync(join(other, 'version.py'), `__version__ = '${readVersion(root)}'\n`);
+  const env = { SPARRING_LIBTORCH: root, LIBTORCH: other };
+  const ended = cli(['quickstart', '--dry-run', '--device', 'auto', '--output', join(folder, 'never')], { env });
+  assert.is(ended.status, 0, ended.stderr);
 });
 
 test('examples/embed.mjs: the teacher is good on every group, the student fails on those it never saw', () => {

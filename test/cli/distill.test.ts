@@ -128,6 +128,19 @@ test('a second run in the same folder is refused, one that resumes a finished ru
   assert.is(text(reference, 'metrics.jsonl'), before);
 });
 
+test('a run that another process is at work on is refused, and is not disturbed', async () => {
+  const run = join(folder, 'shared');
+  const { child, ended } = startCli(args(run));
+  while (child.exitCode === null && !existsSync(join(run, 'config.yaml'))) await sleep(5);
+  const second = cli(args(run, '--resume'));
+  assert.is(second.status, 2, second.stderr);
+  assert.match(second.stderr, /error \(usage\): .*expected no other command at work on this run, found process \d+/);
+  const { status, stdout, stderr } = await ended;
+  assert.is(status, 0, stderr);
+  assert.equal(timelessRows(stdout), expected);
+  assert.not.ok(existsSync(join(run, '.lock')));
+});
+
 test('resuming with another config is refused', () => {
   const other = cli(args(reference, '--resume', '--set', 'rounds.count=3'));
   assert.is(other.status, 2);

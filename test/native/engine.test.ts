@@ -7,8 +7,8 @@ import * as assert from 'uvu/assert';
 
 import { SparringError } from '../../lib/errors.js';
 import type { GenerateOptions } from '../../lib/native/contract.js';
-import type { Cancellable } from '../../lib/native/engine.js';
-import type { Generator } from '../../lib/native/models.js';
+import { Engine, type Cancellable } from '../../lib/native/engine.js';
+import { Classifier, Generator } from '../../lib/native/models.js';
 import { failure, generateOptions, openEngine, plainChain, randomImages, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
 import { endless } from '../support/worker-scenarios.js';
 
@@ -183,6 +183,15 @@ test('options that are missing or of the wrong type are named', async () => {
   assert.match((await failure(() => engine.run((core) => core.generate(generator.handle, {}, given)), 'usage')).message, "'steps'");
   assert.match((await failure(() => generate({ batchSize: 1.5 }), 'usage')).message, "'batchSize'");
   assert.match((await failure(() => generate({ guidance: { kind: 'magic' } as never }), 'usage')).message, 'magic');
+});
+
+test('options of the engine, of a model and of a step that make no sense are SparringErrors', async () => {
+  for (const [options, name] of [[{ threads: -1 }, 'threads'], [{ threads: 1e12 }, 'threads'], [{ device: 'tpu' }, 'device'], [{ precision: 'fp64' as never }, 'precision']] as const) {
+    assert.match((await failure(() => Engine.open(options), 'config')).message, `Engine.open: ${name}: expected`);
+  }
+  using classifier = await tinyClassifier(engine, 1);
+  await failure(() => Classifier.create(engine, classifier.spec, ['one'], 0), 'usage');
+  await failure(() => Generator.create(engine, generator.spec, ['one'], 0), 'usage');
 });
 
 /** Runs a scenario of worker-scenarios.ts in a process of its own. */

@@ -2,11 +2,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { resolveConfig } from '../../lib/config/load.js';
 import type { DenoiserHandle, StepOptions, TrainerHandle } from '../../lib/native/contract.js';
 import type { Classifier } from '../../lib/native/models.js';
+import { Trainer } from '../../lib/training/trainer.js';
 import { logSoftmax, mean, norm, relativeError, rows } from '../support/numeric.js';
 import { plainForward } from '../support/plain-forward.js';
-import { batch, generateOptions, pixels, size, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
+import { batch, failure, generateOptions, pixels, size, tinyClassifier, tinyGenerator, trainerOptions } from '../support/tiny.js';
 import { core, distance, engine, losses, momentumSgd, sgd, studentTrainer, train, weightsOf, type StudentOptions } from '../support/training.js';
 
 test('a linear probe learns, and changes nothing below the head; afterwards all can be trained again', async () => {
@@ -147,6 +149,17 @@ test('weights act on the gradient: an image of weight 2 counts like two of weigh
   assert.ok(Math.abs(weighted.gradientNorm / repeated.gradientNorm - 1) < 1e-5);
   assert.ok(relativeError(weighted.weights, Array.from(repeated.weights)) < 1e-6);
   assert.ok(relativeError((await trained(pick(0, 1, 2, 3))).weights, Array.from(repeated.weights)) > 1e-4, 'they matter');
+});
+
+test('a learning rate or a step that makes no sense changes nothing', async () => {
+  using student = await tinyClassifier(engine, 6);
+  const before = await weightsOf(student.handle);
+  const { student: { training } } = resolveConfig({});
+  using trainer = await Trainer.classifier(student, null, training, { seed: 0 });
+  for (const [learningRate, step] of [[NaN, 0], [-1e-3, 0], [1e-3, -1], [1e-3, 0.5]] as const) {
+    assert.match((await failure(async () => trainer.step(batch(0), learningRate, step), 'usage')).message, /^Trainer\.step: (learningRate|step): expected/);
+  }
+  assert.is(distance(await weightsOf(student.handle), before), 0);
 });
 
 test('the gradient norm is that of the step, and clipping limits it', async () => {

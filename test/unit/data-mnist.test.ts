@@ -75,6 +75,9 @@ test('MNIST: missing files, and images and labels that do not go together', asyn
   await rejects(readMnist(folder, 'test'), 'data', /t10k-labels.idx1-ubyte: expected 4 labels, .* found 3/);
   write('t10k-labels.idx1-ubyte', idx([4], labels));
   assert.equal((await readMnist(folder, 'test')).labels, Buffer.from(labels));
+  write('t10k-labels.idx1-ubyte', idx([4], Uint8Array.of(1, 2, 77, 3)));
+  await rejects(readMnist(folder, 'test'), 'data', /t10k-labels.idx1-ubyte: expected labels 0 to 9, found 77 at position 2/);
+  write('t10k-labels.idx1-ubyte', idx([4], labels));
 });
 
 test('the colours are those of matplotlib', () => {

@@ -37,7 +37,7 @@ function fakePython(root: string) {
 
 function fakeInstallation(version: string) {
   const root = fakeLibtorch(`cache/sparring/libtorch/${version}-cpu-linux-x64/torch`, version);
-  writeFileSync(join(root, '..', 'manifest.json'), JSON.stringify({ formatVersion: 1, version, files: {} }));
+  writeFileSync(join(root, '..', 'manifest.json'), JSON.stringify({ formatVersion: 1, version, source: { kind: 'wheel', name: 'torch.whl' }, files: {} }));
   return root;
 }
 

@@ -82,7 +82,7 @@ async function serve(file: string, { breakFirst = false } = {}) {
     const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
     response.writeHead(start > 0 ? 206 : 200, { 'content-length': content.length - start });
     if (breakFirst && requests.length === 1)
-      response.write(content.subarray(0, content.length >> 1), () => setTimeout(() => response.destroy(), 50));
+      response.write(content.subarray(0, content.length >> 1), () => setTimeout(() => response.destroy(), 500));
     else response.end(content.subarray(start));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -165,6 +165,8 @@ test('bad input is refused with its reason and leaves the cache as it was', asyn
     [{ from: wheel({ 'torch/version.py': "__version__ = '2.4.0'\n" }) }, /LibTorch 2\.4\.0; expected 2\.11 to 2\.13/],
     [{ from: wheel({ 'torch/version.py': undefined }) }, /unknown version/],
     [{ from: wheel(), variant: 'cu130' }, /no lib\/libtorch_cuda\.so/],
+    [{ from: wheel({ 'torch/version.py': "__version__ = '2.13.0+cu130'\n", 'torch/lib/libtorch_cuda.so': 'for GPUs' }) }, /expected a LibTorch for the CPU, found one with CUDA/],
+    [{ from: wheel({ 'torch/lib/libtorch_cuda.so': 'for GPUs' }), variant: 'cu130' }, /found no libcublas\.so/],
     [{ from: join(folder, 'nothing.whl') }, /no such file/],
     [{ sha256: '0'.repeat(64) }, /--from/],
   ];
@@ -183,6 +185,14 @@ test('with the right checksum a file is accepted, and replaces what was there', 
   const { root } = await install({ from: newer, sha256: sha256(newer).toUpperCase() });
   assert.is(readFileSync(join(root, 'lib/libc10.so'), 'utf8'), 'second edition');
   assert.is(listInstallations(env).length, 1);
+});
+
+test('a record that is damaged is no installation', async () => {
+  const { directory } = await install({ from: wheel() });
+  for (const record of ['', '{"formatVersion":1}', '{"formatVersion":1,"version":"2.13.0","source":null,"files":{}}']) {
+    writeFileSync(join(directory, 'manifest.json'), record);
+    assert.equal(listInstallations(env), []);
+  }
 });
 
 test('two installations at once and the remains of a killed one do not disturb each other', async () => {

@@ -56,6 +56,7 @@ test('gap closed', () => {
   near(gapClosed(0.75, 0.5, 1)!, 0.5);
   near(gapClosed(0.4, 0.5, 1)!, -0.2);
   assert.is(gapClosed(0.5, 0.5, 0.5), null);
+  assert.is(gapClosed(0, 0.25, 0), null, 'the teacher is below EDRM: there is no gap to close');
 });
 
 test.run();
