@@ -12,12 +12,13 @@ const shared = {
   seconds: { type: 'string', default: '3' },
   timeout: { type: 'string', default: '1800' },
   contenders: { type: 'string', default: '' },
+  without: { type: 'string' },
 };
 
 /**
  * Ends the process with code 2 where they are wrong. usage: the line that says what there is; options: further ones of parseArgs.
  * Returns { values, settings: those of measureTrial without the cache, trials: those of the device, selected: those of them
- * whose name has every search term }.
+ * whose name has every search term and not what --without says }.
  */
 export function readArguments(usage, options, { isMeasured = () => true, rounds = () => 5 } = {}) {
   const fail = (message) => {
@@ -38,7 +39,8 @@ export function readArguments(usage, options, { isMeasured = () => true, rounds 
   };
   if (!/^(cpu|cuda(:\d+)?)$/.test(values.device)) fail(`--device: expected cpu, cuda or cuda:<n>, found '${values.device}'.`);
   const here = trials.filter((trial) => isMeasured(trial) && (trial.devices ?? ['cpu', 'cuda']).includes(values.device.split(':')[0]));
-  const selected = here.filter(({ name }) => positionals.every((term) => name.toLowerCase().includes(term.toLowerCase())));
+  const has = (name, term) => name.toLowerCase().includes(term.toLowerCase());
+  const selected = here.filter(({ name }) => positionals.every((term) => has(name, term)) && !(values.without && has(name, values.without)));
   if (selected.length === 0) fail(`No trial has ${positionals.join(' and ')} in its name. There are:\n  ${here.map(({ name }) => name).join('\n  ')}`);
   const seconds = count('seconds');
   const settings = {

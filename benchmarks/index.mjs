@@ -2,7 +2,7 @@
  * Times the main operations against PyTorch and what there is in Node.
  *
  *   npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
- *                     [--timeout seconds] [--output folder] [--cache folder] [search terms]]
+ *                     [--timeout seconds] [--output folder] [--cache folder] [--without term] [search terms]]
  *
  * Runs the trials whose name has every search term with the contenders whose name has one of the terms, which commas part. The
  * Python of the rivals is SPARRING_PYTHON, python3 or python. A complete run is written to
@@ -23,7 +23,7 @@ import { measureTrial } from './measure.mjs';
 import { asJson, asLines, asMarkdown } from './report.mjs';
 
 const usage = `npm run bench [-- [--quick] [--json] [--device cuda] [--threads N] [--rounds N] [--contenders terms] [--seconds N]
-                        [--timeout seconds] [--output folder] [--cache folder] [search terms]]`;
+                        [--timeout seconds] [--output folder] [--cache folder] [--without term] [search terms]]`;
 const options = {
   quick: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },

@@ -1,7 +1,7 @@
 /**
  * How near to the machine's limit: writes the measured part of docs/performance.md.
  *
- *   node benchmarks/roofline.mjs [--device cuda] [--threads N] [--rounds N] [--seconds N] [--timeout seconds] [--contenders terms] [search terms]
+ *   node benchmarks/roofline.mjs [--device cuda] [--threads N] [--rounds N] [--seconds N] [--timeout seconds] [--contenders terms] [--without term] [search terms]
  *
  * Needs a Python with PyTorch, as index.mjs finds it. Of each trial it counts the multiplications, times the contenders as
  * index.mjs does and, on the processor, asks oneDNN where the time goes; before and after, it measures what one plain kernel
@@ -22,7 +22,7 @@ import { breakdownTable, floorTable } from './roofline-tables.mjs';
 const page = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 const counted = ['guidedStep', 'chain', 'studentStep', 'discreteAdversary', 'classify', 'sample'];
 const { settings: asked, selected } = readArguments(
-  'node benchmarks/roofline.mjs [--device cuda] [--threads N] [--rounds N] [--seconds N] [--timeout seconds] [--contenders terms] [search terms]',
+  'node benchmarks/roofline.mjs [--device cuda] [--threads N] [--rounds N] [--seconds N] [--timeout seconds] [--contenders terms] [--without term] [search terms]',
   { contenders: { type: 'string', default: '16' } }, // bf16
   { isMeasured: ({ operation }) => counted.includes(operation), rounds: () => 3 },
 );
