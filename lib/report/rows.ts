@@ -22,6 +22,8 @@ export interface Row {
   meanGroupAccuracy: Summary<number | null>;
   /** Groups weighted by their shares of the training data; null where none of its groups was tested. */
   trainWeightedAccuracy: Summary<number | null>;
+  /** Share of all test images that are right; results of versions that did not write it lack it. */
+  accuracy?: Summary<number | null>;
   /** Of each class that was tested. */
   classes: { name: string; accuracy: Summary }[];
   /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */

@@ -4,7 +4,7 @@ import { meanInterval } from '../metrics/student-t.js';
 import { methods as allMethods, type Method, type Row, type Summary } from '../report/rows.js';
 import type { Unit } from './plan.js';
 
-export const measures = ['worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'gapClosed'] as const;
+export const measures = ['worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'accuracy', 'gapClosed'] as const;
 export type Measure = (typeof measures)[number];
 
 /** A measure over seeds. */
@@ -82,9 +82,9 @@ function rowOf({ result, foundation }: Unit, method: Method): Row {
   return method === 'teacher' && foundation ? { ...row, trainingSteps: foundation.spent.trainingSteps, seconds: row.seconds + foundation.spent.seconds } : row;
 }
 
-/** A run of a study has one seed. */
-function single({ values }: Summary<number | null>): number | null {
-  return values[0];
+/** A run of a study has one seed; one of an older version may lack a measure. */
+function single(summary: Summary<number | null> | undefined): number | null {
+  return summary?.values[0] ?? null;
 }
 
 export function meanOf(values: readonly (number | null)[]): Mean {

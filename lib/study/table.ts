@@ -18,6 +18,7 @@ export const rowColumns: Column<StudyRow>[] = [
   { title: 'WGA', numeric: true, cell: (row) => (row.undefined === undefined ? meanText(row.worstGroupAccuracy) : 'undefined') },
   { title: 'MGA', numeric: true, cell: (row) => meanText(row.meanGroupAccuracy) },
   { title: 'Train-weighted', numeric: true, cell: (row) => meanText(row.trainWeightedAccuracy) },
+  { title: 'Accuracy', numeric: true, cell: (row) => meanText(row.accuracy) },
   { title: 'Gap closed', numeric: true, cell: (row) => meanText(row.gapClosed) },
   { title: 'Corrupted', numeric: true, cell: ({ corruptions }) => (corruptions ? meanText(corruptions.accuracy) : 'n/a'), only: isCorrupted },
   { title: 'mCE (ERM 100)', numeric: true, cell: ({ corruptions }) => (corruptions ? meanText(corruptions.error, '', 1) : 'n/a'), only: isCorrupted },
