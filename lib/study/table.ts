@@ -1,5 +1,6 @@
 /** The rows of a study as text: Markdown that is aligned for people, CSV for programs. */
 import { measures, type Difference, type Mean, type StudyRow, type StudyRows } from './results.js';
+import { recipes } from '../methods/recipes.js';
 import { csvCell } from '../report/csv-cell.js';
 import { methodTitles } from '../report/rows.js';
 import { count } from '../report/table.js';
@@ -44,9 +45,17 @@ export const notes = {
   scope: 'Intervals are over the seeds of the students, given this teacher, generator, training and test data; the teacher is one and has none.',
 };
 
-/** Why rows have no numbers. */
-export function undefinedNotes(rows: readonly StudyRow[]): string[] {
-  return rows.flatMap((row) => (row.undefined === undefined ? [] : [`${methodTitles[row.method]} is undefined on these data: it ${row.undefined}.`]));
+/** What the numbers of a place do not say: why rows have none, and that rows without a teacher begin with a student of their own. */
+export function placeNotes(rows: readonly StudyRow[]): string[] {
+  const without = rows.filter((row) => row.undefined === undefined && isLabelsOnly(row)).map(({ method }) => methodTitles[method]);
+  return [
+    ...rows.flatMap((row) => (row.undefined === undefined ? [] : [`${methodTitles[row.method]} is undefined on these data: it ${row.undefined}.`])),
+    ...(without.length > 0 ? [`Steps of ${without.join('; ')} include those of the student that the row starts from, which it trains itself; the other rows start from the EDRM student, whose steps are in its own row. Counted alike, they are equally many.`] : []),
+  ];
+}
+
+function isLabelsOnly({ method }: StudyRow): boolean {
+  return method !== 'teacher' && method !== 'edrm' && recipes[method].labelsOnly === true;
 }
 
 /** `0.910 [0.850, 0.970]`, without an interval where there is none; `sign` is put before what is not negative. */
@@ -77,7 +86,7 @@ export function studyMarkdown(title: string, { rows, differences }: StudyRows, f
 /** The tables of each place below its heading. */
 export function studyTables({ rows, differences }: StudyRows, heading: (place: string) => string): string[] {
   const pairs = byPlace(differences);
-  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(shownColumns(rowColumns, own), own), ...undefinedNotes(own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
+  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(shownColumns(rowColumns, own), own), ...placeNotes(own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
 }
 
 /** Those that some line has something in. */
