@@ -2,6 +2,7 @@
 import { asReference, corruptionMetrics } from '../metrics/corruption-error.js';
 import { gapClosed } from '../metrics/groups.js';
 import { methods, summarise, type Method, type Row } from '../report/rows.js';
+import { averageCost } from './cost.js';
 import { isMeasured, type Measured, type Outcome } from './outcome.js';
 
 export function toRows(outcomes: readonly Outcome[]): Row[] {
@@ -35,6 +36,7 @@ function measuredRow(method: Method, own: readonly Measured[], { teachers, edrms
     ...(rounds.length > 0 && { rounds: summarise(rounds) }),
     trainingSteps: average(own.map(({ trainingSteps }) => trainingSteps)),
     seconds: average(own.map(({ seconds }) => seconds)),
+    ...averageCost(own.map(({ cost }) => cost)),
   };
 }
 

@@ -1,7 +1,8 @@
 /** From the runs of a study to its rows: means over seeds with intervals, and differences between rows and between variants, paired by seed. */
 import type { Study } from '../config/study.js';
+import { averageCost } from '../methods/cost.js';
 import { meanInterval } from '../metrics/student-t.js';
-import { methods as allMethods, type Method, type Row, type Summary } from '../report/rows.js';
+import { methods as allMethods, type Cost, type Method, type Row, type Summary } from '../report/rows.js';
 import type { Unit } from './plan.js';
 
 export const measures = ['worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'accuracy', 'gapClosed'] as const;
@@ -34,6 +35,8 @@ export interface StudyRow extends Place, Record<Measure, Mean> {
   generated: number;
   trainingSteps: number;
   seconds: number;
+  /** Of one seed on average, as of a row of a run. */
+  cost?: Cost;
 }
 
 /** What a row has more than another one of the dataset, seed by seed: than another method, or than itself in the first variant. */
@@ -73,6 +76,7 @@ function studyRow(place: Place, rows: readonly Row[]): StudyRow {
     generated: average(rows.map((row) => row.generated)),
     trainingSteps: average(rows.map((row) => row.trainingSteps)),
     seconds: average(rows.map((row) => row.seconds)),
+    ...averageCost(rows.map((row) => row.cost)),
   };
 }
 

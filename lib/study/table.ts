@@ -26,7 +26,13 @@ export const rowColumns: Column<StudyRow>[] = [
   { title: 'Images', numeric: true, cell: (row) => count(row.generated) },
   { title: 'Steps', numeric: true, cell: (row) => count(row.trainingSteps) },
   { title: 'Seconds', numeric: true, cell: (row) => row.seconds.toFixed(1) },
+  { title: 's / 1,000 made', numeric: true, cell: ({ cost }) => perThousand(cost?.makingSeconds, cost?.imagesMade), only: ({ cost }) => cost !== undefined && cost.imagesMade > 0 },
+  { title: 's / 1,000 trained on', numeric: true, cell: ({ cost }) => perThousand(cost?.trainingSeconds, cost?.trainingImages), only: ({ cost }) => cost !== undefined },
 ];
+
+function perThousand(seconds: number | undefined, images: number | undefined): string {
+  return seconds !== undefined && images ? ((1000 * seconds) / images).toFixed(3) : 'n/a';
+}
 
 function isCorrupted({ corruptions }: StudyRow): boolean {
   return corruptions !== undefined;
@@ -111,6 +117,7 @@ export function studyCsv({ rows, differences }: StudyRows): string {
     ...rows.flatMap((row) => [
       ...measures.map((measure) => [...place(row, measure), ...mean(row, row[measure]), row.undefined ?? '']),
       ...(row.corruptions ? Object.entries({ corruptionAccuracy: row.corruptions.accuracy, corruptionError: row.corruptions.error }).map(([measure, value]) => [...place(row, measure), ...mean(row, value), '']) : []),
+      ...Object.entries(row.cost ?? {}).map(([measure, value]) => [...place(row, measure), value, '', '', row.seeds.join(' '), '', '']),
       ...(['generated', 'trainingSteps', 'seconds'] as const).map((measure) => [...place(row, measure), row[measure], '', '', row.seeds.join(' '), '', row.undefined ?? '']),
     ]),
     ...differences.flatMap((one) => (['worstGroupAccuracy', 'meanGroupAccuracy'] as const).map((measure) => [...place(one, measure, one.reference, one.referenceVariant), ...mean(one, one[measure]), ''])),

@@ -115,6 +115,21 @@ test('the tables: Markdown with the facts, CSV with a line for each measure', ()
   assert.match(lines.find((line) => line.startsWith('birds,base,config,edrm,base,worstGroupAccuracy'))!, /,0\.7\d*,0\.45158\d+,0\.94841\d+,0 1 2,0\.8 0\.6\d* 0\.7/);
 });
 
+test('seconds by image: made and trained on, where they were measured', () => {
+  const study = ready({ seeds: [0, 1, 2] });
+  const cost = ({ method }: Row, seed: number): object => (method === 'teacher' ? {} : { cost: { imagesMade: method === 'config' ? 500 : 0, makingSeconds: 10 * seed, trainingImages: 4000, trainingSeconds: 6 } });
+  const result = studyRows(study, measured(study, three, cost));
+  const markdown = studyMarkdown('t', result, {});
+  assert.match(markdown, /\| Seconds \| s \/ 1,000 made \| s \/ 1,000 trained on \|/);
+  assert.match(markdown, /\| \+ ConfiG images .*\| +20\.000 \| +1\.500 \|/); // 10 s on average for 500
+  assert.match(markdown, /\| \+ unguided images .*\| +n\/a \| +1\.500 \|/);
+  assert.match(markdown, /\| Teacher .*\| +n\/a \| +n\/a \|/);
+  assert.match(studyCsv(result), /^birds,base,config,,,makingSeconds,10,,,0 1 2,,$/m);
+  const some = studyRows(study, measured(study, three, (row, seed) => (seed === 1 ? {} : cost(row, seed))));
+  assert.is(some.rows[3].cost, undefined, 'one seed is not known');
+  assert.not.match(studyMarkdown('t', some, {}), /1,000/);
+});
+
 test('steps of rows that begin with a student of their own are explained, where there are such rows', () => {
   const study = ready({ methods: ['erm', 'dad-labels', 'kd'] });
   const rows = { teacher: [1, 1], edrm: [0.1, 0.2], erm: [0.1, 0.2], 'dad-labels': [0.1, 0.2], kd: [0.1, 0.2] };
