@@ -29,6 +29,8 @@ export const command: CommandModule<object, Flags> = {
     const result = await interruptible((signal) =>
       generateToStore(config, { student: flags.student!, count: flags.count, guided: !flags.unguided, signal, onProgress: showProgress(progress) }),
     ).finally(() => progress.done());
+    const { gradientCosine } = result;
+    if (!flags.json && gradientCosine !== undefined) console.log(`cosine of the gradient that guided with the exact one: ${gradientCosine.toFixed(3)}, mean over the first batch`);
     console.log(flags.json ? JSON.stringify({ command: 'generate', ...result }) : `${result.generated} images generated, ${result.kept} selected: ${join(result.folder, 'index.jsonl')}`);
   },
 };

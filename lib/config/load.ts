@@ -210,6 +210,10 @@ function describe(issue: z.core.$ZodIssue, tree: unknown, schema: z.ZodType, doc
     const hint = known.includes(key) ? `Another kind of '${path}' has it; see ${docs}.` : guess ? `Did you mean '${guess}'?` : `See ${docs} for the keys.`;
     return { message: `unknown key '${[...issue.path, key].join('.')}'.`, hint };
   }
+  if (issue.code === 'invalid_key') { // what is wrong is the name, not what it names
+    const [section, name] = [issue.path.slice(0, -1).join('.'), issue.path.at(-1)];
+    return { message: `${section}: ${issue.issues[0].message}, in a name, found ${JSON.stringify(name)}.`, hint: 'The name is that of a folder too; choose another.' };
+  }
   const allowed = allowedValues(issue);
   const expected = allowed.length > 0 ? `expected one of ${allowed.join(', ')}` : issue.message.replace(/^(Invalid input|Too small|Too big): /, '').replace(/, received .*$/, '');
   return { message: `${where}${expected}, found ${found}.`, hint: `See ${docs} for the keys and their units.` };

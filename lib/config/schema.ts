@@ -6,6 +6,7 @@ import { architecture } from './architectures.js';
 import { adversarialTraining, dad } from './dad.js';
 import { data } from './data.js';
 import { discretiserSection } from './discretiser.js';
+import { folderName } from './folder-name.js';
 import { ood } from './ood.js';
 
 const count = z.int().min(1);
@@ -166,7 +167,7 @@ const startMeaning = 'safetensors file from whose weights the training goes on, 
 const trainOn = z.enum(['train', 'broad', 'balanced']).describe('split of the data: birds has train and broad, spuco-mnist all three, the others train');
 
 export const configSchema = z.strictObject({
-  name: z.string().regex(/^[\w.-]+$/, 'expected letters, digits, . _ -').default('run').describe('title of the report and name of the run folder'),
+  name: folderName.default('run').describe('title of the report and name of the run folder'),
   output: z.string().optional().describe('run folder; default runs/<name>'),
   seed: z.int().min(0).max(2 ** 31).default(0).describe('first seed'),
   seeds: count.default(1).describe('how many: seed, seed + 1, ...'),
@@ -210,7 +211,7 @@ export const configSchema = z.strictObject({
       training: classifierTraining({ steps: 300, learningRate: 2e-3 }).prefault({}),
     })
     .prefault({}),
-  methods: z.array(z.enum(methods).exclude(['teacher', 'edrm'])).default(['edrm-longer', 'unguided', 'unguided-selected', 'config']).describe('rows beside teacher and edrm'),
+  methods: z.array(z.enum(methods).exclude(['teacher', 'edrm'])).refine((rows) => new Set(rows).size === rows.length, 'expected each row once').default(['edrm-longer', 'unguided', 'unguided-selected', 'config']).describe('rows beside teacher and edrm'),
   rounds: z
     .strictObject({
       count: count.default(3).describe('rounds of generation and training'),

@@ -4,20 +4,20 @@ import { z } from 'zod';
 
 import { SparringError } from '../errors.js';
 import { methods } from '../report/rows.js';
+import { folderName } from './folder-name.js';
 import { absolutePaths, applyOverrides, checked, readConfigFile, readTree, resolveConfig, type Tree } from './load.js';
 import { overlay } from './overlay.js';
 import { configSchema, type Config } from './schema.js';
 
-const name = z.string().regex(/^[\w.-]+$/, 'expected letters, digits, . _ -');
 const layer = z.record(z.string(), z.unknown());
-const layers = z.record(name, layer).refine((named) => Object.keys(named).length > 0, 'expected at least one');
+const layers = z.record(folderName, layer).refine((named) => Object.keys(named).length > 0, 'expected at least one');
 
 /** Keys of a config that a study sets for each of its runs; a dataset or variant may still choose its `methods`. */
 const ownKeys: readonly string[] = ['name', 'output', 'seed', 'seeds', 'threads'];
 const baseKeys: readonly string[] = [...ownKeys, 'methods'];
 
 export const studySchema = z.strictObject({
-  name: name.default('study').describe('title of the report'),
+  name: folderName.default('study').describe('title of the report'),
   output: z.string().optional().describe('folder of the study; default runs/<name>'),
   base: z.union([z.string(), layer]).default({}).describe('config of all runs, or the path of one'),
   datasets: layers.describe('by name, what each dataset lays over the base'),

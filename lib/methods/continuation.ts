@@ -13,6 +13,7 @@ import { Trainer, type Batch } from '../training/trainer.js';
 import { classShares } from './allocation.js';
 import { openStage, type RunContext } from './context.js';
 import { corruptionErrors } from './corruption-errors.js';
+import { costOf } from './cost.js';
 import type { StudentResult } from './distil.js';
 import { learningOf } from './distillation.js';
 import { comparedImages, gradientCosine, roundDiagnostics } from './diagnostics.js';
@@ -65,9 +66,9 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
     const begin = Math.max(first, round * training.steps);
     if (begin === round * training.steps && store && store.ofRound(round).length < rounds.imagesPerRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
-      // The other row may have stopped before this round.
-      if (pool && pool.ofRound(round).length > 0) await reuseRound(pool, student, store, round, selection);
-      else {
+      await stage.timed('making', async () => {
+        // The other row may have stopped before this round.
+        if (pool && pool.ofRound(round).length > 0) return reuseRound(pool, student, store, round, selection);
         using own = await ownGenerator(context, images!.conditions, generator!, student, { seed, round, stage });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
         if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
@@ -83,11 +84,11 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
           if (signal?.aborted) await stage.checkpoint(trainer, begin); // keeps the time that the stored images took
           throw error;
         });
-      }
+      });
       await stage.checkpoint(trainer, begin);
     }
     const stored = store ? await keptImages(store) : null;
-    await trainLoop({
+    await stage.timed('training', () => trainLoop({
       trainer,
       stage,
       training: { ...training, steps: total }, // one schedule over all rounds: the last ones settle what the first ones moved
@@ -98,7 +99,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
       ...(real.weighing && { weighing: real.weighing }),
       reporter,
       ...(signal && { signal }),
-    });
+    }));
     metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
     const made = store?.ofRound(round);
     if (made && isLastRound(made, rounds)) end = round + 1;
@@ -115,13 +116,16 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
     });
   }
   await student.save(join(stage.folder, 'student.safetensors'));
-  const { seconds } = stage; // those of evaluation under corruptions are no cost of the method
+  const { seconds, clocks } = stage; // those of evaluation under corruptions are no cost of the method
+  const generated = (store ? store.samples().length : 0) + (real.counterparts ?? 0);
+  const reused = Array.from({ length: end }, (_, round) => (pool && pool.ofRound(round).length > 0 ? store!.ofRound(round).length : 0)).reduce((sum, count) => sum + count, 0);
   const result: StudentResult = {
     metrics: metrics ?? (await evaluate(student, data.test, { train: data.train })), // a kill after the last step leaves no round to run
     ...(await corruptionErrors(context, student, stage)),
     seconds: real.seconds + seconds + (learned?.seconds ?? 0),
     trainingSteps: end * training.steps,
-    generated: (store ? store.samples().length : 0) + (real.counterparts ?? 0),
+    generated,
+    ...costOf(clocks, { imagesMade: generated - reused, trainingImages: end * training.steps * training.batchSize }, (real.counterparts ? real.seconds : 0) + (learned?.seconds ?? 0)),
     ...(real.upWeighted !== undefined && { upWeighted: real.upWeighted }),
     ...(store && rounds.earlyStop.studentWrong > 0 && { rounds: end }),
   };

@@ -15,7 +15,7 @@ import { adversaryPairs } from './adversary-pairs.js';
 import { runDiscretePass, type PassShard } from './discrete-pass.js';
 import { openDiscretiser } from './discretiser.js';
 import { fingerprintRead } from './fingerprint.js';
-import { loadClassifier } from './foundation.js';
+import { checkReadyTeacher, openReadyTeacher } from './ready-teacher.js';
 
 export interface DiscretiseRequest {
   /** Of several processes that write to one folder; default all images. */
@@ -38,17 +38,16 @@ export interface DiscretiseResult {
 /** An interrupted pass goes on when it is started again in the same way. */
 export async function discretiseToStore(config: Config, { shard = { index: 0, count: 1 }, signal, onProgress }: DiscretiseRequest = {}): Promise<DiscretiseResult> {
   checkShard(shard);
-  const { weights } = config.teacher;
-  if (!weights) throw new SparringError('config', 'discretise: expected teacher.weights, found none.', 'Give the file, e.g. the one that `sparring foundation` wrote.');
+  checkReadyTeacher(config, 'discretise');
   const path = config.discretiser.weights ?? config.discretiser.pretrained?.path;
   if (!path) throw new SparringError('config', 'discretise: expected discretiser.weights or discretiser.pretrained, found neither.', 'Give a VQGAN; see docs/dad.md.');
   const folder = config.output ?? join('runs', `${config.name}-dad`);
   const engine = await Engine.open(config);
   const { train } = await openData(config.data);
-  const teacher = await loadClassifier(engine, config.teacher, weights, train);
+  const { model: teacher, identity } = await openReadyTeacher(engine, config, train, signal);
   const discretiser = await openDiscretiser(engine, config.discretiser, train);
   const { attack } = config.dad;
-  const settings = { method: 'dad', ...attack, seed: config.seed, precision: engine.precision, teacher: await fingerprintRead(engine, weights), discretiser: await fingerprintRead(engine, path), data: config.data };
+  const settings = { method: 'dad', ...attack, seed: config.seed, precision: engine.precision, teacher: identity, discretiser: await fingerprintRead(engine, path), data: config.data };
   const store = await openStore(folder, { writer: shard.count === 1 ? 'main' : `shard${shard.index + 1}of${shard.count}`, imageSize: train.imageSize, classes: train.classes });
   const id = generatorSettingsId(settings);
   const known = store.samples().find((record) => record.settings !== id);

@@ -6,10 +6,12 @@ import type { MeasuredErrors } from '../metrics/corruption-error.js';
 import type { GroupMetrics } from '../metrics/groups.js';
 import type { Classifier } from '../native/models.js';
 import { Classifier as ClassifierModel } from '../native/models.js';
+import type { Cost } from '../report/rows.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer } from '../training/trainer.js';
 import { openStage, readBatch, type RunContext } from './context.js';
 import { corruptionErrors } from './corruption-errors.js';
+import { costOf } from './cost.js';
 import { evaluate } from './evaluate.js';
 
 /** What a stage that ends with a student leaves behind. */
@@ -20,6 +22,8 @@ export interface StudentResult {
   seconds: number;
   trainingSteps: number;
   generated: number;
+  /** Absent where a version that did not measure it had a part. */
+  cost?: Cost;
   /** Training images that come more often than others, of a row that looks for such. */
   upWeighted?: number;
   /** Rounds that it went through, of a row that may stop before the last one. */
@@ -39,22 +43,23 @@ export async function distil(context: RunContext, teacher: Classifier | null, se
     const spec = { architecture, numClasses: classes.length, imageSize, mean, std };
     const initial = await ClassifierModel.create(engine, spec, classes, seed);
     using trainer = await Trainer.classifier(initial, teacher, training, { seed, temperature, labelWeight });
-    await trainLoop({
+    const from = await stage.resume(trainer);
+    await stage.timed('training', () => trainLoop({
       trainer,
       stage,
       training,
-      from: await stage.resume(trainer),
+      from,
       to: training.steps,
       total: training.steps,
       batch: (step) => readBatch(data.train, batchIndices(data.train.length, training.batchSize, step, seed)),
       reporter,
       ...(signal && { signal }),
-    });
+    }));
     const student = new ClassifierModel(engine, trainer.result(), spec, classes);
     await student.save(file);
     const metrics = await evaluate(student, data.test, { train: data.train, ...(signal && { signal }) });
-    const { seconds } = stage;
-    result = { metrics, ...(await corruptionErrors(context, student, stage)), seconds, trainingSteps: training.steps, generated: 0 };
+    const { seconds, clocks } = stage;
+    result = { metrics, ...(await corruptionErrors(context, student, stage)), seconds, trainingSteps: training.steps, generated: 0, ...costOf(clocks, { imagesMade: 0, trainingImages: training.steps * training.batchSize }) };
     await stage.finish(result);
   }
   return { student: await ClassifierModel.load(engine, file), result };

@@ -4,6 +4,7 @@
  */
 import type { RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
+import { sumOfCosts } from './cost.js';
 import { distil, type StudentResult } from './distil.js';
 import type { Foundation } from './foundation.js';
 import type { ContinuedMethod } from './recipes.js';
@@ -12,5 +13,6 @@ export async function trainFromLabels(context: RunContext, foundation: Foundatio
   const start = await distil(context, null, seed, `seed-${seed}/erm/start`);
   using student = start.student;
   const result = await continueStudent(context, foundation, student, method, seed);
-  return { ...result, seconds: start.result.seconds + result.seconds, trainingSteps: start.result.trainingSteps + result.trainingSteps };
+  const { cost, ...own } = result;
+  return { ...own, seconds: start.result.seconds + result.seconds, trainingSteps: start.result.trainingSteps + result.trainingSteps, ...sumOfCosts([start.result.cost, cost]) };
 }

@@ -14,9 +14,11 @@ import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
 import { evenShares } from './allocation.js';
+import { gradientCosine } from './diagnostics.js';
 import { fingerprintRead } from './fingerprint.js';
 import { loadClassifier, openGenerator } from './foundation.js';
 import { generateRound } from './generation.js';
+import { checkReadyTeacher, openReadyTeacher } from './ready-teacher.js';
 import { startsFromImages } from './start-images.js';
 
 export interface GenerateRequest {
@@ -33,16 +35,17 @@ export interface GenerateResult {
   folder: string;
   generated: number;
   kept: number;
+  /** Of the gradient that guided with the exact one, mean over the images of the first batch; absent where the exact one guided, or none. */
+  gradientCosine?: number;
 }
 
 /** An interrupted generation goes on when it is started again in the same way; a larger count adds to what is there. */
 export async function generateToStore(config: Config, request: GenerateRequest): Promise<GenerateResult> {
   const { count, guided, signal, onProgress } = request;
-  const { teacher: teacherConfig, generator: generatorConfig, rounds, sampling } = config;
-  const { weights, pretrained } = generatorConfig;
-  if (!teacherConfig.weights || !(weights ?? pretrained)) {
-    throw new SparringError('config', `generate: expected teacher.weights and generator.weights or generator.pretrained, found ${teacherConfig.weights ? 'no generator' : 'no teacher.weights'}.`, 'Give the files, e.g. those that `sparring foundation` wrote.');
-  }
+  const { rounds, sampling } = config;
+  const { weights, pretrained } = config.generator;
+  checkReadyTeacher(config, 'generate');
+  if (!(weights ?? pretrained)) throw new SparringError('config', 'generate: expected generator.weights or generator.pretrained, found neither.', 'Give the file, e.g. the one that `sparring foundation` wrote.');
   if (!Number.isInteger(count) || count < 1) throw new SparringError('usage', `--count: expected a whole number of at least 1, found ${count}.`);
   const folder = config.output ?? join('runs', `${config.name}-images`);
   const engine = await Engine.open(config);
@@ -51,7 +54,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const train = fromImages || !weights ? (await openData(config.data)).train : null;
   const generator = train ? await openGenerator(engine, config, train) : await Generator.load(engine, weights!);
   const inputs = { classes: generator.classes, imageSize: generator.spec.imageSize };
-  const teacher = await loadClassifier(engine, teacherConfig, teacherConfig.weights, inputs);
+  const { model: teacher, identity } = await openReadyTeacher(engine, config, inputs, signal);
   const student = await loadClassifier(engine, config.student, request.student, inputs);
   const store = await openStore(folder, { writer: 'main', ...inputs });
   const wanted = { ...sampling, guidance: guided ? sampling.guidance : ({ kind: 'none' } as const) };
@@ -60,7 +63,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const provenance = {
     seed: config.seed,
     selection,
-    teacher: await fingerprintRead(engine, teacherConfig.weights),
+    teacher: identity,
     generator: weights ? await fingerprintRead(engine, weights) : await publishedGenerator(engine, pretrainedOptions(pretrained!, sampling)),
     student: await fingerprintRead(engine, request.student),
     ...(fromImages && { data: config.data }),
@@ -76,11 +79,12 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     throw explainStop(error, `Stopped with ${store.samples().length} of ${count} images in ${folder}.`, 'The same command goes on from there.');
   });
   const records = store.samples();
+  const cosine = gradientCosine(records)['guidance/gradientCosine'];
   const shown = records.filter(isCompared).sort((a, b) => b.disagreement - a.disagreement).slice(0, 48);
   const captions = shown.map(({ class: name, disagreement }) => `${name} ${disagreement.toFixed(2)}`);
   const pixels = await store.readImages(shown.map(({ key }) => key));
   await writeFileAtomic(join(folder, 'grid.png'), await imageGrid({ pixels, imageSize: store.imageSize, columns: 8, captions }));
-  return { folder, generated: records.length, kept: records.filter(({ kept }) => kept).length };
+  return { folder, generated: records.length, kept: records.filter(({ kept }) => kept).length, ...(cosine !== undefined && { gradientCosine: cosine }) };
 }
 
 async function publishedGenerator(engine: Engine, options: PretrainedOptions): Promise<object> {

@@ -1,6 +1,6 @@
 /**
  * Textual inversion (Gal et al., arXiv 2208.01618) as DA-Fusion uses it: class embeddings that are learned from the student's
- * training images, once for all seeds, while the generator stays as it is.
+ * training images, once for all seeds of a run, while the generator stays as it is.
  */
 import { join } from 'node:path';
 

@@ -9,7 +9,7 @@ import { Autoencoder, Classifier, Generator } from '../native/models.js';
 import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkTrainable } from './make-discretiser.js';
-import { takesDiscretiser, takesGenerator } from './recipes.js';
+import { recipes, takesDiscretiser, takesGenerator } from './recipes.js';
 import { checkStartImages } from './start-images.js';
 import { undefinedRows } from './undefined-rows.js';
 
@@ -27,7 +27,6 @@ export async function planOf(config: Config): Promise<string[]> {
   const generator = generates ? await openGenerator(engine, config, data.train) : null;
   const student = await Classifier.create(engine, { ...size, ...config.student }, classes, config.seed);
 
-  const { rounds, sampling } = config;
   const generatorSource = isTrainedGenerator(config.generator) ? toTrain(config.generator.training, config.generator.start) : `from ${config.generator.weights ?? config.generator.pretrained?.path}`;
   return [
     `device ${engine.device}, precision ${engine.precision}, ${engine.threads} threads`,
@@ -38,9 +37,20 @@ export async function planOf(config: Config): Promise<string[]> {
     ...(generator ? [`generator  ${await parameters(generator)} parameters, ${generatorSource}`] : []),
     ...(takesDiscretiser(config.methods) ? [`discretiser ${discretiserSource(config)}`] : []),
     `student    ${await parameters(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
-    `then ${config.methods.join(', ')}: ${rounds.earlyStop.studentWrong > 0 ? 'up to ' : ''}${rounds.count} rounds of ${rounds.training.steps} steps and ${rounds.imagesPerRound} images (${sampling.steps} ${sampling.sampler} steps, ${sampling.guidance.kind} guidance${sampling.start.kind === 'noise' ? '' : `, from training images (${sampling.start.kind}) at strength ${sampling.start.strength}`})`,
+    ...roundsOf(config),
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
   ];
+}
+
+/** What the rows do after the student: all are trained alike, but not all generate. */
+function roundsOf({ methods, rounds, sampling: { steps, sampler, guidance, start } }: Config): string[] {
+  if (methods.length === 0) return [];
+  const generating = methods.filter((method) => recipes[method].images);
+  const mayStop = generating.length > 0 && rounds.earlyStop.studentWrong > 0;
+  const from = start.kind === 'noise' ? '' : `, from training images (${start.kind}) at strength ${start.strength}`;
+  const how = `${steps} ${sampler} steps, ${guidance.kind} guidance${from}`;
+  const also = generating.length === 0 ? '' : generating.length === methods.length ? ` and ${rounds.imagesPerRound} images (${how})` : `, with ${rounds.imagesPerRound} images each in ${generating.join(', ')} (${how})`;
+  return [`then ${methods.join(', ')}: ${mayStop ? 'up to ' : ''}${rounds.count} rounds of ${rounds.training.steps} steps${also}`];
 }
 
 /** What `makeDiscretiser` would do, likewise. */

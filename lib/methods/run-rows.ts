@@ -2,6 +2,7 @@
 import { asReference, corruptionMetrics } from '../metrics/corruption-error.js';
 import { gapClosed } from '../metrics/groups.js';
 import { methods, summarise, type Method, type Row } from '../report/rows.js';
+import { averageCost } from './cost.js';
 import { isMeasured, type Measured, type Outcome } from './outcome.js';
 
 export function toRows(outcomes: readonly Outcome[]): Row[] {
@@ -26,6 +27,7 @@ function measuredRow(method: Method, own: readonly Measured[], { teachers, edrms
     worstGroupAccuracy: summarise(own.map(wga)),
     meanGroupAccuracy: summarise(own.map(({ metrics }) => metrics.meanGroupAccuracy)),
     trainWeightedAccuracy: summarise(own.map(({ metrics }) => metrics.trainWeightedAccuracy)),
+    accuracy: summarise(own.map(({ metrics }) => metrics.accuracy)),
     classes: own[0]!.metrics.classes.map(({ name }, place) => ({ name, accuracy: summarise(own.map(({ metrics }) => metrics.classes[place]!.accuracy)) })),
     gapClosed: summarise(own.map((outcome, i) => gapClosed(wga(outcome), wga(edrms[i]!), wga(teachers[i]!)))),
     ...corruptions(own, erms),
@@ -34,6 +36,7 @@ function measuredRow(method: Method, own: readonly Measured[], { teachers, edrms
     ...(rounds.length > 0 && { rounds: summarise(rounds) }),
     trainingSteps: average(own.map(({ trainingSteps }) => trainingSteps)),
     seconds: average(own.map(({ seconds }) => seconds)),
+    ...averageCost(own.map(({ cost }) => cost)),
   };
 }
 
@@ -54,6 +57,7 @@ function undefinedRow(method: Method, own: readonly Outcome[]): Row {
     worstGroupAccuracy: none,
     meanGroupAccuracy: none,
     trainWeightedAccuracy: none,
+    accuracy: none,
     classes: [],
     gapClosed: none,
     generated: 0,

@@ -58,13 +58,15 @@ export function renderReport(report: Report): string {
 function resultTable(rows: readonly Row[], evaluations: readonly Evaluation[]): string {
   const isCorrupted = rows.some(({ corruptions }) => corruptions);
   const lines = rows.map((row) => {
-    if (row.undefined) return `<tr><td>${escapeHtml(methodTitles[row.method])}</td><td colspan="${isCorrupted ? 9 : 7}">undefined</td></tr>`;
+    if (row.undefined) return `<tr><td>${escapeHtml(methodTitles[row.method])}</td><td colspan="${isCorrupted ? 11 : 9}">undefined</td></tr>`;
     const worst = evaluations.filter(({ method }) => method === row.method).map(worstOf);
     const intervals = worst.map(({ accuracy, interval }) => `${accuracy.toFixed(3)} [${interval.map((end) => end.toFixed(3)).join(', ')}]`);
     return `<tr${row.method === 'config' ? ' class="ours"' : ''}><td>${escapeHtml(methodTitles[row.method])}</td>
 <td class="number">${row.worstGroupAccuracy.mean!.toFixed(3)}${intervals.map((text) => `<small>${text}</small>`).join('')}</td>
 <td>${intervalPlot(worst)}</td>
 <td class="number">${summary(row.meanGroupAccuracy)}</td>
+<td class="number">${summary(row.trainWeightedAccuracy)}</td>
+<td class="number">${row.accuracy ? summary(row.accuracy) : 'n/a'}</td>
 <td class="number">${summary(row.gapClosed)}</td>
 ${isCorrupted ? `<td class="number">${row.corruptions ? summary(row.corruptions.accuracy) : 'n/a'}</td><td class="number">${row.corruptions ? summary(row.corruptions.error, 1) : 'n/a'}</td>` : ''}
 <td class="number">${count(row.generated)}</td>
@@ -73,10 +75,11 @@ ${isCorrupted ? `<td class="number">${row.corruptions ? summary(row.corruptions.
   });
   const notes = rowNotes(rows).map((note) => `<p class="note">${escapeHtml(note)}</p>`);
   return `<div class="scroll"><table><thead><tr><th>Method</th><th class="number">Worst group (WGA)</th><th>0 to 1</th>
-<th class="number">Mean group (MGA)</th><th class="number">Gap closed</th>${isCorrupted ? '<th class="number">Corrupted</th><th class="number">mCE (ERM 100)</th>' : ''}<th class="number">Generated</th><th class="number">Steps</th><th class="number">Seconds</th></tr></thead>
+<th class="number">Mean group (MGA)</th><th class="number">Train-weighted</th><th class="number">Accuracy</th><th class="number">Gap closed</th>${isCorrupted ? '<th class="number">Corrupted</th><th class="number">mCE (ERM 100)</th>' : ''}<th class="number">Generated</th><th class="number">Steps</th><th class="number">Seconds</th></tr></thead>
 <tbody>${lines.join('')}</tbody></table></div>
 <p class="note">Accuracies from 0 to 1: the mean over seeds; small print: each seed's worst group with its 95 % Wilson interval, which
-covers the finite number of test images, not the choice of seed. Other columns: mean, and the range over seeds. Gap closed: 0 as plain
+covers the finite number of test images, not the choice of seed. Other columns: mean, and the range over seeds. Train-weighted: groups
+by their shares of the training data; Accuracy: of all test images. Gap closed: 0 as plain
 distillation, 1 as the teacher.${isCorrupted ? ' Corrupted: mean accuracy under fifteen common corruptions; mCE: their errors, 100 as with labels alone.' : ''} Generated: before any selection.</p>${notes.join('')}`;
 }
 

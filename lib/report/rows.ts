@@ -22,6 +22,8 @@ export interface Row {
   meanGroupAccuracy: Summary<number | null>;
   /** Groups weighted by their shares of the training data; null where none of its groups was tested. */
   trainWeightedAccuracy: Summary<number | null>;
+  /** Share of all test images that are right; results of versions that did not write it lack it. */
+  accuracy?: Summary<number | null>;
   /** Of each class that was tested. */
   classes: { name: string; accuracy: Summary }[];
   /** 0 = as plain distillation (EDRM), 1 = as the teacher; null when those two are equal. */
@@ -41,6 +43,20 @@ export interface Row {
   trainingSteps: number;
   /** Wall time of one seed, on average. */
   seconds: number;
+  /** What of it went into images; lacking for the teacher, and where a version that did not measure it had a part. */
+  cost?: Cost;
+}
+
+/** Of one seed; the seconds of other work, such as tests, are in neither. */
+export interface Cost {
+  /** Generated images and adversaries that were made beforehand, without those that another row had made. */
+  imagesMade: number;
+  /** Making, judging and choosing them, and what was learned or searched for that. */
+  makingSeconds: number;
+  /** Steps times batch size. */
+  trainingImages: number;
+  /** Of the training steps, adversaries that are made within them included. */
+  trainingSeconds: number;
 }
 
 export const methodTitles: Record<Method, string> = {

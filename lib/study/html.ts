@@ -8,7 +8,7 @@ import { escapeHtml } from '../report/escape.js';
 import { namesAndValues, page, picture, section, type Picture } from '../report/page.js';
 import { methodTitles } from '../report/rows.js';
 import type { StudyRow, StudyRows } from './results.js';
-import { byPlace, differenceColumns, notes, rowColumns, shownColumns, undefinedNotes } from './table.js';
+import { byPlace, differenceColumns, notes, placeNotes, rowColumns, shownColumns } from './table.js';
 
 export interface StudyReport extends StudyRows {
   title: string;
@@ -27,7 +27,7 @@ export function renderStudy({ title, command, rows, differences, curves, samples
     return section(place, [
       beside([bars('Worst-group accuracy', 'worstGroupAccuracy', own), bars('Mean-group accuracy', 'meanGroupAccuracy', own)]),
       table(shownColumns(rowColumns, own), own),
-      ...undefinedNotes(own).map((note) => `<p class="note">${escapeHtml(note)}</p>`),
+      ...placeNotes(own).map((note) => `<p class="note">${escapeHtml(note)}</p>`),
       pairs.has(place) ? `<h3>Differences, paired by seed</h3>${table(differenceColumns, pairs.get(place)!)}` : '',
       beside((curves.get(place) ?? []).map(lineChart)),
       beside(grids.map((grid) => picture(grid, 'beside'))),

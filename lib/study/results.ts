@@ -1,10 +1,11 @@
 /** From the runs of a study to its rows: means over seeds with intervals, and differences between rows and between variants, paired by seed. */
 import type { Study } from '../config/study.js';
+import { averageCost } from '../methods/cost.js';
 import { meanInterval } from '../metrics/student-t.js';
-import { methods as allMethods, type Method, type Row, type Summary } from '../report/rows.js';
+import { methods as allMethods, type Cost, type Method, type Row, type Summary } from '../report/rows.js';
 import type { Unit } from './plan.js';
 
-export const measures = ['worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'gapClosed'] as const;
+export const measures = ['worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'accuracy', 'gapClosed'] as const;
 export type Measure = (typeof measures)[number];
 
 /** A measure over seeds. */
@@ -34,6 +35,8 @@ export interface StudyRow extends Place, Record<Measure, Mean> {
   generated: number;
   trainingSteps: number;
   seconds: number;
+  /** Of one seed on average, as of a row of a run. */
+  cost?: Cost;
 }
 
 /** What a row has more than another one of the dataset, seed by seed: than another method, or than itself in the first variant. */
@@ -73,6 +76,7 @@ function studyRow(place: Place, rows: readonly Row[]): StudyRow {
     generated: average(rows.map((row) => row.generated)),
     trainingSteps: average(rows.map((row) => row.trainingSteps)),
     seconds: average(rows.map((row) => row.seconds)),
+    ...averageCost(rows.map((row) => row.cost)),
   };
 }
 
@@ -82,9 +86,9 @@ function rowOf({ result, foundation }: Unit, method: Method): Row {
   return method === 'teacher' && foundation ? { ...row, trainingSteps: foundation.spent.trainingSteps, seconds: row.seconds + foundation.spent.seconds } : row;
 }
 
-/** A run of a study has one seed. */
-function single({ values }: Summary<number | null>): number | null {
-  return values[0];
+/** A run of a study has one seed; one of an older version may lack a measure. */
+function single(summary: Summary<number | null> | undefined): number | null {
+  return summary?.values[0] ?? null;
 }
 
 export function meanOf(values: readonly (number | null)[]): Mean {

@@ -1,5 +1,6 @@
 /** The rows of a study as text: Markdown that is aligned for people, CSV for programs. */
 import { measures, type Difference, type Mean, type StudyRow, type StudyRows } from './results.js';
+import { recipes } from '../methods/recipes.js';
 import { csvCell } from '../report/csv-cell.js';
 import { methodTitles } from '../report/rows.js';
 import { count } from '../report/table.js';
@@ -18,13 +19,20 @@ export const rowColumns: Column<StudyRow>[] = [
   { title: 'WGA', numeric: true, cell: (row) => (row.undefined === undefined ? meanText(row.worstGroupAccuracy) : 'undefined') },
   { title: 'MGA', numeric: true, cell: (row) => meanText(row.meanGroupAccuracy) },
   { title: 'Train-weighted', numeric: true, cell: (row) => meanText(row.trainWeightedAccuracy) },
+  { title: 'Accuracy', numeric: true, cell: (row) => meanText(row.accuracy) },
   { title: 'Gap closed', numeric: true, cell: (row) => meanText(row.gapClosed) },
   { title: 'Corrupted', numeric: true, cell: ({ corruptions }) => (corruptions ? meanText(corruptions.accuracy) : 'n/a'), only: isCorrupted },
   { title: 'mCE (ERM 100)', numeric: true, cell: ({ corruptions }) => (corruptions ? meanText(corruptions.error, '', 1) : 'n/a'), only: isCorrupted },
   { title: 'Images', numeric: true, cell: (row) => count(row.generated) },
   { title: 'Steps', numeric: true, cell: (row) => count(row.trainingSteps) },
   { title: 'Seconds', numeric: true, cell: (row) => row.seconds.toFixed(1) },
+  { title: 's / 1,000 made', numeric: true, cell: ({ cost }) => perThousand(cost?.makingSeconds, cost?.imagesMade), only: ({ cost }) => cost !== undefined && cost.imagesMade > 0 },
+  { title: 's / 1,000 trained on', numeric: true, cell: ({ cost }) => perThousand(cost?.trainingSeconds, cost?.trainingImages), only: ({ cost }) => cost !== undefined },
 ];
+
+function perThousand(seconds: number | undefined, images: number | undefined): string {
+  return seconds !== undefined && images ? ((1000 * seconds) / images).toFixed(3) : 'n/a';
+}
 
 function isCorrupted({ corruptions }: StudyRow): boolean {
   return corruptions !== undefined;
@@ -43,9 +51,17 @@ export const notes = {
   scope: 'Intervals are over the seeds of the students, given this teacher, generator, training and test data; the teacher is one and has none.',
 };
 
-/** Why rows have no numbers. */
-export function undefinedNotes(rows: readonly StudyRow[]): string[] {
-  return rows.flatMap((row) => (row.undefined === undefined ? [] : [`${methodTitles[row.method]} is undefined on these data: it ${row.undefined}.`]));
+/** What the numbers of a place do not say: why rows have none, and that rows without a teacher begin with a student of their own. */
+export function placeNotes(rows: readonly StudyRow[]): string[] {
+  const without = rows.filter((row) => row.undefined === undefined && isLabelsOnly(row)).map(({ method }) => methodTitles[method]);
+  return [
+    ...rows.flatMap((row) => (row.undefined === undefined ? [] : [`${methodTitles[row.method]} is undefined on these data: it ${row.undefined}.`])),
+    ...(without.length > 0 ? [`Steps of ${without.join('; ')} include those of the student that the row starts from, which it trains itself; the other rows start from the EDRM student, whose steps are in its own row. Counted alike, they are equally many.`] : []),
+  ];
+}
+
+function isLabelsOnly({ method }: StudyRow): boolean {
+  return method !== 'teacher' && method !== 'edrm' && recipes[method].labelsOnly === true;
 }
 
 /** `0.910 [0.850, 0.970]`, without an interval where there is none; `sign` is put before what is not negative. */
@@ -76,7 +92,7 @@ export function studyMarkdown(title: string, { rows, differences }: StudyRows, f
 /** The tables of each place below its heading. */
 export function studyTables({ rows, differences }: StudyRows, heading: (place: string) => string): string[] {
   const pairs = byPlace(differences);
-  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(shownColumns(rowColumns, own), own), ...undefinedNotes(own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
+  return [...byPlace(rows)].flatMap(([place, own]) => [heading(place), markdownTable(shownColumns(rowColumns, own), own), ...placeNotes(own), ...(pairs.has(place) ? [markdownTable(differenceColumns, pairs.get(place)!)] : [])]);
 }
 
 /** Those that some line has something in. */
@@ -101,6 +117,7 @@ export function studyCsv({ rows, differences }: StudyRows): string {
     ...rows.flatMap((row) => [
       ...measures.map((measure) => [...place(row, measure), ...mean(row, row[measure]), row.undefined ?? '']),
       ...(row.corruptions ? Object.entries({ corruptionAccuracy: row.corruptions.accuracy, corruptionError: row.corruptions.error }).map(([measure, value]) => [...place(row, measure), ...mean(row, value), '']) : []),
+      ...Object.entries(row.cost ?? {}).map(([measure, value]) => [...place(row, measure), value, '', '', row.seeds.join(' '), '', '']),
       ...(['generated', 'trainingSteps', 'seconds'] as const).map((measure) => [...place(row, measure), row[measure], '', '', row.seeds.join(' '), '', row.undefined ?? '']),
     ]),
     ...differences.flatMap((one) => (['worstGroupAccuracy', 'meanGroupAccuracy'] as const).map((measure) => [...place(one, measure, one.reference, one.referenceVariant), ...mean(one, one[measure]), ''])),

@@ -23,6 +23,15 @@ interface StageState {
   /** What the next row of the training metrics has gathered so far. */
   window: Window;
   carried?: number[];
+  /** Absent from the state of a version that did not measure them. */
+  clocks?: Clocks;
+}
+
+/** Wall time in seconds, over all sessions, of the parts of a stage whose cost is told by image; what else a stage does is in neither. */
+export interface Clocks {
+  /** Making images: generation, judging, selection, storing. */
+  making: number;
+  training: number;
 }
 
 /** Sums over the steps since the last row of the training metrics. */
@@ -45,6 +54,8 @@ export class Stage {
   window: Window;
   /** Likewise saved: numbers that training carries from step to step beside the trainer's state. */
   carried: number[] | undefined;
+  #clocks: Clocks | undefined;
+  #running: { clock: keyof Clocks; since: number } | undefined;
 
   /** @param name path of the stage within the run, e.g. `seed-0/config` */
   constructor(
@@ -62,6 +73,7 @@ export class Stage {
     this.#secondsBefore = this.#state?.seconds ?? 0;
     this.window = { ...emptyWindow, ...this.#state?.window };
     this.carried = this.#state?.carried;
+    this.#clocks = this.#state ? this.#state.clocks : { making: 0, training: 0 };
   }
 
   /** The result of a finished stage. */
@@ -81,6 +93,24 @@ export class Stage {
     return this.#secondsBefore + (performance.now() - this.#startedAt) / 1000;
   }
 
+  /** Undefined where the stage was begun by a version that did not measure them. */
+  get clocks(): Clocks | undefined {
+    if (!this.#clocks || !this.#running) return this.#clocks;
+    const { clock, since } = this.#running;
+    return { ...this.#clocks, [clock]: this.#clocks[clock] + (performance.now() - since) / 1000 };
+  }
+
+  /** Does work whose time a clock counts; one piece of work at a time. */
+  async timed<Result>(clock: keyof Clocks, work: () => Promise<Result>): Promise<Result> {
+    this.#running = { clock, since: performance.now() };
+    try {
+      return await work();
+    } finally {
+      this.#clocks = this.clocks;
+      this.#running = undefined;
+    }
+  }
+
   /** Puts the trainer into the state of the last checkpoint; returns the steps done, 0 without one. */
   async resume(trainer: Trainer<ModelHandle>): Promise<number> {
     // What a kill left behind: files half written, and a checkpoint that no state came to name, which would pass for the newest.
@@ -95,7 +125,7 @@ export class Stage {
     const checkpoint = `step-${step}.safetensors`;
     await trainer.save(join(this.folder, checkpoint));
     // The state names a file that is complete: a kill between the two leaves the older pair.
-    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds, window: this.window, ...(this.carried && { carried: this.carried }) } satisfies StageState)}\n`);
+    await writeFileAtomic(join(this.folder, 'state.json'), `${JSON.stringify({ step, checkpoint, seconds: this.seconds, window: this.window, ...(this.carried && { carried: this.carried }), ...(this.clocks && { clocks: this.clocks }) } satisfies StageState)}\n`);
     await keepNewest(this.folder, checkpointName, this.checkpoints.keep);
     this.#savedAt = performance.now();
   }

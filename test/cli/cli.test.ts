@@ -119,6 +119,19 @@ test('flags win over --set, --set over the file', () => {
   assert.match(plan.stdout, 'seeds 4 to 6');
 });
 
+test('--dry-run speaks of images only where a row generates some', () => {
+  const path = file('rows.yaml', 'data: { kind: birds, train: 8, test: 8, broad: 8 }\nrounds: { count: 2, imagesPerRound: 5, training: { steps: 7 } }\nsampling: { steps: 9 }\n');
+  const then = (methods: string): string[] => {
+    const plan = cli(['distill', '--config', path, '--set', `methods=[${methods}]`, '--dry-run']);
+    assert.is(plan.status, 0, plan.stderr);
+    return plan.stdout.split('\n').filter((line) => line.startsWith('then'));
+  };
+  assert.equal(then('kd, erm'), ['then kd, erm: 2 rounds of 7 steps']);
+  assert.equal(then('kd, unguided'), ['then kd, unguided: 2 rounds of 7 steps, with 5 images each in unguided (9 ddim steps, step guidance)']);
+  assert.equal(then('unguided, config'), ['then unguided, config: 2 rounds of 7 steps and 5 images (9 ddim steps, step guidance)']);
+  assert.equal(then(''), []);
+});
+
 test('--dry-run on a folder of images prints the plan and writes nothing', async () => {
   const root = await photographs('pets', { train: ['cat/snow', 'dog/grass'], test: everyGroup });
   const path = file('pets.yaml', 'data: { kind: folder, root: pets }');
@@ -178,7 +191,7 @@ test('weights that are missing, damaged or for other data', () => {
   expectFailure(cli(['evaluate', '--weights', file('damaged.safetensors', 'this is no safetensors file')]), 1, 'weights');
   const generate = cli(['generate', '--config', file('no-weights.yaml', 'seed: 1'), '--student', 'x']);
   expectFailure(generate, 2, 'config');
-  assert.match(generate.stderr, 'expected teacher.weights and generator.weights');
+  assert.match(generate.stderr, 'generate: expected teacher.weights or teacher.zeroShot, found neither');
 });
 
 test('a folder that holds other files is not written to', () => {

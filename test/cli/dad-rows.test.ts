@@ -7,7 +7,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { openStore } from '../../lib/store/store.js';
-import { cli, startCli, timelessRows } from '../support/cli.js';
+import { cli, lastLine, startCli, timelessRows } from '../support/cli.js';
 import { miniature, seed, studentWeights } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-dad-rows-'));
@@ -32,9 +32,10 @@ test('each row has its steps, and counts the adversaries that were made for it',
   assert.is(ended.status, 0, ended.stderr);
   expected = timelessRows(ended.stdout);
   assert.equal(expected.map(({ method }) => method), ['teacher', 'edrm', ...rows]);
-  for (const { method, trainingSteps, generated } of expected.slice(2)) {
+  for (const { method, trainingSteps, generated, cost } of lastLine(ended.stdout).rows.slice(2)) {
     assert.is(trainingSteps, (fromLabels.includes(method) ? 33 : 0) + 8, method);
     assert.is(generated, (method in onCounterparts ? 64 : 0) + (method.startsWith('config') ? 16 : 0), method);
+    assert.equal([cost.imagesMade, cost.trainingImages, cost.makingSeconds > 0], [generated, 8 * trainingSteps, generated > 0], method);
   }
 });
 

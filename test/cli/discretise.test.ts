@@ -1,5 +1,5 @@
 /** `discretise`, the pass of DAD over a training split, and the adversarial accuracy of `evaluate`, on small random networks. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 
 import { attackFromFlags } from '../../lib/cli/attack-flags.js';
+import { zeroShotClassifier } from '../../lib/clip/zero-shot.js';
 import { applyOverrides, readConfigFile, resolveConfig } from '../../lib/config/load.js';
 import { birdClasses } from '../../lib/data/birds.js';
 import { openData } from '../../lib/data/open.js';
@@ -133,7 +134,8 @@ test('what cannot be done is said before anything is made', async () => {
     [[`discretiser.pretrained.path=${weights('vqgan')}`], 'config', /discretiser: expected weights or pretrained, found both/],
     [['discretiser={}'], 'config', /discretise: expected discretiser\.weights or discretiser\.pretrained, found neither/],
     [['data={kind: birds, imageSize: 64, train: 8, test: 8, broad: 8}'], 'weights', /teacher\.safetensors: expected 64 px images/],
-    [['teacher={}'], 'config', /discretise: expected teacher\.weights, found none/],
+    [['teacher={}'], 'config', /discretise: expected teacher\.weights or teacher\.zeroShot, found neither/],
+    [['teacher={zeroShot: {clip: x, tune: head}}'], 'config', /discretise: expected a teacher that is ready, found teacher\.zeroShot with tune head, which trains it first/],
   ] as const) {
     assert.match((await failure(() => run([...overrides]), code)).message, message);
   }
@@ -143,6 +145,27 @@ test('what cannot be done is said before anything is made', async () => {
   const ended = cli(args(output, '--shard', 'two'));
   assert.is(ended.status, 2);
   assert.match(ended.stderr, /--shard: expected number\/count, found two/);
+});
+
+test('a CLIP model as teacher, known by its weights, prompts and names', async () => {
+  const clip = join(folder, 'clip');
+  cpSync(new URL('../parity/goldens/clip_transformers', import.meta.url), clip, { recursive: true });
+  const output = join(folder, 'zero-shot');
+  const run = (zeroShot: object) => discretiseToStore(resolveConfig(applyOverrides({ ...readConfigFile(configFile), output, teacher: { zeroShot: { clip, ...zeroShot } } }, ['data.train=12'])));
+  const { stored } = await run({});
+  assert.is(stored, 12);
+  const store = await openStore(output);
+  const records = store.samples();
+  const engine = await Engine.open({ device: 'cpu', threads: 1, precision: 'fp32' });
+  const teacher = await zeroShotClassifier(engine, { clip, prompts: ['a photo of a {}.'], names: {} }, { classes: birdClasses, imageSize: 32 });
+  const images = Buffer.from(await store.readImages(records.map(({ key }) => key)));
+  assert.ok(relativeError(records.flatMap(({ teacherProbabilities }) => teacherProbabilities), await teacher.probabilities(images)) < 1e-5);
+  assert.is((await run({})).stored, 12, 'the same goes on');
+  const other = /made with other weights, data, settings or another seed/;
+  for (const zeroShot of [{ prompts: ['a {}'] }, { names: { waterbird: 'duck' } }]) assert.match((await failure(() => run(zeroShot), 'usage')).message, other);
+  const means = join(clip, 'preprocessor_config.json');
+  writeFileSync(means, readFileSync(means, 'utf8').replace('0.48145466', '0.5'));
+  assert.match((await failure(() => run({}), 'usage')).message, other);
 });
 
 test('evaluate says how often a classifier is right under an attack', async () => {

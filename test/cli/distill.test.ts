@@ -54,8 +54,8 @@ test('the last line of stdout is one JSON object with a row per method', () => {
   assert.equal([result.command, result.seeds], ['distill', 1]);
   assert.equal(result.rows.map(({ method }: { method: string }) => method), ['teacher', 'edrm', 'edrm-longer', 'unguided', 'unguided-selected', 'config']);
   for (const row of result.rows) {
-    assert.equal(Object.keys(row), ['method', 'worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'classes', 'gapClosed', 'generated', 'trainingSteps', 'seconds']);
-    for (const summary of [row.worstGroupAccuracy, row.meanGroupAccuracy, row.trainWeightedAccuracy, ...row.classes.map((one: any) => one.accuracy)]) {
+    assert.equal(Object.keys(row), ['method', 'worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'accuracy', 'classes', 'gapClosed', 'generated', 'trainingSteps', 'seconds', ...(row.method === 'teacher' ? [] : ['cost'])]);
+    for (const summary of [row.worstGroupAccuracy, row.meanGroupAccuracy, row.trainWeightedAccuracy, row.accuracy, ...row.classes.map((one: any) => one.accuracy)]) {
       assert.equal(Object.keys(summary), ['mean', 'values']);
       assert.is(summary.values.length, 1);
       assert.is(summary.mean, summary.values[0]);
@@ -63,14 +63,21 @@ test('the last line of stdout is one JSON object with a row per method', () => {
     }
     assert.is(row.gapClosed.values.length, 1);
     assert.ok(row.seconds > 0);
+    if (row.method === 'teacher') continue;
+    const { makingSeconds, trainingSeconds } = row.cost;
+    assert.ok(trainingSeconds > 0 && makingSeconds + trainingSeconds < row.seconds, row.method);
+    assert.is(makingSeconds > 0, row.generated > 0, row.method);
   }
   expected = timelessRows(ended.stdout);
 });
 
 test('the continued rows have equal training steps, the generating ones equally many images', () => {
-  const rows = expected as { generated: number; trainingSteps: number }[];
+  const rows = expected as { generated: number; trainingSteps: number; cost: any }[];
   assert.equal(rows.map(({ trainingSteps }) => trainingSteps), [45, 33, 8, 8, 8, 8]);
   assert.equal(rows.map(({ generated }) => generated), [0, 0, 0, 16, 16, 16]);
+  // The fifth row takes the images of the fourth.
+  assert.equal(rows.slice(1).map(({ cost }) => cost.imagesMade), [0, 0, 16, 0, 16]);
+  assert.equal(rows.slice(1).map(({ trainingSteps, cost }) => cost.trainingImages / trainingSteps), [8, 8, 8, 8, 8], 'the batch size');
 });
 
 test('the run folder has config, metrics, results, weights, stores and grids', async () => {

@@ -82,6 +82,23 @@ test('a CLIP model as teacher: zero-shot, and with its head trained on', () => {
   assert.equal(changed.sort(), ['head.bias', 'head.weight']);
 });
 
+test('generate takes a CLIP model as teacher, and knows the images of other prompts', async () => {
+  const clip = new URL('../parity/goldens/clip_transformers', import.meta.url).pathname;
+  const output = join(folder, 'clip-images');
+  const generate = (teacher: string) => cli(['generate', '--config', configFile, '--set', `teacher={zeroShot: {clip: "${clip}"${teacher}}}`, '--set', `generator.weights=${weights('generator')}`, '--student', student, '--count', '3', '--output', output, '--json', '--quiet']);
+  const ended = generate('');
+  assert.is(ended.status, 0, ended.stderr);
+  assert.is(lastLine(ended.stdout).generated, 3);
+  const store = await openStore(output);
+  const { teacher } = await store.generatorSettings(store.samples()[0]!.settings) as any;
+  assert.equal([teacher.prompts, teacher.names, /^[0-9a-f]{64}$/.test(teacher.clip)], [['a photo of a {}.'], {}, true]);
+  for (const [more, message] of [[', prompts: ["a {}"]', /other weights, settings or another seed/], [', tune: all', /generate: expected a teacher that is ready, found teacher\.zeroShot with tune all/]] as const) {
+    const refused = generate(more);
+    assert.is(refused.status, 2);
+    assert.match(refused.stderr, message);
+  }
+});
+
 test('start: the training goes on from the given weights', () => {
   const still = ['teacher', 'generator'].flatMap((role) => [`${role}.start=${join(foundation, `${role}.safetensors`)}`, `${role}.training.steps=2`, `${role}.training.learningRate=1e-12`]);
   const output = join(folder, 'started');

@@ -153,7 +153,7 @@ test('with groups absent the oracles are undefined: said before the run, in the 
   const { rows } = lastLine(ended.stdout);
   const none = { mean: null, values: [null, null] };
   assert.equal(rows.slice(3), [['groupdro', 'training'], ['dfr', 'validation']].map(([method, split]) => ({
-    method, undefined: `needs ${split} ${absent}`, worstGroupAccuracy: none, meanGroupAccuracy: none, trainWeightedAccuracy: none, classes: [], gapClosed: none, generated: 0, trainingSteps: 0, seconds: 0,
+    method, undefined: `needs ${split} ${absent}`, worstGroupAccuracy: none, meanGroupAccuracy: none, trainWeightedAccuracy: none, accuracy: none, classes: [], gapClosed: none, generated: 0, trainingSteps: 0, seconds: 0,
   })));
   assert.equal(JSON.parse(readFileSync(join(run, 'result.json'), 'utf8')).rows, rows);
   assert.ok(readFileSync(join(run, 'report.html'), 'utf8').includes(`it needs training ${absent}.`));

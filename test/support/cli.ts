@@ -42,7 +42,7 @@ export function startCli(args: string[]): { child: ChildProcess; ended: Promise<
 
 /** The rows on the last line of stdout, without their times. */
 export function timelessRows(stdout: string): any[] {
-  return lastLine(stdout).rows.map(({ seconds: _, ...row }: { seconds: number }) => row);
+  return lastLine(stdout).rows.map(({ seconds: _, cost, ...row }: any) => (cost ? { ...row, cost: { imagesMade: cost.imagesMade, trainingImages: cost.trainingImages } } : row));
 }
 
 /** The JSON object on the last line of stdout. */

@@ -12,7 +12,7 @@ import { summarise, type Row } from '../../lib/report/rows.js';
 import { textTable } from '../../lib/report/table.js';
 
 const rows: Row[] = [
-  { method: 'edrm', worstGroupAccuracy: summarise([0, 0.02]), meanGroupAccuracy: summarise([0.5, 0.52]), trainWeightedAccuracy: summarise([0.9, 0.9]), classes: [], gapClosed: summarise<number | null>([0, 0]), generated: 0, trainingSteps: 1200, seconds: 31.26 },
+  { method: 'edrm', worstGroupAccuracy: summarise([0, 0.02]), meanGroupAccuracy: summarise([0.5, 0.52]), trainWeightedAccuracy: summarise([0.9, 0.9]), accuracy: summarise([0.7, 0.74]), classes: [], gapClosed: summarise<number | null>([0, 0]), generated: 0, trainingSteps: 1200, seconds: 31.26 },
   { method: 'config', worstGroupAccuracy: summarise([0.98, 0.99]), meanGroupAccuracy: summarise([0.99, 0.994]), trainWeightedAccuracy: summarise([0.9, 0.9]), classes: [], gapClosed: summarise<number | null>([0.98, null]), generated: 2304, trainingSteps: 4800, seconds: 200 },
 ];
 
@@ -20,22 +20,23 @@ test('rows as a text table', () => {
   const lines = textTable(rows).split('\n');
   assert.is(lines.length, 4);
   assert.is(new Set(lines.map((line) => line.length)).size, 1, 'aligned');
-  assert.match(lines[2]!, /^Distillation \(EDRM\)  0\.010 \(0\.000-0\.020\)  0\.510 \(0\.500-0\.520\)  0\.000 \(0\.000-0\.000\)          0  1,200     31\.3$/);
+  assert.match(lines[0]!, /^Method +WGA +MGA +Train-weighted +Accuracy +Gap closed /);
+  assert.match(lines[2]!, /^Distillation \(EDRM\)  0\.010 \(0\.000-0\.020\)  0\.510 \(0\.500-0\.520\)  0\.900 \(0\.900-0\.900\)  0\.720 \(0\.700-0\.740\)  0\.000 \(0\.000-0\.000\)          0  1,200     31\.3$/);
 });
 
 test('an undefined row says why, an up-weighting one how many, in the table and in the report', () => {
   const none = summarise<number | null>([null, null]);
   const more: Row[] = [
     { ...rows[0]!, method: 'jtt', upWeighted: summarise([0, 1234]) },
-    { method: 'groupdro', undefined: 'needs <all>', worstGroupAccuracy: none, meanGroupAccuracy: none, trainWeightedAccuracy: none, classes: [], gapClosed: none, generated: 0, trainingSteps: 0, seconds: 0 },
+    { method: 'groupdro', undefined: 'needs <all>', worstGroupAccuracy: none, meanGroupAccuracy: none, trainWeightedAccuracy: none, accuracy: none, classes: [], gapClosed: none, generated: 0, trainingSteps: 0, seconds: 0 },
   ];
   const lines = textTable([...rows, ...more]).split('\n');
-  assert.match(lines[5]!, /^GroupDRO \(oracle\) +undefined +n\/a +n\/a/);
+  assert.match(lines[5]!, /^GroupDRO \(oracle\) +undefined( +n\/a){4} /);
   const both = textTable([{ ...rows[1]!, method: 'config-tab', upWeighted: summarise([2, 3]), rounds: summarise([1, 3]) }]).split('\n').slice(4);
   assert.equal(both, ['+ ConfiG images, TAB: training images up-weighted: 2; 3.', '+ ConfiG images, TAB: rounds until it stopped or all were done: 1; 3.']);
   assert.equal(lines.slice(6), ['', 'JTT: training images up-weighted: 0; 1,234.', 'GroupDRO (oracle) is undefined on these data: it needs <all>.']);
   const html = renderReport({ title: 't', rows: more, evaluations: [], charts: [], log: [], grids: [], config: {}, environment: {} });
-  for (const part of ['<td colspan="7">undefined</td>', 'it needs &lt;all&gt;.', 'up-weighted: 0; 1,234.']) assert.ok(html.includes(part), part);
+  for (const part of ['<td colspan="9">undefined</td>', 'it needs &lt;all&gt;.', 'up-weighted: 0; 1,234.']) assert.ok(html.includes(part), part);
 });
 
 test('a summary has the mean, or null where a value is missing', () => {
@@ -136,6 +137,8 @@ test('the report is one offline file with table, intervals, curves, grids, confi
     assert.match(html, /root: waterbird/);
     assert.match(html, /prefers-color-scheme: dark/);
     assert.match(html, /<td class="number">2,304<\/td>/);
+    assert.match(html, /<th class="number">Train-weighted<\/th><th class="number">Accuracy<\/th>/);
+    assert.match(html, /<td class="number">0\.900 \(0\.900-0\.900\)<\/td>\n<td class="number">0\.720 \(0\.700-0\.740\)<\/td>/);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -44,7 +44,12 @@ test('what does not fit in a study is told with its place', () => {
     [{}, 'study.yaml: datasets: expected record, found nothing.'],
     [{ datasets: {} }, 'study.yaml: datasets: expected at least one, found {}.'],
     [{ datasets: { birds: null } }, 'study.yaml: datasets.birds: expected record, found null.'],
-    [{ datasets: { 'a/b': {} } }, 'study.yaml: datasets.a/b: Invalid key in record, found {}.'],
+    [{ datasets: { 'a/b': {} } }, 'study.yaml: datasets: expected letters, digits, . _ -, and not . or .. alone, in a name, found "a/b".'],
+    [{ datasets: { '..': {} } }, 'study.yaml: datasets: expected letters, digits, . _ -, and not . or .. alone, in a name, found "..".'],
+    [{ datasets: { birds: {} }, variants: { '.': {} } }, 'study.yaml: variants: expected letters, digits, . _ -, and not . or .. alone, in a name, found ".".'],
+    [{ name: '..', datasets: { birds: {} } }, 'study.yaml: name: expected letters, digits, . _ -, and not . or .. alone, found "..".'],
+    [{ datasets: { birds: {} }, methods: ['erm', 'kd', 'erm'] }, 'study.yaml: methods: expected each row once, found ["erm","kd","erm"].'],
+    [{ datasets: { birds: { methods: ['erm', 'erm'] } } }, 'study.yaml, dataset birds, variant base: methods: expected each row once, found ["erm","erm"].'],
     [{ datasets: { birds: {} }, sedes: [1] }, "study.yaml: unknown key 'sedes'."],
     [{ datasets: { birds: {} }, seeds: [1, 1] }, 'study.yaml: seeds: expected each seed once, found [1,1].'],
     [{ datasets: { birds: {} }, methods: ['unguded'] }, 'study.yaml: methods.0: expected one of edrm-longer, '],
@@ -58,6 +63,7 @@ test('what does not fit in a study is told with its place', () => {
     assert.is(error.code, 'config');
     assert.is(error.message.slice(0, expected.length), expected);
   }
+  assert.equal(resolveStudy({ datasets: { 'a..b': {}, '...': {}, '.c': {} } }).cells.map(({ dataset }) => dataset), ['a..b', '...', '.c'], 'dots within a name are fine');
   assert.is(failure(() => resolveStudy({ datasets: { birds: {} }, sedes: [1] })).hint, "Did you mean 'seeds'?");
 });
 

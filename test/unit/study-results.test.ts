@@ -105,14 +105,53 @@ test('the tables: Markdown with the facts, CSV with a line for each measure', ()
   const result = studyRows(study, measured(study, three));
   const markdown = studyMarkdown('Title', result, { command: 'sparring study x', machine: 'm' });
   assert.match(markdown, /^# Title\n\n## birds\n\n\| Method +\| +WGA \|/);
-  assert.match(markdown, /\| \+ ConfiG images +\| +0\.900 \[0\.652, 1\.148\] \| +0\.950 \[0\.702, 1\.198\] \| +0\.900 \[0\.900, 0\.900\] \| +n\/a \| +900 \| +1,920 \| +1\.0 \|/);
+  assert.match(markdown, /\| \+ ConfiG images +\| +0\.900 \[0\.652, 1\.148\] \| +0\.950 \[0\.702, 1\.198\] \| +0\.900 \[0\.900, 0\.900\] \| +0\.800 \[0\.800, 0\.800\] \| +n\/a \| +900 \| +1,920 \| +1\.0 \|/);
   assert.match(markdown, /\| \+ ConfiG images +\| Distillation \(EDRM\) +\| \+0\.700 \[\+0\.452, \+0\.948\] \|/);
   assert.match(markdown, /- command: sparring study x\n- machine: m\n$/);
   const lines = studyCsv(result).trimEnd().split('\n');
   assert.is(lines[0], 'dataset,variant,method,minus,minusVariant,measure,mean,low,high,seeds,values,note');
-  assert.is(lines.length, 1 + 4 * 7 + 5 * 2);
+  assert.is(lines.length, 1 + 4 * 8 + 5 * 2);
   assert.ok(lines.every((line) => line.split(',').length === 12));
   assert.match(lines.find((line) => line.startsWith('birds,base,config,edrm,base,worstGroupAccuracy'))!, /,0\.7\d*,0\.45158\d+,0\.94841\d+,0 1 2,0\.8 0\.6\d* 0\.7/);
+});
+
+test('seconds by image: made and trained on, where they were measured', () => {
+  const study = ready({ seeds: [0, 1, 2] });
+  const cost = ({ method }: Row, seed: number): object => (method === 'teacher' ? {} : { cost: { imagesMade: method === 'config' ? 500 : 0, makingSeconds: 10 * seed, trainingImages: 4000, trainingSeconds: 6 } });
+  const result = studyRows(study, measured(study, three, cost));
+  const markdown = studyMarkdown('t', result, {});
+  assert.match(markdown, /\| Seconds \| s \/ 1,000 made \| s \/ 1,000 trained on \|/);
+  assert.match(markdown, /\| \+ ConfiG images .*\| +20\.000 \| +1\.500 \|/); // 10 s on average for 500
+  assert.match(markdown, /\| \+ unguided images .*\| +n\/a \| +1\.500 \|/);
+  assert.match(markdown, /\| Teacher .*\| +n\/a \| +n\/a \|/);
+  assert.match(studyCsv(result), /^birds,base,config,,,makingSeconds,10,,,0 1 2,,$/m);
+  const some = studyRows(study, measured(study, three, (row, seed) => (seed === 1 ? {} : cost(row, seed))));
+  assert.is(some.rows[3].cost, undefined, 'one seed is not known');
+  assert.not.match(studyMarkdown('t', some, {}), /1,000/);
+});
+
+test('steps of rows that begin with a student of their own are explained, where there are such rows', () => {
+  const study = ready({ methods: ['erm', 'dad-labels', 'kd'] });
+  const rows = { teacher: [1, 1], edrm: [0.1, 0.2], erm: [0.1, 0.2], 'dad-labels': [0.1, 0.2], kd: [0.1, 0.2] };
+  const result = studyRows(study, measured(study, rows, ({ method }) => (method === 'dad-labels' ? { undefined: 'needs x' } : {})));
+  const note = /Steps of Labels alone, no teacher include those of the student that the row starts from/;
+  assert.match(studyMarkdown('t', result, {}), note);
+  assert.match(renderStudy({ title: 't', ...result, curves: new Map(), samples: new Map(), facts: {}, study }), note);
+  assert.not.match(studyMarkdown('t', studyRows(ready(), measured(ready(), three)), {}), /Steps of/);
+});
+
+test('accuracy is that of all test images; a run of a version that did not write it shows n/a', () => {
+  const study = ready({ seeds: [0, 1, 2] });
+  const units = measured(study, three, (_, seed) => ({ accuracy: { mean: 0.7 + 0.1 * seed, values: [0.7 + 0.1 * seed] } }));
+  const whole = studyRows(study, units);
+  // 0.7, 0.8, 0.9: the spread of 0.1 has the half width of the first test.
+  close(whole.rows[3].accuracy.interval, [0.8 - 0.2484138, 0.8 + 0.2484138]);
+  assert.match(studyMarkdown('t', whole, {}), /\| +Train-weighted \| +Accuracy \|/);
+  assert.match(studyCsv(whole), /^birds,base,config,,,accuracy,0\.(8|79)\d*,0\.55158\d+,1\.04841\d+,0 1 2,0\.7 /m);
+  delete units[1].result!.rows[3].accuracy;
+  const lacking = studyRows(study, units);
+  assert.equal([lacking.rows[3].accuracy.mean, lacking.rows[3].accuracy.values[1]], [null, null]);
+  assert.match(studyMarkdown('t', lacking, {}), /\| \+ ConfiG images .*\| +0\.900 \[0\.900, 0\.900\] \| +n\/a \|/);
 });
 
 test('the report: bars with intervals within 0..1, tables, nothing from elsewhere', () => {
