@@ -16,7 +16,7 @@ import { transforms, type Transform } from './transform.js';
 
 /** Images of one class from ImageNet's val, and images that show nothing of it but the feature. */
 export interface SpuriousPair {
-  /** Name of the folder of the feature. */
+  /** Name of the folder of the feature; of several, all of them. */
   name: string;
   /** Class of ImageNet-1k: the rank of its WordNet id among the 1000. */
   label: number;
@@ -27,7 +27,7 @@ export interface SpuriousPair {
 export interface SpuriousImageNet {
   /** Folder of the class folders. */
   folder: string;
-  /** In bytewise order of their names. */
+  /** In bytewise order of their folders. */
   pairs: SpuriousPair[];
   /** What makes the result another one than published ones, a sentence each. */
   notes: string[];
@@ -51,16 +51,20 @@ export async function listSpuriousImageNet({ root, imageNet }: Pick<SpuriousConf
   if (!content?.folders.some(isClassFolder)) throw await layoutError(folder, (name) => name === 'images' || isClassFolder(name), 'class folders such as tench_class_0_component_3', 'spurious.root');
   const val = await validationFolder(imageNet);
   const classes = await classFolders(val, { key: 'spurious.imageNet', title: 'ImageNet val' });
-  const pairs: SpuriousPair[] = [];
+  const pairs = new Map<number, SpuriousPair>(); // by class, as the reference code has them, whatever the component
   for (const name of content.folders) {
     const path = join(folder, name);
     const label = classOf(name);
     if (label === undefined) throw new SparringError('data', `${path}: expected a folder name with the number of an ImageNet class, as in tench_class_0_component_3, found ${name}`, 'Remove what is no class folder.');
     const own = classes.find((one) => one.label === label);
     if (!own) throw new SparringError('data', `${val}: expected the folder ${wordNetIds[label]} of class ${label}, whose feature ${name} shows, found no such folder`, 'Give the whole val of ImageNet-1k.');
-    pairs.push({ name, label, validation: await classImages([own]), spurious: await classImages([{ path, label }]) });
+    const spurious = await classImages([{ path, label }]);
+    const pair = pairs.get(label);
+    if (pair) pairs.set(label, { ...pair, name: `${pair.name} and ${name}`, spurious: [...pair.spurious, ...spurious] });
+    else pairs.set(label, { name, label, validation: await classImages([own]), spurious });
   }
-  return { folder, pairs, notes: [...countNotes(pairs), ...(await shapeNotes(pairs))] };
+  const found = [...pairs.values()];
+  return { folder, pairs: found, notes: [...countNotes(found), ...(await shapeNotes(found))] };
 }
 
 /** The class number after `class_`, else the third field, where the reference code looks for it. */
@@ -71,7 +75,7 @@ function classOf(name: string): number | undefined {
 
 function countNotes(pairs: readonly SpuriousPair[]): string[] {
   const notes: string[] = [];
-  if (pairs.length !== published.classes) notes.push(`Spurious ImageNet: ${pairs.length} class folders instead of the published ${published.classes}.`);
+  if (pairs.length !== published.classes) notes.push(`Spurious ImageNet: ${pairs.length} classes instead of the published ${published.classes}.`);
   for (const [title, kind] of [['Spurious ImageNet', 'spurious'], ['ImageNet val', 'validation']] as const) {
     const other = pairs.filter((pair) => pair[kind].length !== published[kind]).map((pair) => `${pair.name} ${pair[kind].length}`);
     if (other.length > 0) notes.push(`${title}: other numbers of images than the published ${published[kind]} of each class: ${someOf(other)}.`);
@@ -86,7 +90,7 @@ async function shapeNotes(pairs: readonly SpuriousPair[]): Promise<string[]> {
     const size = await readSource(first!).then((encoded) => sharp(encoded).metadata()).catch(() => undefined); // an unreadable one is an error once it is tested
     if (size && size.width !== size.height) oblong.push(`${first!.path} ${size.width} x ${size.height} px`);
   }
-  return oblong.length === 0 ? [] : [`Spurious ImageNet: images that are not square, unlike the published ones, and are seen stretched: ${someOf(oblong)}.`];
+  return oblong.length === 0 ? [] : [`Spurious ImageNet: images that are not square and are seen stretched: ${someOf(oblong)}.`];
 }
 
 /** The first three of a list, and how many more there are. */

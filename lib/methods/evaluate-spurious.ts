@@ -17,7 +17,7 @@ export interface SpuriousOptions {
   signal?: AbortSignal;
   /** Counts images, those of both classifiers together. */
   onProgress?: (set: string, done: number, total: number) => void;
-  /** Where results of class folders are kept, `rememberIn(...)`. Default: nowhere. */
+  /** Where results of classes are kept, `rememberIn(...)`. Default: nowhere. */
   remember?: Remember;
 }
 

@@ -12,7 +12,7 @@ export function spuriousText({ teacher, notes, ...metrics }: SpuriousEvaluation)
   const width = Math.max(24, ...worst.map(({ name }) => name.length));
   const line = (name: string, ...cells: string[]): string => [name.padEnd(width), ...cells.map((cell) => cell.padStart(9))].join(' ');
   const means = (name: string, { averagePrecision, rocAuc, jointAveragePrecision }: SpuriousMetrics): string => line(name, ...[averagePrecision, rocAuc, jointAveragePrecision].map(three));
-  const ofTeacher = (label: number, name: string): string[] => (teacher ? [three(teacher.classes.find((one) => one.label === label && one.name === name)!.averagePrecision)] : []);
+  const ofTeacher = (label: number): string[] => (teacher ? [three(teacher.classes.find((one) => one.label === label)!.averagePrecision)] : []);
   return [
     `${count(classes.length)} classes: ${sum('validationImages')} validation images, ${sum('spuriousImages')} of spurious features`,
     '',
@@ -23,7 +23,7 @@ export function spuriousText({ teacher, notes, ...metrics }: SpuriousEvaluation)
     '',
     line(classes.length > listed ? 'Classes of lowest AP' : 'Classes', 'AP', ...(teacher ? ['teacher'] : []), 'ROC AUC', 'val %', 'spur. %', 'images'),
     ...worst.map(({ name, label, averagePrecision, rocAuc, predictedValidation, predictedSpurious, validationImages, spuriousImages }) =>
-      line(name, three(averagePrecision), ...ofTeacher(label, name), three(rocAuc), percent(predictedValidation), percent(predictedSpurious), `${validationImages} + ${spuriousImages}`)),
+      line(name, three(averagePrecision), ...ofTeacher(label), three(rocAuc), percent(predictedValidation), percent(predictedSpurious), `${validationImages} + ${spuriousImages}`)),
     'val %, spur. %: share of the validation images and of those of the feature that is predicted as the class',
     ...(notes.length > 0 ? ['', ...notes.map((text) => `note: ${text}`)] : []),
   ].join('\n');

@@ -88,7 +88,7 @@ test('the teacher of the config beside it, for people; kept with --results and u
   assert.match(first.stdout, new RegExp(`^these weights +${mean(await expected(weights))} `, 'm'));
   assert.match(first.stdout, new RegExp(`^teacher +${mean(await expected(join(root, 'teacher.safetensors')))} `, 'm'));
   assert.match(first.stdout, /^Classes +AP +teacher +ROC AUC +val % +spur\. % +images$/m);
-  assert.match(first.stdout, /^note: Spurious ImageNet: 2 class folders instead of the published 100\.$/m);
+  assert.match(first.stdout, /^note: Spurious ImageNet: 2 classes instead of the published 100\.$/m);
   const again = evaluate(...withTeacher);
   assert.is(again.stdout, first.stdout);
   assert.is(again.stderr, ''); // nothing was left to do

@@ -49,6 +49,15 @@ test('classes come from the folder names, by number; val with or without the fol
   assert.equal(await listSpuriousImageNet({ root, imageNet: join(imageNet, 'val') }).then((one) => one.pairs), pairs);
 });
 
+test('two folders of a class are one class', async () => {
+  const { pairs } = await listSpuriousImageNet(await spuriousImageNet(scratch, [
+    { name: 'x_class_7_y_0', label: 7, validation: [1, 2], spurious: [3] },
+    { name: 'x_class_7_y_1', label: 7, validation: [1, 2], spurious: [4, 5] },
+    { name: 'x_class_8_y_0', label: 8, validation: [1], spurious: [6] },
+  ]));
+  assert.equal(pairs.map(({ name, label, validation, spurious }) => [name, label, validation.length, spurious.length]), [['x_class_7_y_0 and x_class_7_y_1', 7, 2, 3], ['x_class_8_y_0', 8, 1, 1]]);
+});
+
 test('val as Kaggle packs it, here and for the out-of-distribution suite', async () => {
   const { root, imageNet } = await trees('ILSVRC/Data/CLS-LOC/val');
   const { pairs } = await listSpuriousImageNet({ root, imageNet });
@@ -88,10 +97,10 @@ test('findings: numbers of classes and of images, images that are not square', a
   await image(join(root, 'images/spurious_class_2_hummingbird_component_7/0.jpg'), { width: 40, height: 30 });
   const { notes } = await listSpuriousImageNet({ root, imageNet });
   assert.is(notes.length, 4);
-  assert.is(notes[0], 'Spurious ImageNet: 2 class folders instead of the published 100.');
+  assert.is(notes[0], 'Spurious ImageNet: 2 classes instead of the published 100.');
   assert.is(notes[1], 'Spurious ImageNet: other numbers of images than the published 75 of each class: ab_cd_987_ef_0 3, spurious_class_2_hummingbird_component_7 3.');
   assert.is(notes[2], 'ImageNet val: other numbers of images than the published 50 of each class: ab_cd_987_ef_0 1, spurious_class_2_hummingbird_component_7 2.');
-  assert.match(notes[3]!, /not square, .* seen stretched: .*hummingbird_component_7.0\.jpg 40 x 30 px\.$/);
+  assert.match(notes[3]!, /not square and are seen stretched: .*hummingbird_component_7.0\.jpg 40 x 30 px\.$/);
 });
 
 test('as published there is nothing to note', async () => {
@@ -117,7 +126,7 @@ test('text for people: the means, and the classes of lowest average precision', 
   const many = spuriousText({ ...metrics, teacher: null, classes: Array.from({ length: 12 }, (_, k) => ({ ...metrics.classes[0]!, name: `c${k}`, averagePrecision: 1 - k / 100 })) });
   assert.match(many, /\nClasses of lowest AP .*\nc11 /);
   assert.not.match(many, /^c1 /m);
-  assert.match(many, /^note: Spurious ImageNet: 2 class folders/m);
+  assert.match(many, /^note: Spurious ImageNet: 2 classes/m);
 });
 
 test('interrupted and gone on with: the same, and no image again', async () => {
@@ -176,9 +185,9 @@ test('damage', async () => {
   mkdirSync(join(root, 'images/x_class_5_y_0'));
   assert.match(await list({}), new RegExp(`val: expected the folder ${wordNetIds[5]} of class 5, whose feature x_class_5_y_0 shows, found no such folder`));
   mkdirSync(join(imageNet, 'val', wordNetIds[5]!));
-  assert.match(await list({}), new RegExp(`${wordNetIds[5]}: expected images, found none`));
-  await image(join(imageNet, 'val', wordNetIds[5]!, '1.JPEG'));
   assert.match(await list({}), /images.x_class_5_y_0: expected images, found none/);
+  await image(join(root, 'images/x_class_5_y_0/1.jpg'));
+  assert.match(await list({}), new RegExp(`${wordNetIds[5]}: expected images, found none`));
 });
 
 test.run();
