@@ -18,7 +18,7 @@ export interface SpuriousClass {
   spurious: Float32Array;
 }
 
-/** What of it counts: numbers of an image, not of an image and a class. */
+/** All that the metrics take from it, small enough to be kept. */
 export interface SpuriousScores {
   name: string;
   label: number;
@@ -66,6 +66,7 @@ export function spuriousMetrics(classes: readonly SpuriousClass[], width: number
   return scoredMetrics(classes.map((one) => spuriousScores(one, width)));
 }
 
+/** Throws SparringError 'data' when there is no class. */
 export function scoredMetrics(given: readonly SpuriousScores[]): SpuriousMetrics {
   if (given.length === 0) throw new SparringError('data', 'spurious mAUC: expected at least one class, found none');
   const ranked = given.map(({ validation, spurious }) => {

@@ -89,9 +89,10 @@ export async function spuriousImageNet(scratch: Scratch, features: readonly Feat
   const encoded = new Map<number, Buffer>();
   for (const { name, label, validation, spurious } of features) {
     for (const [folder, greys] of [[join(imageNet, split, wordNetIds[label]!), validation], [join(root, 'images', name), spurious]] as const) {
+      mkdirSync(folder, { recursive: true });
       for (const [number, grey] of greys.entries()) {
         if (!encoded.has(grey)) encoded.set(grey, await photo({ width: 24, height: 24, grey }).extend({ top: 4, bottom: 4, left: 4, right: 4, background: 'black' }).jpeg({ quality: 95 }).toBuffer());
-        text(join(folder, `${number}_${grey}.jpg`), encoded.get(grey)!);
+        writeFileSync(join(folder, `${number}_${grey}.jpg`), encoded.get(grey)!);
       }
     }
   }
