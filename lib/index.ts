@@ -18,7 +18,7 @@ export { generateToStore, type GenerateRequest, type GenerateResult } from './me
 export { discretiseToStore, type DiscretiseRequest, type DiscretiseResult } from './methods/discretise-to-store.js';
 export { evaluate, predictAll } from './methods/evaluate.js';
 export { evaluateAttacked } from './methods/evaluate-attacked.js';
-export { evaluateSpurious } from './methods/evaluate-spurious.js';
+export { evaluateSpurious, type SpuriousEvaluation, type SpuriousOptions } from './methods/evaluate-spurious.js';
 export { evaluateOod, type OodMetrics, type OodOptions, type SetAccuracy } from './methods/evaluate-ood.js';
 export { evaluateCorruptions, type CorruptionEvaluation, type CorruptionOptions } from './methods/evaluate-corruptions.js';
 export { loadImageNetClassifier } from './methods/imagenet-classifier.js';

@@ -20,7 +20,7 @@ export type Tree = Record<string, unknown>;
 const weightKeys = ['teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'discretiser.weights', 'discretiser.pretrained.path', 'sampling.guidance.decoder'];
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = ['data.root', 'data.file', ...weightKeys, ...oodFolders.map((key) => `ood.${key}`)];
+const pathKeys = ['data.root', 'data.file', ...weightKeys, ...oodFolders.map((key) => `ood.${key}`), 'spurious.root', 'spurious.imageNet'];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {

@@ -8,7 +8,7 @@ const folder = (meaning: string) => z.string().optional().describe(meaning);
 
 export const ood = z
   .strictObject({
-    val: folder('ImageNet val: <wnid>/ or val/<wnid>/'),
+    val: folder('ImageNet val: <wnid>/, val/<wnid>/ or ILSVRC/Data/CLS-LOC/val/<wnid>/'),
     v2: folder('ImageNet-V2: class folders of any of its releases, or the folder that holds those of several of its sets'),
     a: folder('ImageNet-A: <wnid>/ of 200 classes'),
     r: folder('ImageNet-R: likewise'),

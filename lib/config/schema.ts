@@ -8,6 +8,7 @@ import { data } from './data.js';
 import { discretiserSection } from './discretiser.js';
 import { folderName } from './folder-name.js';
 import { ood } from './ood.js';
+import { spurious } from './spurious.js';
 
 const count = z.int().min(1);
 const fraction = z.number().min(0).max(1);
@@ -269,6 +270,7 @@ export const configSchema = z.strictObject({
   dad,
   adversarialTraining,
   ood,
+  spurious,
   evaluation: z
     .strictObject({
       corruptions: z.boolean().default(false).describe('whether the final classifier of each row is also tested under fifteen common corruptions in five severities, see docs/corruptions.md'),

@@ -85,10 +85,12 @@ export async function checkPresent(paths: readonly string[], source: string): Pr
 /**
  * Explains that a layout's mark, a file or folder of `root`, is not there: `root` does not exist, is an archive or a
  * web page, lies one level too high, or its archive was not unpacked.
+ * @param marks names of the marks, or what tells whether a name is one
  * @param key what names `root` in the config
  */
-export async function layoutError(root: string, marks: readonly string[], expected: string, key = 'data.root'): Promise<SparringError> {
+export async function layoutError(root: string, marks: readonly string[] | ((name: string) => boolean), expected: string, key = 'data.root'): Promise<SparringError> {
   const error = (found: string, hint: string): SparringError => new SparringError('data', `${root}: expected ${expected}, found ${found}`, hint);
+  const isMark = typeof marks === 'function' ? marks : (name: string): boolean => marks.includes(name);
   const content = await listFolder(root);
   if (!content) {
     if (!(await stat(root).catch(() => undefined))) return error('nothing at this path', `Check ${key}.`);
@@ -96,7 +98,7 @@ export async function layoutError(root: string, marks: readonly string[], expect
   }
   for (const folder of content.folders) {
     const below = await listFolder(join(root, folder));
-    if (below && [...below.folders, ...below.others].some((name) => marks.includes(name))) {
+    if (below && [...below.folders, ...below.others].some(isMark)) {
       return error(`that one level below, in ${folder}`, `Set ${key} to ${join(root, folder)}.`);
     }
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { SparringError } from '../errors.js';
 import { layoutError, listFolder } from './files.js';
+import { imageNetFolder } from './imagenet-folders.js';
 import { soleAttribute, type Finding, type ImageRecord, type Listing } from './records.js';
 
 export interface ImageNetOptions {
@@ -20,8 +21,7 @@ const wordNetId = /^n\d{8}$/;
  * A label is the rank of the WordNet id among those taken.
  */
 export async function listImageNet({ root, classes = [], names = {} }: ImageNetOptions): Promise<Listing> {
-  const nested = join(root, 'ILSVRC', 'Data', 'CLS-LOC');
-  const own = (await listFolder(join(nested, 'train'))) ? nested : root;
+  const own = await imageNetFolder(root, 'train');
   const train = await listFolder(join(own, 'train'));
   const val = await listFolder(join(own, 'val'));
   if (!train || !val) throw await layoutError(root, ['train', 'val'], 'folders train and val');

@@ -27,3 +27,6 @@ export const spucoCounts: GroupCounts = {
 export const spucoAnimalsCounts: GroupCounts = Object.fromEntries(
   Object.entries(spucoCounts).map(([split, [a, b, c, d]]) => [split, [a, b, 0, 0, c, d, 0, 0, 0, 0, a, b, 0, 0, c, d]]),
 );
+
+/** Class folders of Spurious ImageNet, images in each, and images of a class in ImageNet's val. */
+export const spuriousImageNetCounts = { classes: 100, spurious: 75, validation: 50 } as const;

@@ -8,15 +8,16 @@ import { isArchive } from '../native/torchscript.js';
 import { loadClassifier } from './foundation.js';
 
 /**
- * A classifier of ImageNet-1k from a file: one of sparring with its own image size, one of another project as the config's
- * `student` and `ood.imageSize` say.
+ * A classifier of ImageNet-1k from a file: one of sparring with its own image size, one of another project as given.
+ * @param given a section `student` or `teacher` of a config
+ * @param imageSize pixels
  */
-export async function loadImageNetClassifier(engine: Engine, { student, ood }: Pick<Config, 'student' | 'ood'>, path: string): Promise<Classifier> {
+export async function loadImageNetClassifier(engine: Engine, given: Pick<Config['student'], 'architecture' | 'mean' | 'std'>, path: string, imageSize: number): Promise<Classifier> {
   const saidByFile = !isModelFolder(path) && !isArchive(path) && (await engine.run((core) => core.inspectWeights(path))).metadata['sparring.kind'] !== undefined;
-  if (!saidByFile) return loadClassifier(engine, student, path, { classes: wordNetIds, imageSize: ood.imageSize });
+  if (!saidByFile) return loadClassifier(engine, given, path, { classes: wordNetIds, imageSize });
   const { spec, classes } = await Classifier.describe(engine, path);
   checkImageNetClassifier(classes, path);
-  return loadClassifier(engine, student, path, { classes, imageSize: spec.imageSize });
+  return loadClassifier(engine, given, path, { classes, imageSize: spec.imageSize });
 }
 
 /** Throws SparringError 'config' unless they can be the 1000 classes in their order; names other than WordNet ids say nothing of it. */

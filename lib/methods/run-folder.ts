@@ -12,7 +12,7 @@ import { isEmptyFolder } from '../training/stage.js';
 import { recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from './recipes.js';
 
 /** Keys that may differ: where the folder is, which rows are wanted, since each row is a stage of its own, and what no run reads. */
-const mayDiffer: readonly string[] = ['output', 'methods', 'ood'];
+const mayDiffer: readonly string[] = ['output', 'methods', 'ood', 'spurious'];
 
 /** Makes or checks a run folder; true when the config is to be saved in it. `keys`: those that count, if not all. Throws SparringError 'usage', 'config' or 'io'. */
 export function prepareRunFolder(folder: string, config: Config, resume: boolean, keys?: readonly (keyof Config)[]): boolean {

@@ -18,9 +18,27 @@ export interface SpuriousClass {
   spurious: Float32Array;
 }
 
+/** All that the metrics take from it, small enough to be kept. */
+export interface SpuriousScores {
+  name: string;
+  label: number;
+  validation: ImageScores;
+  spurious: ImageScores;
+}
+
+interface ImageScores {
+  /** Probability of the class itself, of each image. */
+  scores: number[];
+  /** How many images are predicted to be of the class. */
+  predicted: number;
+}
+
 /** One class; the score is its own probability, validation images are the positives. */
 export interface SpuriousClassMetrics {
   name: string;
+  label: number;
+  validationImages: number;
+  spuriousImages: number;
   averagePrecision: number;
   rocAuc: number;
   /** Mean score. */
@@ -44,41 +62,53 @@ export interface SpuriousMetrics {
 }
 
 /** @param width number of classes of the classifier, 1000 for ImageNet */
-export function spuriousMetrics(given: readonly SpuriousClass[], width: number): SpuriousMetrics {
+export function spuriousMetrics(classes: readonly SpuriousClass[], width: number): SpuriousMetrics {
+  return scoredMetrics(classes.map((one) => spuriousScores(one, width)));
+}
+
+/** Throws SparringError 'data' when there is no class. */
+export function scoredMetrics(given: readonly SpuriousScores[]): SpuriousMetrics {
   if (given.length === 0) throw new SparringError('data', 'spurious mAUC: expected at least one class, found none');
-  const scored = given.map((one) => ({ ...one, ...scores(one, width) }));
-  const classes = scored.map(({ name, label, validation, spurious, own, positive, positives }): SpuriousClassMetrics => ({
-    name,
-    averagePrecision: averagePrecision(positive, own),
-    rocAuc: rocAuc(positive, own),
-    meanValidation: mean(own.slice(0, positives)),
-    meanSpurious: mean(own.slice(positives)),
-    predictedValidation: shareOf(validation, width, label),
-    predictedSpurious: shareOf(spurious, width, label),
-  }));
+  const ranked = given.map(({ validation, spurious }) => {
+    const scores = [...validation.scores, ...spurious.scores];
+    return { scores, positive: scores.map((_, image) => image < validation.scores.length) };
+  });
+  const classes = given.map(({ name, label, validation, spurious }, which): SpuriousClassMetrics => {
+    const { positive, scores } = ranked[which]!;
+    return {
+      name,
+      label,
+      validationImages: validation.scores.length,
+      spuriousImages: spurious.scores.length,
+      averagePrecision: averagePrecision(positive, scores),
+      rocAuc: rocAuc(positive, scores),
+      meanValidation: mean(validation.scores),
+      meanSpurious: mean(spurious.scores),
+      predictedValidation: validation.predicted / validation.scores.length,
+      predictedSpurious: spurious.predicted / spurious.scores.length,
+    };
+  });
   return {
     classes,
     averagePrecision: mean(classes.map((one) => one.averagePrecision)),
     rocAuc: mean(classes.map((one) => one.rocAuc)),
-    jointAveragePrecision: averagePrecision(scored.flatMap(({ positive }) => positive), scored.flatMap(({ own }) => own)),
-    chance: mean(scored.map(({ positive, positives }) => positives / positive.length)),
+    jointAveragePrecision: averagePrecision(ranked.flatMap(({ positive }) => positive), ranked.flatMap(({ scores }) => scores)),
+    chance: mean(classes.map(({ validationImages, spuriousImages }) => validationImages / (validationImages + spuriousImages))),
   };
 }
 
-/** The class's own probability of every image, validation images first. */
-function scores({ name, label, validation, spurious }: SpuriousClass, width: number): { own: number[]; positive: boolean[]; positives: number } {
-  const [positives, negatives] = [validation.length / width, spurious.length / width];
-  if (![positives, negatives].every((count) => Number.isInteger(count) && count > 0) || !(label >= 0 && label < width)) {
+/** Throws SparringError 'data' for outputs of another shape, 'numeric' for NaN. */
+export function spuriousScores({ name, label, validation, spurious }: SpuriousClass, width: number): SpuriousScores {
+  const rows = [validation.length / width, spurious.length / width];
+  if (!rows.every((count) => Number.isInteger(count) && count > 0) || !(label >= 0 && label < width)) {
     throw new SparringError('data', `spurious mAUC: ${name}: expected a label below ${width} and whole rows of ${width} probabilities of both kinds of images, found label ${label} and ${validation.length} and ${spurious.length} numbers`);
   }
-  const column = (values: Float32Array, count: number): number[] => Array.from({ length: count }, (_, row) => values[row * width + label]!);
-  const own = [...column(validation, positives), ...column(spurious, negatives)];
-  return { own, positive: own.map((_, item) => item < positives), positives };
-}
-
-function shareOf(probabilities: Float32Array, width: number, label: number): number {
-  const predicted = argmax(probabilities, width);
-  return predicted.filter((found) => found === label).length / predicted.length;
+  const scoresOf = (probabilities: Float32Array): ImageScores => {
+    const scores = Array.from({ length: probabilities.length / width }, (_, row) => probabilities[row * width + label]!);
+    if (scores.some(Number.isNaN)) throw new SparringError('numeric', `spurious mAUC: ${name}: expected probabilities, found NaN`, 'The model gave NaN; see its training.');
+    return { scores, predicted: argmax(probabilities, width).filter((found) => found === label).length };
+  };
+  return { name, label, validation: scoresOf(validation), spurious: scoresOf(spurious) };
 }
 
 function mean(values: readonly number[]): number {

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import * as assert from 'uvu/assert';
 
+import { wordNetIds } from '../../lib/data/ood/wordnet-ids.js';
 import type { SparringError } from '../../lib/errors.js';
 
 export const webPage = '<!DOCTYPE html><html><head><title>Quota exceeded</title></head></html>';
@@ -69,4 +70,32 @@ export async function labelledImage(path: string, label: number, side = 224): Pr
 export function labelSeen(images: Uint8Array, size: number, index: number): number {
   const pixel = index * size * size * 3;
   return 256 * images[pixel]! + images[pixel + 1]!;
+}
+
+/** A class of Spurious ImageNet: a grey for each of its images. */
+export interface Feature {
+  name: string;
+  label: number;
+  validation: number[];
+  spurious: number[];
+}
+
+/**
+ * Spurious ImageNet, and the classes of ImageNet's val that it needs, in its folder `split`. Squares with a black border of an
+ * eighth of their side; images that are the same are copies of each other.
+ */
+export async function spuriousImageNet(scratch: Scratch, features: readonly Feature[], split = 'val'): Promise<{ root: string; imageNet: string }> {
+  const [root, imageNet] = [scratch.folder(), scratch.folder()];
+  const encoded = new Map<number, Buffer>();
+  for (const { name, label, validation, spurious } of features) {
+    for (const [folder, greys] of [[join(imageNet, split, wordNetIds[label]!), validation], [join(root, 'images', name), spurious]] as const) {
+      mkdirSync(folder, { recursive: true });
+      for (const [number, grey] of greys.entries()) {
+        if (!encoded.has(grey)) encoded.set(grey, await photo({ width: 24, height: 24, grey }).extend({ top: 4, bottom: 4, left: 4, right: 4, background: 'black' }).jpeg({ quality: 95 }).toBuffer());
+        writeFileSync(join(folder, `${number}_${grey}.jpg`), encoded.get(grey)!);
+      }
+    }
+  }
+  text(join(root, 'images/timestamp.txt'), '1');
+  return { root, imageNet };
 }

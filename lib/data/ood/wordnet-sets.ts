@@ -1,6 +1,4 @@
-import { join } from 'node:path';
-
-import { listFolder } from '../files.js';
+import { validationFolder } from '../imagenet-folders.js';
 import { classFolders } from './class-folders.js';
 import type { OodSet } from './ood-set.js';
 import { imageNetAClasses, imageNetRClasses } from './subsets.js';
@@ -8,17 +6,17 @@ import { imageNetAClasses, imageNetRClasses } from './subsets.js';
 /** The sets that are folders named by WordNet id and nothing more. */
 
 interface Layout extends Pick<OodSet, 'title' | 'columns' | 'images' | 'published'> {
-  /** Folder in which the classes are, where those of another split lie beside it. */
-  nested?: string;
+  /** Whether the classes may lie in `val`, since there is another split. */
+  hasSplits?: boolean;
 }
 
 const layouts = {
-  val: { title: 'ImageNet val', images: 'cropped', published: 50_000, nested: 'val' },
+  val: { title: 'ImageNet val', images: 'cropped', published: 50_000, hasSplits: true },
   a: { title: 'ImageNet-A', images: 'cropped', published: 7_500, columns: imageNetAClasses },
   r: { title: 'ImageNet-R', images: 'cropped', published: 30_000, columns: imageNetRClasses },
   // Not 50 images in every class: no number to compare with.
   sketch: { title: 'ImageNet-Sketch', images: 'cropped' },
-  stylized: { title: 'Stylized-ImageNet', images: 'stored', published: 50_000, nested: 'val' },
+  stylized: { title: 'Stylized-ImageNet', images: 'stored', published: 50_000, hasSplits: true },
 } as const satisfies Record<string, Layout>;
 
 export type WordNetSetName = keyof typeof layouts;
@@ -27,10 +25,10 @@ export function titleOf(name: WordNetSetName): string {
   return layouts[name].title;
 }
 
-/** @param root folder of the class folders; of val and Stylized-ImageNet also the one that has them in `val` */
+/** @param root folder of the class folders; of val and Stylized-ImageNet also the one that has them in `val` or, of Kaggle, below */
 export async function listWordNetSet(name: WordNetSetName, root: string): Promise<OodSet> {
-  const { nested, columns, ...layout }: Layout = layouts[name];
-  const folder = nested !== undefined && (await listFolder(join(root, nested))) ? join(root, nested) : root;
+  const { hasSplits, columns, ...layout }: Layout = layouts[name];
+  const folder = hasSplits ? await validationFolder(root) : root;
   const classes = await classFolders(folder, { key: `ood.${name}`, title: layout.title, ...(columns && { labels: columns }) });
   return { name, folder, classes, ...layout, ...(columns && { columns }) };
 }
