@@ -244,9 +244,11 @@ test('discrete adversaries: the attack of the paper is the default, the paths of
   const { dad, discretiser } = resolveConfig({});
   assert.equal(dad.attack, { variant: 'adversarial', norm: 'l2', epsilon: 0.1, stepSize: 0.1, steps: 1, randomStart: 0 });
   assert.equal([discretiser.weights, discretiser.pretrained], [undefined, undefined]);
-  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, pretrained: { path: vq } }\n');
+  assert.equal(dad.stores, []);
+  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, pretrained: { path: vq } }\ndad: { stores: [one, /abs/two] }\n');
   const tree = readConfigFile(path) as any;
   assert.equal([tree.discretiser.weights, tree.discretiser.pretrained.path], [join(folder, 'configs/q.safetensors'), join(folder, 'configs/vq')]);
+  assert.equal(tree.dad.stores, [join(folder, 'configs/one'), '/abs/two']);
   assert.match(complaint({ dad: { attack: { variant: 'noise' } } }), /dad\.attack\.variant: expected one of adversarial, noise-only, sample-only, found "noise"/);
 });
 
