@@ -11,6 +11,7 @@ import { openStore, type SampleStore } from '../store/store.js';
 import type { Stage } from '../training/stage.js';
 import type { Batch } from '../training/trainer.js';
 import { openStage, readBatch, type RunContext } from './context.js';
+import { codeAttack } from './dad-code.js';
 import { runDiscretePass } from './discrete-pass.js';
 import type { Foundation } from './foundation.js';
 import type { GivenAdversaries } from './given-adversaries.js';
@@ -38,7 +39,7 @@ export async function makeCounterparts(context: RunContext, foundation: Foundati
   if (given) return useGiven(stage, given);
   const store = await openStore(join(stage.folder, 'store'), { writer: 'main', imageSize: train.imageSize, classes: train.classes });
   if (!stage.finished()) {
-    const attack = { ...config.dad.attack, variant: kind === 'generator' ? ('adversarial' as const) : kind };
+    const attack = { ...config.dad.attack, ...(kind === 'code' ? codeAttack : { variant: kind === 'generator' ? ('adversarial' as const) : kind }) };
     const sampling = kind === 'generator' ? discretisingRun(config) : null;
     const pass = {
       teacher: foundation.teacher, discretiser: sampling ? foundation.generator!.asDiscretiser(sampling) : foundation.discretiser!, attack, seed: config.seed, // obtained, since a row needs it

@@ -80,7 +80,7 @@ async function adversaryGrids(context: RunContext): Promise<(Grid | null)[]> {
     const store = await openStore(counterpartStore(context, variant));
     const records = store.samples();
     const { pixels, ...options } = await adversaryPairs(store, data.train, columns);
-    const note = `training images above what was made of them, with the teacher's probability of their class; ${records.filter(({ kept }) => kept).length} of ${records.length} kept for training`;
+    const note = `training images above what was made of them, with the teacher's probability of their class; ${variant === 'code' ? 'all' : records.filter(({ kept }) => kept).length} of ${records.length} kept for training`;
     grids.push(await draw(context, `dad-${variant}`, `Discretised images, ${variant}`, pixels, options, note));
   }
   return grids;

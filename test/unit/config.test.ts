@@ -118,7 +118,7 @@ test('a wrong value: path, expected and found', () => {
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, kd, kd-randaugment, dist, ard, rslad, adversarial, dat, dad-labels, dad-sample, dad-noise, dad-generator, dad, dad-online, dat-dad, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-dad, config-tab, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, kd, kd-randaugment, dist, ard, rslad, adversarial, dat, dad-labels, dad-sample, dad-noise, dad-generator, dad, dad-code, dad-online, dat-dad, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-dad, config-tab, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
