@@ -14,7 +14,9 @@ const attack = z
 
 const generatorStrength = z.number().gt(0).max(1).default(0.3).describe('of dad-generator: share of the steps of sampling that an image goes through, from as much noise as the first of them expects');
 
-export const dad = z.strictObject({ attack, generatorStrength }).prefault({}).describe('discrete adversaries, see docs/dad.md');
+const stores = z.array(z.string()).default([]).describe('folders that sparring discretise wrote for this teacher, discretiser and these data, one for each variant: rows learn from them instead of making their own');
+
+export const dad = z.strictObject({ attack, generatorStrength, stores }).prefault({}).describe('discrete adversaries, see docs/dad.md');
 
 export const adversarialTraining = z
   .strictObject({

@@ -20,7 +20,7 @@ export type Tree = Record<string, unknown>;
 const weightKeys = ['teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'discretiser.weights', 'discretiser.pretrained.path', 'sampling.guidance.decoder'];
 
 /** Keys whose relative paths are meant from the folder of the config file. */
-const pathKeys = ['data.root', 'data.file', ...weightKeys, ...oodFolders.map((key) => `ood.${key}`), 'spurious.root', 'spurious.imageNet'];
+const pathKeys = ['data.root', 'data.file', 'dad.stores', ...weightKeys, ...oodFolders.map((key) => `ood.${key}`), 'spurious.root', 'spurious.imageNet'];
 
 /** Reads a config file. Relative paths in it start at its own folder. */
 export function readConfigFile(path: string): Tree {
@@ -54,9 +54,15 @@ export function absolutePaths(tree: Tree, folder: string): Tree {
     const key = sections.pop()!;
     const section = sectionAt(tree, sections);
     const value = section?.[key];
-    if (typeof value === 'string' && !isAbsolute(value)) section![key] = resolve(folder, value);
+    if (Array.isArray(value)) section![key] = value.map((one: unknown) => absolute(one, folder));
+    else if (value !== undefined) section![key] = absolute(value, folder);
   }
   return tree;
+}
+
+/** What is no text is left for the schema to refuse. */
+function absolute(path: unknown, folder: string): unknown {
+  return typeof path === 'string' && !isAbsolute(path) ? resolve(folder, path) : path;
 }
 
 /** The paths of all weights that a config names. */
@@ -142,6 +148,7 @@ function checkTogether(config: Config, source: string): void {
   if (generator.pretrained && (generator.weights ?? generator.start)) fail('generator: expected pretrained, weights or start, found two of them.', 'A published model is used as it is.');
   if (sampling.eta > 0 && sampling.sampler !== 'ddim') fail(`sampling.eta: expected 0, since it belongs to ddim, found ${sampling.eta} with ${sampling.sampler}.`, 'Take sampling.sampler ddim or leave eta out.');
   const { zeroShot } = config.teacher;
+  checkGivenAdversaries(config, fail);
   if (zeroShot && (config.teacher.weights ?? config.teacher.start)) fail(`teacher: expected zeroShot, weights or start, found two of them.`, 'For training from a saved zero-shot teacher give its file as start.');
   const size = data.kind === 'spuco-mnist' ? 28 : data.imageSize;
   if (config.evaluation.corruptions && size < smallestSide) fail(`evaluation.corruptions: expected images of at least ${smallestSide} px, found ${size} px.`, 'Leave it out, or raise data.imageSize.');
@@ -162,6 +169,13 @@ function checkTogether(config: Config, source: string): void {
   }
   const factor = 2 ** (generator.blockChannels.length - 1);
   if (size % factor !== 0) fail(`generator.blockChannels: ${generator.blockChannels.length} levels need an image size divisible by ${factor}, found ${size}.`, 'Use fewer levels or another data.imageSize.');
+}
+
+/** Discrete adversaries belong to a teacher and a discretiser: to other ones than any that the run would train. */
+function checkGivenAdversaries({ dad: { stores }, teacher, discretiser }: Config, fail: (message: string, hint: string) => never): void {
+  if (stores.length === 0) return;
+  if (!teacher.weights) fail('dad.stores: expected teacher.weights beside it, found none.', 'Give those that sparring discretise was given.');
+  if (!discretiser.weights && !discretiser.pretrained) fail('dad.stores: expected discretiser.weights or discretiser.pretrained beside it, found neither.', 'Give what sparring discretise was given.');
 }
 
 function checkChain({ sampling: { guidance, sampler, steps, start, guidanceScale } }: Config, fail: (message: string, hint: string) => never): void {

@@ -10,11 +10,12 @@ import type { Reporter } from '../report/reporter.js';
 import type { SampleRecord } from '../store/record.js';
 import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
+import { timeWork } from '../store/work-seconds.js';
 import { writeFileAtomic } from '../training/files.js';
 import { adversaryPairs } from './adversary-pairs.js';
+import { adversarySettings } from './adversary-settings.js';
 import { runDiscretePass, type PassShard } from './discrete-pass.js';
 import { openDiscretiser } from './discretiser.js';
-import { fingerprintRead } from './fingerprint.js';
 import { checkReadyTeacher, openReadyTeacher } from './ready-teacher.js';
 
 export interface DiscretiseRequest {
@@ -44,19 +45,20 @@ export async function discretiseToStore(config: Config, { shard = { index: 0, co
   const folder = config.output ?? join('runs', `${config.name}-dad`);
   const engine = await Engine.open(config);
   const { train } = await openData(config.data);
-  const { model: teacher, identity } = await openReadyTeacher(engine, config, train, signal);
+  const ready = await openReadyTeacher(engine, config, train, signal);
   const discretiser = await openDiscretiser(engine, config.discretiser, train);
-  const { attack } = config.dad;
-  const settings = { method: 'dad', ...attack, seed: config.seed, precision: engine.precision, teacher: identity, discretiser: await fingerprintRead(engine, path), data: config.data };
-  const store = await openStore(folder, { writer: shard.count === 1 ? 'main' : `shard${shard.index + 1}of${shard.count}`, imageSize: train.imageSize, classes: train.classes });
+  const settings = await adversarySettings(engine, config, ready, signal);
+  const writer = shard.count === 1 ? 'main' : `shard${shard.index + 1}of${shard.count}`;
+  const store = await openStore(folder, { writer, imageSize: train.imageSize, classes: train.classes });
   const id = generatorSettingsId(settings);
   const known = store.samples().find((record) => record.settings !== id);
   if (known) {
     throw new SparringError('usage', `${folder}: the images there were made with other weights, data, settings or another seed (generators/${known.settings}.json).`, 'Choose another folder with --output.');
   }
-  const pass = { teacher, discretiser, attack, seed: config.seed, batchSize: config.sampling.batchSize, everySeconds: config.checkpoint.everySeconds, shard, settings };
+  const pass = { teacher: ready.model, discretiser, attack: config.dad.attack, seed: config.seed, batchSize: config.sampling.batchSize, everySeconds: config.checkpoint.everySeconds, shard, settings };
   await runDiscretePass(pass, train, store, {
     ...(signal && { signal }),
+    onStored: timeWork(folder, writer),
     ...(onProgress && { onProgress: (done: number, total: number, kept: number) => onProgress('images', done, total, { kept: kept / done }) }),
   }).catch((error) => {
     throw explainStop(error, `Stopped with ${store.samples().length} of ${train.length} images in ${folder}.`, 'The same command goes on from there.');

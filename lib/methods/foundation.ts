@@ -23,6 +23,7 @@ import type { Stage } from '../training/stage.js';
 import { Trainer } from '../training/trainer.js';
 import { checkConditions } from './conditions.js';
 import { openStage, readBatch, type RunContext } from './context.js';
+import type { GivenByKind } from './given-adversaries.js';
 import { discretisingRun, recipes, samplingOf, takesDiscretiser, takesPrototypes } from './recipes.js';
 
 /** Files that a trained foundation consists of, in its folder. */
@@ -57,6 +58,8 @@ export interface Foundation {
   generator: Generator | null;
   /** Null where no row discretises images. */
   discretiser: Autoencoder | null;
+  /** Discrete adversaries that are given, by kind; those of other kinds are made. */
+  adversaries: GivenByKind;
   /** Training time of each, over all sessions; 0 for one whose weights were given. */
   seconds: { teacher: number; generator: number };
 }

@@ -7,6 +7,7 @@ import type { Classifier } from '../native/models.js';
 import type { Batch, Weighing } from '../training/trainer.js';
 import { readBatch, type RunContext } from './context.js';
 import { makeCounterparts, pairs } from './counterparts.js';
+import { jointBatches } from './dad-code.js';
 import { predictAll } from './evaluate.js';
 import type { Foundation } from './foundation.js';
 import { GroupDro } from './group-dro.js';
@@ -36,7 +37,7 @@ export async function realImages(context: RunContext, foundation: Foundation, { 
   const cancellable = { ...(context.signal && { signal: context.signal }) };
   if (counterparts) {
     const made = await makeCounterparts(context, foundation, counterparts);
-    return { batch: pairs(train, made, seed), counterparts: train.length, seconds: made.seconds };
+    return { batch: counterparts === 'code' ? jointBatches(train, made.store, seed) : pairs(train, made, seed), counterparts: train.length, seconds: made.seconds };
   }
   switch (real) {
     case undefined:

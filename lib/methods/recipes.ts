@@ -5,8 +5,8 @@ import type { Method } from '../report/rows.js';
 import type { Loss, Online } from './distillation.js';
 import type { RowStart } from './row-starts.js';
 
-/** How counterparts are made: through the discretiser, or adversarial ones through the generator in its place. */
-export type CounterpartKind = DiscreteVariant | 'generator';
+/** How counterparts are made: through the discretiser, adversarial ones through the generator in its place, or as DAD's published code does it (dad-code.ts). */
+export type CounterpartKind = DiscreteVariant | 'generator' | 'code';
 
 /** A row that continues the EDRM student. */
 export type ContinuedMethod = Exclude<Method, 'teacher' | 'edrm'>;
@@ -55,6 +55,7 @@ export const recipes: Record<ContinuedMethod, Recipe> = {
   rslad: { images: null, loss: 'rslad', counterparts: 'adversarial' },
   dat: { images: null, labelsOnly: true, online: 'discrete' },
   dad: { images: null, loss: 'kd', counterparts: 'adversarial' },
+  'dad-code': { images: null, loss: 'dad-code', counterparts: 'code' },
   'dad-online': { images: null, loss: 'kd', online: 'counterparts' },
   'dat-dad': { images: null, loss: 'kd', counterparts: 'adversarial', online: 'discrete' },
   'dad-noise': { images: null, loss: 'kd', counterparts: 'noise-only' },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify } from 'yaml';
 
+import { difference, type Difference } from '../config/difference.js';
 import { resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { SparringError } from '../errors.js';
@@ -86,18 +87,4 @@ function resolved(saved: unknown): unknown {
   } catch {
     return saved; // of a version whose keys are not ours: told by the first of them
   }
-}
-
-type Difference = [path: string, before: unknown, after: unknown];
-
-/** That between two trees. */
-function difference(before: unknown, after: unknown, path: string): Difference | undefined {
-  if (isDeepStrictEqual(before, after)) return undefined;
-  const isSection = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (!isSection(before) || !isSection(after)) return [path, before, after];
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
-    const found = difference(before[key], after[key], `${path}.${key}`);
-    if (found) return found;
-  }
-  return undefined;
 }

@@ -10,6 +10,7 @@ import { openStore } from '../store/store.js';
 import { fileError, makeFolder, writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
 import { adversaryPairs } from './adversary-pairs.js';
+import { counterpartStore } from './counterparts.js';
 import { nearestImages } from './nearest-images.js';
 import { recipes } from './recipes.js';
 
@@ -72,14 +73,14 @@ async function nearestGrids(context: RunContext, shown: readonly { method: strin
 
 /** Of each variant that some row learned from. */
 async function adversaryGrids(context: RunContext): Promise<(Grid | null)[]> {
-  const { config, data, folder } = context;
+  const { config, data } = context;
   const variants = new Set(config.methods.flatMap((method) => recipes[method].counterparts ?? []));
   const grids: (Grid | null)[] = [];
   for (const variant of variants) {
-    const store = await openStore(join(folder, 'dad', variant, 'store'));
+    const store = await openStore(counterpartStore(context, variant));
     const records = store.samples();
     const { pixels, ...options } = await adversaryPairs(store, data.train, columns);
-    const note = `training images above what was made of them, with the teacher's probability of their class; ${records.filter(({ kept }) => kept).length} of ${records.length} kept for training`;
+    const note = `training images above what was made of them, with the teacher's probability of their class; ${variant === 'code' ? 'all' : records.filter(({ kept }) => kept).length} of ${records.length} kept for training`;
     grids.push(await draw(context, `dad-${variant}`, `Discretised images, ${variant}`, pixels, options, note));
   }
   return grids;

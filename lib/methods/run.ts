@@ -21,6 +21,7 @@ import { distil, type StudentResult } from './distil.js';
 import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation, obtainTeacher, type Foundation } from './foundation.js';
+import { openGivenAdversaries } from './given-adversaries.js';
 import type { Outcome } from './outcome.js';
 import { recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
@@ -66,6 +67,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   checkStartImages(config, data.train);
   const discretises = takesDiscretiser(config.methods);
   if (discretises) await readyDiscretiser({ config, engine, data });
+  const adversaries = await openGivenAdversaries({ config, engine, data, ...(signal && { signal }) });
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
@@ -75,7 +77,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
 
   const ready = generates ? await obtainFoundation(context) : await withoutGenerator(context);
   const discretiser = discretises ? await obtainDiscretiser(context, ready.teacher) : null;
-  const foundation = { ...ready, discretiser: discretiser?.model ?? null };
+  const foundation = { ...ready, discretiser: discretiser?.model ?? null, adversaries };
   const { teacher } = foundation;
   const tested = await testTeacher(context, teacher);
   const { seconds } = foundation;
@@ -102,7 +104,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
 }
 
 /** The foundation of rows that generate nothing. */
-async function withoutGenerator(context: RunContext): Promise<Omit<Foundation, 'discretiser'>> {
+async function withoutGenerator(context: RunContext): Promise<Omit<Foundation, 'discretiser' | 'adversaries'>> {
   const { model, seconds } = await obtainTeacher(context);
   return { teacher: model, generator: null, seconds: { teacher: seconds, generator: 0 } };
 }

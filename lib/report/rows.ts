@@ -1,7 +1,7 @@
 /** The rows of a run's result: what `--json` prints and the report shows. */
 
 export const methods = [
-  'teacher', 'edrm', 'edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad-generator', 'dad', 'dad-online', 'dat-dad',
+  'teacher', 'edrm', 'edrm-longer', 'erm', 'kd', 'kd-randaugment', 'dist', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad-generator', 'dad', 'dad-code', 'dad-online', 'dat-dad',
   'mixup', 'cutmix', 'randaugment', 'augmix', 'pixmix', 'jtt', 'tab', 'groupdro', 'dfr',
   'unguided', 'unguided-selected', 'sdedit', 'da-fusion', 'distdiff', 'gap', 'actgen', 'teacher-only', 'student-only', 'config', 'config-dad', 'config-tab',
 ] as const;
@@ -76,6 +76,7 @@ export const methodTitles: Record<Method, string> = {
   'dad-noise': 'KD + discretised images with noise',
   'dad-generator': 'KD + adversaries through the generator',
   dad: 'KD + discrete adversaries (DAD)',
+  'dad-code': 'DAD as its published code does it',
   'dad-online': 'DAD with adversaries made in each step',
   'dat-dad': 'DAT + DAD',
   mixup: '+ MixUp',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { SparringError } from '../errors.js';
@@ -60,6 +60,15 @@ export async function readGeneratorSettings(folder: string, id: string): Promise
     throw fileError(error, 'read', path);
   });
   return parseStored(z.record(z.string(), z.unknown()), text, path, 'Restore this file from a copy.');
+}
+
+/** All that are in a store, whether or not an image was made with them. */
+export async function allGeneratorSettings(folder: string): Promise<Record<string, unknown>[]> {
+  const names = await readdir(join(folder, 'generators')).catch((error) => {
+    throw fileError(error, 'read', join(folder, 'generators'));
+  });
+  const ids = names.flatMap((name) => /^([0-9a-f]{12})\.json$/.exec(name)?.[1] ?? []).sort();
+  return Promise.all(ids.map((id) => readGeneratorSettings(folder, id)));
 }
 
 function settingsText(settings: Record<string, unknown>): string {

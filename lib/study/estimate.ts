@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.js';
 import { recipes, trainingOf, type ContinuedMethod, type CounterpartKind, type Recipe } from '../methods/recipes.js';
 import { drawOn } from '../methods/shared-foundation.js';
 import type { Method } from '../report/rows.js';
+import { allGeneratorSettings } from '../store/settings.js';
 import { missingRows, passSeconds, type FoundationPlan, type StudyPlan, type Unit } from './plan.js';
 import { stepsDone } from '../training/stage.js';
 import { secondsOfTasks, type TimedTask } from './pool.js';
@@ -49,6 +50,7 @@ export async function estimate({ foundations, units }: StudyPlan, processes: num
     const tested = unit.config.evaluation.corruptions ? (await ratesOf(unit)).corruptions : 0; // which is no cost of a row
     let seconds = stepsDone(unit.folder, 'teacher') < Infinity ? tested : 0;
     const kinds = new Set<CounterpartKind>();
+    const given = (await Promise.all(unit.config.dad.stores.map(allGeneratorSettings))).flat().map(({ variant }) => variant);
     for (const method of missingRows(unit)) {
       if (isUndefined(unit, method, units)) continue;
       const measured = measuredSeconds(unit, method, units);
@@ -58,7 +60,7 @@ export async function estimate({ foundations, units }: StudyPlan, processes: num
       seconds += tested + (rates ? rowSeconds(unit, method, rates) : measured!);
       rows++;
       const kind = counterpartsOf(method);
-      if (kind && passSeconds(unit, kind) === undefined) kinds.add(kind);
+      if (kind && !given.includes(kind) && passSeconds(unit, kind) === undefined) kinds.add(kind);
     }
     // Once for all rows of a run.
     for (const kind of kinds) seconds += measuredPass(unit, kind, units) ?? passOf(kind, await ratesOf(unit));

@@ -1,29 +1,21 @@
 /**
- * What the images of a study's datasets were when it began: their names, sizes, classes, attributes and splits. A run is known by its
- * config, which names a folder alone: without this, results on old images would pass for those on new ones. Times do not
- * count, so a copy of a folder is the same; nor do contents, which would have to be read: an image that changes keeps its size by chance only.
+ * What the images of a study's datasets were when it began. A run is known by its config, which names a folder alone: without
+ * this, results on old images would pass for those on new ones.
  */
-import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 
 import type { Config } from '../config/schema.js';
 import type { Study } from '../config/study.js';
-import { inParallel } from '../data/decode.js';
-import { readMnist } from '../data/idx.js';
-import { listImages, type ListedConfig } from '../data/open.js';
-import { splitNames, type ImageRecord } from '../data/records.js';
+import { fingerprintImages, rootOf, type ImageFingerprints } from '../data/fingerprint.js';
 import { SparringError } from '../errors.js';
-import { throwIfAborted } from '../native/engine.js';
-import { fileError, readSavedJson, writeFileAtomic } from '../training/files.js';
+import { readSavedJson, writeFileAtomic } from '../training/files.js';
 
 /** Of one dataset. */
 export interface DataFingerprint {
   /** What of `data` in a config decides which images there are. */
   data: Record<string, unknown>;
-  /** Of each folder or archive, by its path below the root: number and bytes of its images, and a hash. */
-  parts: Record<string, string>;
+  parts: ImageFingerprints;
 }
 
 const fileName = 'data.json';
@@ -34,7 +26,7 @@ export async function dataFingerprintsOf({ cells }: Pick<Study, 'cells'>, signal
   for (const { config: { data: given } } of cells) {
     if (given.kind === 'birds') continue; // nothing is read from disk
     const data = listed(given);
-    if (!find(found, data)) found.push({ data, parts: given.kind === 'spuco-mnist' ? await mnistParts(given.root) : await partsOf(given, signal) });
+    if (!find(found, data)) found.push({ data, parts: await fingerprintImages(given, signal) });
   }
   return found;
 }
@@ -71,51 +63,4 @@ function listed(data: Exclude<Config['data'], { kind: 'birds' }>): DataFingerpri
   if (data.kind === 'spuco-mnist') return { kind: data.kind, root: data.root };
   const { imageSize: _size, transform: _transform, dropGroups: _groups, cacheBytes: _bytes, ...listed } = data;
   return JSON.parse(JSON.stringify(listed)) as DataFingerprint['data']; // as it is saved
-}
-
-/** Folder that relative paths start from. */
-function rootOf({ root, file }: DataFingerprint['data']): string {
-  return typeof root === 'string' ? root : dirname(file as string);
-}
-
-async function partsOf(data: ListedConfig, signal?: AbortSignal): Promise<DataFingerprint['parts']> {
-  const { splits, classes, attributes } = await listImages(data);
-  const records = splitNames.flatMap((split) => (splits[split] ?? []).map((record) => ({ split, record })));
-  const bytes = new Float64Array(records.length);
-  await inParallel(records.length, async (i) => {
-    throwIfAborted(signal);
-    bytes[i] = await bytesOf(records[i].record);
-  });
-  const parts = new Map<string, { images: number; bytes: number; hash: ReturnType<typeof createHash> }>();
-  for (const [i, { split, record: { path, member, label, attribute } }] of records.entries()) {
-    const name = relative(rootOf(data), member ? path : dirname(path)) || '.';
-    const part = parts.get(name) ?? { images: 0, bytes: 0, hash: createHash('sha256') };
-    parts.set(name, part);
-    part.images++;
-    part.bytes += bytes[i];
-    part.hash.update(`${JSON.stringify([split, member?.name ?? relative(dirname(path), path), classes[label], attributes[attribute], bytes[i]])}\n`);
-  }
-  return Object.fromEntries([...parts].map(([name, { images, bytes, hash }]) => [name, describe(images, bytes, hash.digest('hex'))]));
-}
-
-async function bytesOf({ path, member }: ImageRecord): Promise<number> {
-  if (member) return member.bytes;
-  const { size } = await stat(path).catch((error) => {
-    throw fileError(error, 'read', path);
-  });
-  return size;
-}
-
-/** Whole contents: the four files are small, and those of other sets in this format have the same sizes. */
-async function mnistParts(root: string): Promise<DataFingerprint['parts']> {
-  const parts: DataFingerprint['parts'] = {};
-  for (const half of ['train', 'test'] as const) {
-    const { pixels, labels } = await readMnist(root, half);
-    parts[half] = describe(labels.length, pixels.length, createHash('sha256').update(pixels).update(labels).digest('hex'));
-  }
-  return parts;
-}
-
-function describe(images: number, bytes: number, sha256: string): string {
-  return `${images} ${images === 1 ? 'image' : 'images'}, ${bytes} bytes, ${sha256.slice(0, 12)}`;
 }

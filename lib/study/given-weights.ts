@@ -1,5 +1,5 @@
 /**
- * What the files that a study is given were when it began: weights, and the list of a dataset. A run is known by its
+ * What the files that a study is given were when it began: weights, the list of a dataset, and what discrete adversaries were made with. A run is known by its
  * config, which names them by path alone: without this, results of an old file would pass for those of a new one.
  */
 import { join } from 'node:path';
@@ -29,7 +29,9 @@ export function checkFingerprints({ output, cells }: Pick<Study, 'output' | 'cel
   for (const [path, sha256] of Object.entries(found)) {
     if (saved[path] === undefined || saved[path] === sha256) continue;
     const isList = cells.some(({ config }) => listOf(config) === path);
-    throw new SparringError(isList ? 'data' : 'weights', `${path}: expected the ${isList ? 'list of images' : 'weights'} that the runs in ${output} were begun with (SHA-256 ${saved[path].slice(0, 12)}...), found ${isList ? 'another' : 'others'} (${sha256.slice(0, 12)}...).`, 'Put the old file back, or choose another folder with --output <folder>.');
+    const isStore = cells.some(({ config }) => settingsOfStores(config).includes(path));
+    const what = isList ? 'list of images' : isStore ? 'settings of discrete adversaries' : 'weights';
+    throw new SparringError(isList || isStore ? 'data' : 'weights', `${path}: expected the ${what} that the runs in ${output} were begun with (SHA-256 ${saved[path].slice(0, 12)}...), found ${isList ? 'another' : 'others'} (${sha256.slice(0, 12)}...).`, 'Put the old file back, or choose another folder with --output <folder>.');
   }
 }
 
@@ -43,7 +45,12 @@ function savedFingerprints(output: string): Fingerprints {
 }
 
 function pathsOf(config: Config): string[] {
-  return [listOf(config), ...weightPaths(config)].filter((path) => path !== undefined);
+  return [listOf(config), ...weightPaths(config), ...settingsOfStores(config)].filter((path) => path !== undefined);
+}
+
+/** Of discrete adversaries that are given: the images themselves would take minutes to read. */
+function settingsOfStores({ dad: { stores } }: Config): string[] {
+  return stores.map((store) => join(store, 'generators'));
 }
 
 /** The file that says which images a dataset has, where the config names it. */

@@ -13,9 +13,9 @@ import { miniature, seed, studentWeights } from '../support/miniature.js';
 const folder = mkdtempSync(join(tmpdir(), 'sparring-dad-rows-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const rows = ['kd', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad-generator', 'dad', 'dad-online', 'dat-dad', 'config', 'config-dad'];
+const rows = ['kd', 'ard', 'rslad', 'adversarial', 'dat', 'dad-labels', 'dad-sample', 'dad-noise', 'dad-generator', 'dad', 'dad-code', 'dad-online', 'dat-dad', 'config', 'config-dad'];
 const fromLabels = ['adversarial', 'dat', 'dad-labels'];
-const onCounterparts = { ard: 'adversarial', rslad: 'adversarial', 'dad-labels': 'adversarial', 'dad-sample': 'sample-only', 'dad-noise': 'noise-only', 'dad-generator': 'generator', dad: 'adversarial', 'dat-dad': 'adversarial', 'config-dad': 'adversarial' };
+const onCounterparts = { ard: 'adversarial', rslad: 'adversarial', 'dad-labels': 'adversarial', 'dad-sample': 'sample-only', 'dad-noise': 'noise-only', 'dad-generator': 'generator', dad: 'adversarial', 'dad-code': 'code', 'dat-dad': 'adversarial', 'config-dad': 'adversarial' };
 const configFile = join(folder, 'miniature.yaml');
 // The ball is as large as an image of 32 px needs for an untrained teacher to doubt some of them.
 writeFileSync(configFile, `${miniature.replace('everySeconds: 0.1', 'everySeconds: 0.001')}methods: [${rows}]

@@ -60,7 +60,7 @@ const column = (table: readonly (readonly number[])[], k: number) => table.map((
 const close = (found: ArrayLike<number>, expected: readonly number[]) => assert.ok(relativeError(found, expected) < 1e-5, `${Array.from(found)}, expected ${expected}`);
 
 type Formula = (f: (i: number) => number[], t: (i: number) => number[], i: number, hasCounterpart: boolean) => number;
-const formulas: Record<Exclude<Loss, 'dist'>, Formula> = {
+const formulas: Record<Exclude<Loss, 'dist' | 'dad-code'>, Formula> = {
   edrm: (f, t, i, has) => soft(f(i), t(i), 1) + (has ? soft(f(count + i), t(count + i), 1) : 0),
   kd: (f, t, i, has) => label(f(i), i) + 0.5 * soft(f(i), t(i), 4) + (has ? 0.5 * soft(f(count + i), t(count + i), 4) : 0),
   ard: (f, t, i, has) => label(f(i), i) + (has ? 0.5 * soft(f(count + i), t(i), 4) : 0),
@@ -79,6 +79,20 @@ for (const [name, formula] of Object.entries(formulas)) {
 test('kd without counterparts is labels and soft labels', async () => {
   const { f, t } = await logits(null);
   close((await run(distillationOf('kd', defaults), { others: null })).losses!, f.map((row, i) => label(row, i) + 0.5 * soft(row, t[i]!, 4)));
+});
+
+test('dad-code is three quarters of the labels and one of the soft labels, of images and adversaries alike, in loss and gradient', async () => {
+  const joint = Uint8Array.from([...images, ...counterparts]);
+  const own = Int32Array.from([...labels, ...labels.subarray(0, counterpartCount)]);
+  const { f, t } = await logits(counterparts);
+  const expected = f.map((row, i) => 0.75 * -logSoftmax(row)[own[i]!]! + 0.25 * soft(row, t[i]!, 4));
+  const found = await run(distillationOf('dad-code', defaults), { others: null, given: joint, own });
+  close(found.losses!, expected);
+  assert.ok(Math.abs(found.loss / mean(expected) - 1) < 1e-5);
+  // Labels of the adversaries have a gradient of their own.
+  const flipped = own.map((label, i) => (i < count ? label : 1 - label));
+  const other = await run(distillationOf('dad-code', defaults), { others: null, given: joint, own: flipped });
+  assert.ok(Math.abs(other.gradientNorm / found.gradientNorm - 1) > 1e-3, `${other.gradientNorm}, ${found.gradientNorm}`);
 });
 
 test('dist adds correlations over the classes and over the batch', async () => {

@@ -118,7 +118,7 @@ test('a wrong value: path, expected and found', () => {
     [{ data: { kind: 'birds', imageSize: 48 } }, 'data.imageSize: expected one of 32, 64, found 48.'],
     [{ data: { kind: 'folder' } }, 'data.root: expected string, found nothing.'],
     [{ generator: { attention: [0, 0, 2] } }, 'generator.attention.2: expected one of 0, 1, found 2.'],
-    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, kd, kd-randaugment, dist, ard, rslad, adversarial, dat, dad-labels, dad-sample, dad-noise, dad-generator, dad, dad-online, dat-dad, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-dad, config-tab, found "edrm".'],
+    [{ methods: ['edrm'] }, 'methods.0: expected one of edrm-longer, erm, kd, kd-randaugment, dist, ard, rslad, adversarial, dat, dad-labels, dad-sample, dad-noise, dad-generator, dad, dad-code, dad-online, dat-dad, mixup, cutmix, randaugment, augmix, pixmix, jtt, tab, groupdro, dfr, unguided, unguided-selected, sdedit, da-fusion, distdiff, gap, actgen, teacher-only, student-only, config, config-dad, config-tab, found "edrm".'],
     [{ device: 'gpu' }, 'device: expected auto, cpu, cuda or cuda:<n>, found "gpu".'],
     [{ sampling: { steps: 1001 } }, 'sampling.steps: expected number to be <=1000, found 1001.'],
     [7, 'expected object, found 7.'],
@@ -244,9 +244,11 @@ test('discrete adversaries: the attack of the paper is the default, the paths of
   const { dad, discretiser } = resolveConfig({});
   assert.equal(dad.attack, { variant: 'adversarial', norm: 'l2', epsilon: 0.1, stepSize: 0.1, steps: 1, randomStart: 0 });
   assert.equal([discretiser.weights, discretiser.pretrained], [undefined, undefined]);
-  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, pretrained: { path: vq } }\n');
+  assert.equal(dad.stores, []);
+  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, pretrained: { path: vq } }\ndad: { stores: [one, /abs/two] }\n');
   const tree = readConfigFile(path) as any;
   assert.equal([tree.discretiser.weights, tree.discretiser.pretrained.path], [join(folder, 'configs/q.safetensors'), join(folder, 'configs/vq')]);
+  assert.equal(tree.dad.stores, [join(folder, 'configs/one'), '/abs/two']);
   assert.match(complaint({ dad: { attack: { variant: 'noise' } } }), /dad\.attack\.variant: expected one of adversarial, noise-only, sample-only, found "noise"/);
 });
 

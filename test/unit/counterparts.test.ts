@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
+import { resolveConfig } from '../../lib/config/load.js';
 import { MemoryDataset, subset } from '../../lib/data/memory.js';
 import { pairs } from '../../lib/methods/counterparts.js';
+import { jointBatches } from '../../lib/methods/dad-code.js';
+import { distillationOf } from '../../lib/methods/distillation.js';
 import { openStore } from '../../lib/store/store.js';
 
 const size = 4, bytes = size * size * 3, length = 12;
@@ -58,6 +61,27 @@ test('a record that comes twice at the end of an epoch is not lost', async () =>
     assert.is(own.length, 3);
     assert.equal(first(counterparts!), own.slice(0, 2).map((value) => 100 + value));
   }
+});
+
+test('as in the published code: a batch of images and the adversaries of all of them, whatever the teacher says, with labels', async () => {
+  const batch = jointBatches(dataset, store, 1);
+  const seen: number[] = [];
+  for (let step = 0; step < 4; step++) {
+    const { images, labels: found, counterparts } = await batch(6, step);
+    const values = first(images);
+    assert.is(counterparts, undefined);
+    assert.equal(values.slice(3), values.slice(0, 3).map((value) => 100 + value));
+    assert.equal(Array.from(found), values.map((value) => value % 2));
+    seen.push(...values.slice(0, 3));
+  }
+  assert.equal(seen.sort((a, b) => a - b), Array.from({ length }, (_, i) => i), 'an epoch without a gap');
+  const odd = await batch(5, 0);
+  assert.equal([first(odd.images).length, first(odd.images).filter((value) => value >= 100).length, odd.labels.length], [5, 2, 5]);
+  assert.is((await batch(1, 0)).labels.length, 1);
+});
+
+test('the weights of the published code, at the temperature of kd', () => {
+  assert.equal(distillationOf('dad-code', resolveConfig({ kd: { temperature: 3, weight: 7, labelWeight: 5 } })), { temperature: 3, labelWeight: 0.75, imageWeight: 0.25 });
 });
 
 test('nothing kept is nothing to learn from, not an error', async () => {

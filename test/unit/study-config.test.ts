@@ -70,10 +70,11 @@ test('what does not fit in a study is told with its place', () => {
 test('paths in a study, and in a config that it names, start at the folder of their file', () => {
   mkdirSync(join(folder, 'configs'), { recursive: true });
   writeFileSync(join(folder, 'configs/photos.yaml'), 'name: alone\nseeds: 9\nmethods: [config]\ndata: { kind: folder, root: photos, imageSize: 32 }\n');
-  writeFileSync(join(folder, 'study.yaml'), 'base: configs/photos.yaml\ndatasets: { photos: {}, others: { data: { root: others } } }\nquick: { teacher: { weights: t.safetensors } }\n');
+  writeFileSync(join(folder, 'study.yaml'), 'base: configs/photos.yaml\ndatasets: { photos: {}, others: { data: { root: others }, dad: { stores: [made] } } }\nquick: { teacher: { weights: t.safetensors }, discretiser: { weights: q.safetensors } }\n');
   const study = readStudy(join(folder, 'study.yaml'), { quick: true, set: ['seeds=[4]'] });
   assert.equal(study.cells.map(({ config }) => (config.data as { root: string }).root), [join(folder, 'configs/photos'), join(folder, 'others')]);
   assert.equal(study.cells[0].config.teacher.weights, join(folder, 't.safetensors'));
+  assert.equal(study.cells[1].config.dad.stores, [join(folder, 'made')]);
   assert.equal([study.seeds, study.methods.length], [[4], 4], 'what the study says counts, not what the config of a single run says');
   assert.is(failure(() => readStudy(join(folder, 'none.yaml'))).code, 'config');
 });

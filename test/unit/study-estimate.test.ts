@@ -58,6 +58,11 @@ test('discretisers, the adversaries of a run once for all its rows and those of 
   close(await secondsOf(['dad']), 80 + 100 * 0.1, 'dad');
   close(await secondsOf(['dad', 'ard']), 2 * 80 + 100 * 0.1, 'one pass for both');
   close(await secondsOf(['dad', 'dad-noise']), 2 * (80 + 100 * 0.1), 'another pass');
+  const store = join(folder, 'given');
+  mkdirSync(join(store, 'generators'), { recursive: true });
+  writeFileSync(join(store, 'generators/0123456789ab.json'), '{"variant":"adversarial"}');
+  const withStore = { dad: { stores: [store] } };
+  close(await secondsOf(['dad', 'dad-noise'], withStore), 2 * 80 + 100 * 0.1, 'one is given');
   close(await secondsOf(['dad-generator']), 80 + 100 * 0.2, 'through the generator');
   close(await secondsOf(['dad-online']), 80 + 40 * 32 * 0.1, 'half of a batch in each step');
   close(await secondsOf(['dat-dad']), 100 * 0.1 + 2 * 80 + 40 * 64 * 0.1, 'dat-dad');

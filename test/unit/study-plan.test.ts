@@ -62,6 +62,25 @@ test('weights that are no longer what the study began with are refused', async (
   assert.equal([missing.code, missing.message.includes('given: no such file or folder')], ['io', true]);
 });
 
+test('discrete adversaries are known by what they were made with', async () => {
+  const output = join(folder, 'adversaries');
+  const store = join(folder, 'adversarial');
+  const weights = join(folder, 'w.safetensors');
+  mkdirSync(output, { recursive: true });
+  mkdirSync(join(store, 'generators'), { recursive: true });
+  writeFileSync(weights, 'w');
+  writeFileSync(join(store, 'generators/0123456789ab.json'), '{}');
+  const study = ready({ output, base: { teacher: { weights }, generator: { weights }, discretiser: { weights }, dad: { stores: [store] } } });
+  await saveFingerprints(study, await fingerprintsOf(study));
+  writeFileSync(join(store, 'index.jsonl'), ''); // no part of it
+  checkFingerprints(study, await fingerprintsOf(study));
+  writeFileSync(join(store, 'generators/0123456789ab.json'), '{"seed":1}');
+  const changed = await fingerprintsOf(study);
+  const error = failure(() => checkFingerprints(study, changed));
+  assert.is(error.code, 'data');
+  assert.match(error.message, /adversarial\/generators: expected the settings of discrete adversaries that the runs in .*adversaries were begun with/);
+});
+
 test('the list of images of a dataset is known by its content too', async () => {
   const output = join(folder, 'listed');
   const file = join(folder, 'list.csv');
