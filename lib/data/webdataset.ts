@@ -30,8 +30,8 @@ interface Sample {
 }
 
 /**
- * Lists the samples of WebDataset shards: an image with `.cls` (a number) or `.json` (a field) beside it, and maybe a caption, as `.txt` or a field. One pass over
- * the headers finds where every image lies; images are then read from there, without unpacking.
+ * Lists the samples of WebDataset shards: an image with `.cls` (a number) or `.json` (a field) beside it, and maybe a caption, as
+ * `.txt` or a field. One pass over the headers finds where every image lies; images are then read from there, without unpacking.
  */
 export async function listWebDataset(options: WebDatasetOptions): Promise<Listing> {
   const { root, classes = [] } = options;

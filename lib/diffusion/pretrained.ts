@@ -113,7 +113,7 @@ async function tellClasses(engine: Engine, generator: Generator, text: Pretraine
   const { weights, spec, keyNames, tokenizer, padToken, skip } = text;
   const encoder = await ClipTextEncoder.load(engine, weights, spec, keyNames!);
   if (takesCaption(prompt)) generator.captions = new TextCaptions(encoder, text, { prompt, names, classes: generator.classes });
-  using _done = generator.captions ? null : encoder;
+  using _unneeded = generator.captions ? null : encoder;
   const texts = [...generator.classes.map((name) => fillCaption(prompt, name, names, '')), negativePrompt];
   const tokens = tokenizer.encodeAll(texts, spec.contextLength, padToken);
   await engine.run((core) => core.setTexts(generator.handle, encoder.handle, tokens, { skip }));

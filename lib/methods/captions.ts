@@ -13,7 +13,7 @@ import { drawSources, recordsOfClasses } from './start-images.js';
 /** Throws SparringError 'data' where the prompt of the generator takes captions and a training image has none, or a class no image. */
 export function checkCaptions({ generator: { pretrained } }: Pick<Config, 'generator'>, train: Dataset): void {
   if (!pretrained || !takesCaption(pretrained.prompt)) return;
-  recordsOfClasses(train, 'captions to come from');
+  recordsOfClasses(train, 'captions to come from', 'Add images, or leave {caption} out of generator.pretrained.prompt.');
   const missing = Array.from({ length: train.length }, (_, record) => record).filter((record) => !train.captions?.[record]);
   if (missing.length === 0) return;
   const found = missing.length === train.length ? 'found none' : `found ${missing.length} of ${train.length} without, first image ${missing[0]} (of class ${train.classes[train.labels[missing[0]]]})`;

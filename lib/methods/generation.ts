@@ -28,10 +28,10 @@ export interface RoundRequest {
   sampling: RowSampling;
   /** Whose images are started from; null where `sampling` starts from noise. */
   train: Dataset | null;
-  /** Training images with the captions that the generator is told, where it takes any. */
-  captioned?: Dataset | null;
   /** Which of them, records of each class; default all. */
   startRecords?: readonly (readonly number[])[];
+  /** Training images with the captions that the generator is told, where it takes any. */
+  captioned?: Dataset | null;
   /** Where `sampling` is guided by them. */
   prototypes?: Prototypes;
   /** Images to keep; null keeps all. */

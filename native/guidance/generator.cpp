@@ -23,9 +23,7 @@ const JudgingOptions* judging_of(const GenerateOptions& options) {
 // A copy that is told nothing of the classes, so that what is added to their conditions is all that it is told of an image.
 std::shared_ptr<Denoiser> without_classes(const Denoiser& denoiser) {
   auto copy = denoiser.with_own_conditions();
-  auto conditions = copy->conditions().clone();
-  conditions.narrow(0, 0, denoiser.options().num_classes).zero_();  // not the null class, which is the last
-  copy->set_conditions(conditions);
+  copy->conditions().narrow(0, 0, denoiser.options().num_classes).zero_();  // not the null class, which is the last
   return copy;
 }
 

@@ -30,6 +30,8 @@ const told = (captions: number[], of = labels) => captioned.captions!.conditions
 const images = randomImages(6, 4).map((value) => 96 + value / 4);
 const inversion = (iterations: number): Partial<GenerateOptions> => ({ images, start: { kind: 'inversion', strength: 0.7, nullText: { iterations, learningRate: 0.05 } } });
 const step: Guidance = { kind: 'step', objective: plainChain.objective, scale: 0.4, from: 1, until: 0, schedule: 'constant', ...exact };
+// Unit vectors in the 8 features of the teacher, two of each class.
+const axis = (...at: number[]): Float32Array => Float32Array.from(at.flatMap((which) => Array.from({ length: 8 }, (_, i) => (i === which ? 1 : 0))));
 const cases: Record<string, Partial<GenerateOptions>> = {
   'without guidance': { guidanceScale: 1 },
   'with classifier-free guidance': {},
@@ -37,6 +39,7 @@ const cases: Record<string, Partial<GenerateOptions>> = {
   'guided at each step by another gradient, compared with the exact one': { guidance: { ...step, gradient: 'x0' }, compareGradients: true },
   'guided through the chain': { guidance: { ...plainChain, iterations: 1 } },
   'guided through the chain, with conditions that are moved': { guidance: { ...plainChain, iterations: 1, conditions: { moved: 'both', learningRate: 0.1 } } },
+  'guided by prototypes': { guidance: { kind: 'prototypes', rate: 10, radius: 0.2, remaining: 0.4, span: 2 }, prototypes: { global: axis(0, 1), local: axis(2, 3, 4, 5) } },
   'from images': { images, start: { kind: 'image', strength: 0.7 } },
   'from images by inversion': inversion(0),
   'from images by inversion with null-text optimisation': inversion(2),
