@@ -100,7 +100,8 @@ at::Tensor told_conditions(const Napi::Object& options, const Denoiser& denoiser
   const Napi::Value given = options.Get("conditions");
   if (given.IsUndefined()) return {};
   if (!denoiser.has_text()) throw Error("usage", "generate: conditions: expected a generator that takes a text, found one that takes none.");
-  const auto text = denoiser.conditions().sizes();  // [num_classes + 1, tokens, text_channels]
+  const auto texts = denoiser.conditions();  // [num_classes + 1, tokens, text_channels]
+  const auto text = texts.sizes();
   if (!given.IsTypedArray() || static_cast<int64_t>(given.As<Napi::TypedArray>().ElementLength()) != count * text[1] * text[2]) {
     throw Error("usage", c10::str("generate: conditions: expected ", text[1], " x ", text[2], " numbers for each of ", count, " images, found another array."));
   }
