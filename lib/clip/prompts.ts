@@ -11,6 +11,18 @@ export function checkClassNames(names: ClassNames, classes: readonly string[], w
 }
 
 export function fillPrompt(prompt: string, className: string, names: ClassNames): string {
-  const called = Object.hasOwn(names, className) ? names[className] : className.replaceAll('_', ' ');
-  return prompt.replaceAll('{}', () => called);
+  return prompt.replaceAll('{}', () => calledBy(names, className));
+}
+
+/** As fillPrompt, with `caption` in place of {caption}; what either text has in braces stays. */
+export function fillCaption(prompt: string, className: string, names: ClassNames, caption: string): string {
+  return prompt.replace(/\{\}|\{caption\}/g, (place) => (place === '{}' ? calledBy(names, className) : caption));
+}
+
+export function takesCaption(prompt: string): boolean {
+  return prompt.includes('{caption}');
+}
+
+function calledBy(names: ClassNames, className: string): string {
+  return Object.hasOwn(names, className) ? names[className] : className.replaceAll('_', ' ');
 }

@@ -77,7 +77,7 @@ const spuco = (['spuco-birds', 'spuco-dogs', 'spuco-animals'] as const).map((kin
 );
 const manifest = z.strictObject({
   kind: z.literal('manifest'),
-  file: z.string().describe('CSV file with the columns path, label, split and, if there is one, attribute; paths start at its folder'),
+  file: z.string().describe('CSV file with the columns path, label, split and, if there are any, attribute and caption; paths start at its folder'),
   classes: z.array(z.string()).default([]).describe('names in the order of the labels; by default the labels in the file'),
   ...photographs(64, transforms.cover),
 });
@@ -90,6 +90,7 @@ const webdataset = z.strictObject({
   classes: z.array(z.string()).default([]).describe('names in the order of the labels; by default the labels that occur'),
   labelKey: z.string().default('label').describe('field of .json members that has the class, where there is no .cls'),
   attributeKey: z.string().default('attribute').describe('likewise for the attribute; without the field it is all'),
+  captionKey: z.string().optional().describe('likewise for the caption, where there is no .txt; default caption'),
   ...photographs(64, transforms.cover),
 });
 const imagenet = z.strictObject({

@@ -157,7 +157,7 @@ const zeroShot = z.strictObject({
 
 const pretrained = z.strictObject({
   path: z.string().describe('model folder of diffusers, or a safetensors file with a whole Stable Diffusion 1 or 2'),
-  prompt: z.string().includes('{}').default('a photo of a {}.').describe('text in which {} stands for the class, where the model takes one'),
+  prompt: z.string().regex(/\{(caption)?\}/, 'expected a text with {} or {caption}').default('a photo of a {}.').describe('text in which {} stands for the class and {caption} for the caption of a training image, where the model takes one'),
   negativePrompt: z.string().default('').describe('text of the other half of classifier-free guidance'),
   names: z.record(z.string(), z.string()).default({}).describe('what a class is called in the prompt, where that is not its name with spaces for _'),
   prediction: z.enum(['epsilon', 'v', 'x0']).optional().describe('what the network predicts, where its files do not say it; a file alone counts as epsilon for Stable Diffusion 1 and v for 2'),

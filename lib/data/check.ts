@@ -22,6 +22,8 @@ export interface DataCheck {
   layout: string;
   root: string;
   splits: SplitCheck[];
+  /** Training images that have one. */
+  captions: number;
   /** Of a sample of the images, in pixels before decoding; null where pictures are drawn. */
   imageSizes: { sampled: number; smallest: [width: number, height: number]; largest: [width: number, height: number]; commonest: [width: number, height: number] } | null;
   unreadable: UnreadableImage[];
@@ -55,6 +57,7 @@ export async function checkData(data: Config['data'], { signal, onProgress = () 
     layout: listing.layout,
     root: listing.root,
     splits: listedSplits(listing),
+    captions: listing.splits.train.filter(({ caption }) => caption !== undefined).length,
     imageSizes: await sampleSizes(listing),
     unreadable,
     findings,
@@ -70,6 +73,7 @@ async function checkMadeData(data: Config['data'] & { kind: 'birds' | 'spuco-mni
     layout: data.kind === 'birds' ? 'procedural birds' : 'SpuCoMNIST from MNIST files',
     root: data.kind === 'birds' ? '' : data.root,
     splits: named.map(([name, set]) => ({ name, images: set.length, groups: [...groupCounts(set)].map((images, group) => ({ name: groupName(set, group), images, published: null })) })),
+    captions: 0,
     imageSizes: null,
     unreadable: [],
     findings: [],

@@ -41,9 +41,9 @@ export function corrupt(engine: Engine, images: Uint8Array, options: CorruptOpti
  * @param seed of the random numbers, 0..2^53-1; one seed has the same noise in all severities of a corruption
  */
 export function corrupted(engine: Engine, dataset: Dataset, { kind, severity, seed }: Pick<CorruptOptions, 'kind' | 'severity'> & { seed: number }): Dataset {
-  const { classes, attributes, imageSize, length, labels, attributeOf } = dataset;
+  const { classes, attributes, imageSize, length, labels, attributeOf, captions } = dataset;
   return {
-    name: `${dataset.name}, ${kind} ${severity}`, classes, attributes, imageSize, length, labels, attributeOf,
+    name: `${dataset.name}, ${kind} ${severity}`, classes, attributes, imageSize, length, labels, attributeOf, captions,
     read: async (indices) => {
       const images = await dataset.read(indices);
       if (indices.length === 0) return images;

@@ -1,5 +1,5 @@
 /**
- * What tells the images of a dataset from others without opening any: names, sizes, classes, attributes and splits. Times do not
+ * What tells the images of a dataset from others without opening any: names, sizes, classes, attributes, captions and splits. Times do not
  * count, so a copy of a folder is the same; nor do contents, which would have to be read: an image that changes keeps its size by chance only.
  */
 import { createHash } from 'node:crypto';
@@ -37,13 +37,13 @@ async function partsOf(data: ListedConfig, signal?: AbortSignal): Promise<ImageF
     bytes[i] = await bytesOf(records[i].record);
   });
   const parts = new Map<string, { images: number; bytes: number; hash: ReturnType<typeof createHash> }>();
-  for (const [i, { split, record: { path, member, label, attribute } }] of records.entries()) {
+  for (const [i, { split, record: { path, member, label, attribute, caption } }] of records.entries()) {
     const name = relative(rootOf(data), member ? path : dirname(path)) || '.';
     const part = parts.get(name) ?? { images: 0, bytes: 0, hash: createHash('sha256') };
     parts.set(name, part);
     part.images++;
     part.bytes += bytes[i];
-    part.hash.update(`${JSON.stringify([split, member?.name ?? relative(dirname(path), path), classes[label], attributes[attribute], bytes[i]])}\n`);
+    part.hash.update(`${JSON.stringify([split, member?.name ?? relative(dirname(path), path), classes[label], attributes[attribute], bytes[i], ...(caption === undefined ? [] : [caption])])}\n`);
   }
   return Object.fromEntries([...parts].map(([name, { images, bytes, hash }]) => [name, describe(images, bytes, hash.digest('hex'))]));
 }

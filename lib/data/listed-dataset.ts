@@ -1,7 +1,7 @@
 import { SparringError } from '../errors.js';
 import { decodeImage, ImageCache, inParallel } from './decode.js';
 import { checkIndices, dropGroups, groupCounts, imageBytes } from './memory.js';
-import { countGroups, splitNames, type Finding, type ImageRecord, type Listing } from './records.js';
+import { captionsOf, countGroups, splitNames, type Finding, type ImageRecord, type Listing } from './records.js';
 import { readSource, sourceName } from './source.js';
 import type { Transform } from './transform.js';
 import { groupName, type Dataset, type Splits } from './types.js';
@@ -86,6 +86,7 @@ class ListedDataset implements Dataset {
   readonly length: number;
   readonly labels: Int32Array;
   readonly attributeOf: Int32Array;
+  readonly captions: Dataset['captions'];
 
   constructor(
     readonly name: string,
@@ -99,6 +100,7 @@ class ListedDataset implements Dataset {
     this.length = records.length;
     this.labels = Int32Array.from(records, ({ label }) => label);
     this.attributeOf = Int32Array.from(records, ({ attribute }) => attribute);
+    this.captions = captionsOf(records);
   }
 
   async read(indices: ArrayLike<number>): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import { classNumbers } from './label-names.js';
 import { soleAttribute, type ImageRecord, type Listing, type SplitName } from './records.js';
 
 export interface ManifestOptions {
-  /** CSV file with the columns path, label, split and, if there is one, attribute. */
+  /** CSV file with the columns path, label, split and, if there are any, attribute and caption. */
   file: string;
   /** Class names in the order of their labels. Default: those in the file, numbers by value, others bytewise. */
   classes?: readonly string[];
@@ -17,7 +17,7 @@ const splitWords: Record<string, SplitName> = { train: 'train', val: 'validation
 
 /** Lists the images of a CSV file; their paths start at its folder. */
 export async function listManifest({ file, classes: given = [] }: ManifestOptions): Promise<Listing> {
-  const { columns, rows } = await readCsv(file, ['path', 'label', 'split'], ['attribute']);
+  const { columns, rows } = await readCsv(file, ['path', 'label', 'split'], ['attribute', 'caption']);
   const fail = (line: number, message: string, hint: string): never => {
     throw new SparringError('data', `${file}:${line}: ${message}`, hint);
   };
@@ -36,7 +36,7 @@ export async function listManifest({ file, classes: given = [] }: ManifestOption
   const order = rows.map((_, index) => index).sort((a, b) => bytewise(rows[a]!.cells.path, rows[b]!.cells.path));
   for (const index of order) {
     const { cells } = rows[index]!;
-    splits[splitWords[cells.split]!].push({ path: resolve(dirname(file), cells.path), label: labels.numbers[index]!, attribute: attributes.numbers[index]! });
+    splits[splitWords[cells.split]!].push({ path: resolve(dirname(file), cells.path), label: labels.numbers[index]!, attribute: attributes.numbers[index]!, ...(cells.caption && { caption: cells.caption }) });
   }
   for (const split of ['train', 'test'] as const) {
     if (splits[split].length === 0) throw new SparringError('data', `${file}: expected images of split ${split}, found none`, 'Give train and test images; val may be missing.');

@@ -9,6 +9,7 @@ export class MemoryDataset implements Dataset {
   readonly imageSize: number;
   readonly labels: Int32Array;
   readonly attributeOf: Int32Array;
+  readonly captions: Dataset['captions'];
   /** uint8, [length, imageSize, imageSize, 3]. */
   readonly pixels: Uint8Array;
 
@@ -19,6 +20,7 @@ export class MemoryDataset implements Dataset {
     this.imageSize = content.imageSize;
     this.labels = content.labels;
     this.attributeOf = content.attributeOf;
+    this.captions = content.captions;
     this.pixels = content.pixels;
     const { length } = this.labels;
     const expected = length * imageBytes(this);
@@ -29,6 +31,7 @@ export class MemoryDataset implements Dataset {
           `found ${this.attributeOf.length} and ${this.pixels.length}`,
       );
     }
+    if (this.captions && this.captions.length !== length) throw new SparringError('data', `${this.name}: expected ${length} captions for ${length} labels, found ${this.captions.length}`);
     checkRange(this.name, 'label', this.labels, this.classes.length);
     checkRange(this.name, 'attribute', this.attributeOf, this.attributes.length);
   }
@@ -61,6 +64,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>, name = data
     length: chosen.length,
     labels: chosen.map((index) => dataset.labels[index]!),
     attributeOf: chosen.map((index) => dataset.attributeOf[index]!),
+    captions: dataset.captions && Array.from(chosen, (index) => dataset.captions![index]),
     read: async (positions) => {
       checkIndices({ name, length: chosen.length }, positions);
       return dataset.read(Int32Array.from(positions, (position) => chosen[position]!));

@@ -1,4 +1,5 @@
 import type { ImageSource } from './source.js';
+import type { Dataset } from './types.js';
 
 /** What every layout of files comes to: which image has which class and attribute, in which split. */
 
@@ -8,6 +9,8 @@ export interface ImageRecord extends ImageSource {
   label: number;
   /** Index into its attributes. */
   attribute: number;
+  /** What a text beside it says of it. */
+  caption?: string | undefined;
 }
 
 export const splitNames = ['train', 'validation', 'test'] as const;
@@ -34,6 +37,11 @@ export interface Listing {
   /** What the dataset's authors published, where this is a published dataset. */
   published?: GroupCounts;
   findings: readonly Finding[];
+}
+
+/** [records.length], undefined where none has one. */
+export function captionsOf(records: readonly ImageRecord[]): Dataset['captions'] {
+  return records.some(({ caption }) => caption !== undefined) ? records.map(({ caption }) => caption) : undefined;
 }
 
 /** The attribute of all images of a layout without attributes. */

@@ -12,6 +12,8 @@ export interface Dataset {
   readonly labels: Int32Array;
   /** [length], attribute index per image. */
   readonly attributeOf: Int32Array;
+  /** [length], what a text says of each image; absent where none has one. */
+  readonly captions?: readonly (string | undefined)[] | undefined;
   /** Decoded RGB pixels of the given records, uint8, [indices.length, imageSize, imageSize, 3]. */
   read(indices: ArrayLike<number>): Promise<Uint8Array>;
 }

@@ -15,9 +15,10 @@ export interface WebDatasetOptions {
   test: string;
   /** Class names in the order of their labels. Default: the labels that occur. */
   classes?: readonly string[];
-  /** Fields of `.json` members. Defaults: label and attribute. */
+  /** Fields of `.json` members. Defaults: label, attribute and caption. */
   labelKey?: string;
   attributeKey?: string;
+  captionKey?: string | undefined;
 }
 
 /** A sample before its texts have numbers. */
@@ -25,11 +26,12 @@ interface Sample {
   source: ImageSource;
   label: string;
   attribute: string;
+  caption: string | undefined;
 }
 
 /**
- * Lists the samples of WebDataset shards: an image with `.cls` (a number) or `.json` (a field) beside it. One pass over
- * the headers finds where every image lies; images are then read from there, without unpacking.
+ * Lists the samples of WebDataset shards: an image with `.cls` (a number) or `.json` (a field) beside it, and maybe a caption, as
+ * `.txt` or a field. One pass over the headers finds where every image lies; images are then read from there, without unpacking.
  */
 export async function listWebDataset(options: WebDatasetOptions): Promise<Listing> {
   const { root, classes = [] } = options;
@@ -46,14 +48,14 @@ export async function listWebDataset(options: WebDatasetOptions): Promise<Listin
   const attributes = classNumbers(found.map(({ sample }) => sample.attribute), [], root);
   const splits: Listing['splits'] = { train: [], ...(options.validation !== undefined && { validation: [] }), test: [] };
   found.forEach(({ split, sample }, index) => {
-    const record: ImageRecord = { ...sample.source, label: labels.numbers[index]!, attribute: attributes.numbers[index]! };
+    const record: ImageRecord = { ...sample.source, label: labels.numbers[index]!, attribute: attributes.numbers[index]!, ...(sample.caption !== undefined && { caption: sample.caption }) };
     splits[split]!.push(record);
   });
   return { layout: 'WebDataset shards', root, classes: labels.names, attributes: attributes.names, splits, findings: [] };
 }
 
 /** A sample is what follows each other under one key: the path up to the first dot of the base name. */
-async function shardSamples(shard: string, { labelKey = 'label', attributeKey = 'attribute' }: WebDatasetOptions): Promise<Sample[]> {
+async function shardSamples(shard: string, { labelKey = 'label', attributeKey = 'attribute', captionKey = 'caption' }: WebDatasetOptions): Promise<Sample[]> {
   const samples: Sample[] = [];
   let current: { key: string; image?: ImageSource; fields: Map<string, string> } | undefined;
   const seen = new Set<string>();
@@ -71,7 +73,8 @@ async function shardSamples(shard: string, { labelKey = 'label', attributeKey = 
     for (const value of [label, attribute]) {
       if (!(typeof value === 'string' && value !== '') && !Number.isInteger(value)) return fail(key, `expected a text or a whole number as label and attribute, found ${JSON.stringify(value)}`, 'Correct the shard.');
     }
-    samples.push({ source: image, label: String(label), attribute: String(attribute) });
+    const caption = fields.get('txt') ?? json[captionKey];
+    samples.push({ source: image, label: String(label), attribute: String(attribute), caption: (typeof caption === 'string' && caption.trim()) || undefined });
   };
   for await (const member of tarMembers(shard)) {
     const base = member.name.slice(member.name.lastIndexOf('/') + 1);
@@ -88,7 +91,7 @@ async function shardSamples(shard: string, { labelKey = 'label', attributeKey = 
     if (!extension.includes('.') && isImageName(`x.${extension}`)) {
       if (current.image) fail(key, `expected one image, found a second one, .${extension}`, 'Keep one image for each sample.');
       current.image = { path: shard, member: { name: member.name, offset: member.offset, bytes: member.bytes } };
-    } else if (extension === 'cls' || extension === 'json') {
+    } else if (extension === 'cls' || extension === 'json' || extension === 'txt') {
       if (current.fields.has(extension)) fail(key, `expected one .${extension}, found two`, 'Keep one of them.');
       current.fields.set(extension, (await member.content()).toString('utf8'));
     }

@@ -4,7 +4,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 
-import { checkClassNames, fillPrompt, type ClassNames } from '../clip/prompts.js';
+import { checkClassNames, fillCaption, takesCaption, type ClassNames } from '../clip/prompts.js';
 import { ClipTextEncoder } from '../clip/text-encoder.js';
 import type { ClipTokenizer } from '../clip/tokenizer.js';
 import type { Config } from '../config/schema.js';
@@ -13,6 +13,7 @@ import { SparringError } from '../errors.js';
 import type { AutoencoderSpec, DenoiserSpec, KeyNames, PredictionType, SamplingOptions, TextEncoderSpec, UNetSpec } from '../native/contract.js';
 import type { Engine } from '../native/engine.js';
 import { Autoencoder, Generator } from '../native/models.js';
+import { TextCaptions } from './captions.js';
 import { describeCheckpoint } from './checkpoint.js';
 import { describeFolder } from './folder.js';
 import { describeGuidanceDecoder, openGuidanceDecoder } from './guidance-decoder.js';
@@ -20,7 +21,7 @@ import { describeGuidanceDecoder, openGuidanceDecoder } from './guidance-decoder
 export interface PretrainedOptions {
   /** Folder of diffusers, or safetensors file. */
   path: string;
-  /** {} stands for the class. */
+  /** {} stands for the class, {caption} for the caption of an image; classes as a whole are told a text without it. */
   prompt: string;
   /** Of the other half of classifier-free guidance. */
   negativePrompt: string;
@@ -42,6 +43,9 @@ interface Part<Spec> {
   keyNames?: KeyNames;
 }
 
+/** The encoder of its texts. */
+export type PretrainedText = Part<TextEncoderSpec> & { tokenizer: ClipTokenizer; padToken: number; skip: number };
+
 /** A model as its files say it is. */
 export interface PretrainedModel {
   unet: Part<UNetSpec>;
@@ -50,7 +54,7 @@ export interface PretrainedModel {
   /** Side of the images or latents that it was trained on. */
   sampleSize: number | undefined;
   autoencoder?: Omit<Part<AutoencoderSpec>, 'keyNames'>;
-  text?: Part<TextEncoderSpec> & { tokenizer: ClipTokenizer; padToken: number; skip: number };
+  text?: PretrainedText;
 }
 
 type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
@@ -62,6 +66,7 @@ type Inputs = Pick<Dataset, 'classes' | 'imageSize'>;
 export async function pretrainedGenerator(engine: Engine, options: PretrainedOptions, { classes, imageSize }: Inputs): Promise<Generator> {
   checkClassNames(options.names, classes, 'generator.pretrained.names');
   const { unet, diffusion, sampleSize, autoencoder: decoder, text } = await describe(engine, options);
+  if (!text && takesCaption(options.prompt)) throw new SparringError('config', `generator.pretrained.prompt: expected no {caption} for a model that takes no text, found ${JSON.stringify(options.prompt)}.`, 'Leave {caption} out, or take a model with a text encoder.');
   using autoencoder = decoder ? await Autoencoder.load(engine, decoder.weights, decoder.spec) : null;
   const trained = sampleSize && sampleSize * (decoder ? 2 ** (levelsOf(decoder.spec) - 1) : 1);
   const spec: DenoiserSpec = { unet: unet.spec, ...diffusion, numClasses: classes.length, imageSize, drawSize: options.drawSize ?? trained ?? imageSize };
@@ -103,11 +108,13 @@ function levelsOf(spec: AutoencoderSpec): number {
   return spec.kind === 'taesd' ? spec.decoderBlocks.length : spec.blockChannels.length;
 }
 
-/** One text for each class and, last, the negative prompt. */
-async function tellClasses(engine: Engine, generator: Generator, text: NonNullable<PretrainedModel['text']>, { prompt, negativePrompt, names }: PretrainedOptions): Promise<void> {
+/** One text for each class and, last, the negative prompt. The encoder stays where captions come later. */
+async function tellClasses(engine: Engine, generator: Generator, text: PretrainedText, { prompt, negativePrompt, names }: PretrainedOptions): Promise<void> {
   const { weights, spec, keyNames, tokenizer, padToken, skip } = text;
-  using encoder = await ClipTextEncoder.load(engine, weights, spec, keyNames!);
-  const texts = [...generator.classes.map((name) => fillPrompt(prompt, name, names)), negativePrompt];
+  const encoder = await ClipTextEncoder.load(engine, weights, spec, keyNames!);
+  if (takesCaption(prompt)) generator.captions = new TextCaptions(encoder, text, { prompt, names, classes: generator.classes });
+  using _unneeded = generator.captions ? null : encoder;
+  const texts = [...generator.classes.map((name) => fillCaption(prompt, name, names, '')), negativePrompt];
   const tokens = tokenizer.encodeAll(texts, spec.contextLength, padToken);
   await engine.run((core) => core.setTexts(generator.handle, encoder.handle, tokens, { skip }));
 }

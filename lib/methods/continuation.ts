@@ -11,6 +11,7 @@ import { openStore, type SampleStore } from '../store/store.js';
 import { trainLoop } from '../training/loop.js';
 import { Trainer, type Batch } from '../training/trainer.js';
 import { classShares } from './allocation.js';
+import { captionProvenance } from './captions.js';
 import { openStage, type RunContext } from './context.js';
 import { corruptionErrors } from './corruption-errors.js';
 import { costOf } from './cost.js';
@@ -72,9 +73,10 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
         using own = await ownGenerator(context, images!.conditions, generator!, student, { seed, round, stage });
         const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(rounds.imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
         if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
-        const drawn = generateRound(own ?? generator!, { teacher, student }, store, {
+        const drawing = own ?? generator!;
+        const drawn = generateRound(drawing, { teacher, student }, store, {
           seed, round, count: rounds.imagesPerRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
-          train: startsFromImages(sampling.start) ? data.train : null, selection, compared: comparedImages, provenance: provenanceOf(context, images!.conditions),
+          train: startsFromImages(sampling.start) ? data.train : null, captioned: data.train, selection, compared: comparedImages, provenance: { ...provenanceOf(context, images!.conditions), ...captionProvenance(drawing, data.train) },
           ...hard, ...prototypes,
         }, {
           ...(signal && { signal }),

@@ -14,6 +14,7 @@ import { generatorSettingsId } from '../store/settings.js';
 import { openStore } from '../store/store.js';
 import { writeFileAtomic } from '../training/files.js';
 import { evenShares } from './allocation.js';
+import { captionProvenance, checkCaptions } from './captions.js';
 import { gradientCosine } from './diagnostics.js';
 import { fingerprintRead } from './fingerprint.js';
 import { loadClassifier, openGenerator } from './foundation.js';
@@ -52,6 +53,7 @@ export async function generateToStore(config: Config, request: GenerateRequest):
   const fromImages = startsFromImages(sampling.start);
   // A generator of ours knows its classes; a published one draws those of the data.
   const train = fromImages || !weights ? (await openData(config.data)).train : null;
+  if (train) checkCaptions(config, train);
   const generator = train ? await openGenerator(engine, config, train) : await Generator.load(engine, weights!);
   const inputs = { classes: generator.classes, imageSize: generator.spec.imageSize };
   const { model: teacher, identity } = await openReadyTeacher(engine, config, inputs, signal);
@@ -66,13 +68,14 @@ export async function generateToStore(config: Config, request: GenerateRequest):
     teacher: identity,
     generator: weights ? await fingerprintRead(engine, weights) : await publishedGenerator(engine, pretrainedOptions(pretrained!, sampling)),
     student: await fingerprintRead(engine, request.student),
-    ...(fromImages && { data: config.data }),
+    ...((fromImages || generator.captions) && { data: config.data }),
+    ...captionProvenance(generator, train),
   };
   const [known] = store.samples();
   if (known && known.settings !== generatorSettingsId({ ...wanted, ...provenance })) {
     throw new SparringError('usage', `${folder}: the images there were made with other weights, settings or another seed (generators/${known.settings}.json).`, 'Choose another folder with --output.');
   }
-  await generateRound(generator, { teacher, student }, store, { seed: config.seed, round: 0, count, shares: evenShares(generator.classes.length), sampling: wanted, train: fromImages ? train : null, selection, provenance }, {
+  await generateRound(generator, { teacher, student }, store, { seed: config.seed, round: 0, count, shares: evenShares(generator.classes.length), sampling: wanted, train: fromImages ? train : null, captioned: train, selection, provenance }, {
     ...(signal && { signal }),
     ...(onProgress && { onProgress: (done, total) => onProgress('images', done, total) }),
   }).catch((error) => {

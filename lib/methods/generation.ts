@@ -8,6 +8,7 @@ import { softmax } from '../metrics/softmax.js';
 import type { Sample } from '../store/record.js';
 import type { SampleStore } from '../store/store.js';
 import { allocate } from './allocation.js';
+import { drawCaptions } from './captions.js';
 import { storedLogits } from './evaluate.js';
 import type { RowSampling } from './recipes.js';
 import { drawnStrength, drawStarts, generateFrom } from './row-starts.js';
@@ -29,6 +30,8 @@ export interface RoundRequest {
   train: Dataset | null;
   /** Which of them, records of each class; default all. */
   startRecords?: readonly (readonly number[])[];
+  /** Training images with the captions that the generator is told, where it takes any. */
+  captioned?: Dataset | null;
   /** Where `sampling` is guided by them. */
   prototypes?: Prototypes;
   /** Images to keep; null keeps all. */
@@ -46,7 +49,7 @@ export interface Selection {
   studentWrong: boolean;
 }
 
-export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'strength' | 'unguided' | 'gradientCosine'> {
+export interface Judged extends Pick<Sample, 'label' | 'seed' | 'source' | 'captionOf' | 'strength' | 'unguided' | 'gradientCosine'> {
   pixels: Uint8Array;
   /** [K] */
   teacherProbabilities: ArrayLike<number>;
@@ -65,17 +68,19 @@ export async function generateRound(
   request: RoundRequest,
   options: Cancellable,
 ): Promise<void> {
-  const { round, count, shares, sampling, train, startRecords, prototypes, selection, compared = 0, provenance } = request;
+  const { round, count, shares, sampling, train, captioned = null, startRecords, prototypes, selection, compared = 0, provenance } = request;
   const k = generator.classes.length, bytes = store.imageSize ** 2 * 3;
   const classes = allocate(count, shares);
   const seeds = noiseSeeds(request);
   const sources = train && drawSources(startRecords ?? recordsOfClasses(train), classes, request);
   const starts = drawStarts(sampling.start, count, request);
+  const told = drawCaptions(generator, captioned, sources, classes, request);
   const stored = store.ofRound(round).length;
   for (let begin = stored; begin < count; begin += sampling.batchSize) {
     const end = Math.min(begin + sampling.batchSize, count);
     const images = train && (await train.read(sources!.slice(begin, end)));
-    const batch = { ...sampling, classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images, starts: starts.slice(begin, end) };
+    const conditions = await told?.conditions(begin, end);
+    const batch = { ...sampling, classes: classes.slice(begin, end), seeds: seeds.slice(begin, end), images, starts: starts.slice(begin, end), ...(conditions && { conditions }) };
     const { signal, onProgress } = options;
     const generated = await generateFrom(batch.starts, generator, opponents, { ...batch, ...(prototypes && { prototypes }), compareGradients: round === 0 && begin === 0 }, signal ? { signal } : {});
     const unguided = sampling.guidance.kind === 'none' ? [] : await drawUnguided(generator, opponents, batch, compared - begin, signal ? { signal } : {});
@@ -85,6 +90,7 @@ export async function generateRound(
           label,
           seed: batch.seeds[i],
           source: sources?.[begin + i],
+          captionOf: told?.records[begin + i],
           strength: drawnStrength(sampling.start, batch.starts[i]),
           unguided: unguided[i],
           gradientCosine: numberOrNothing(generated.gradientCosines?.[i]),
@@ -110,7 +116,8 @@ async function drawUnguided(generator: Generator, opponents: Opponents, batch: O
   if (count <= 0) return [];
   const classes = Array.from(batch.classes).slice(0, count);
   const images = batch.images && batch.images.subarray(0, (batch.images.length / batch.classes.length) * classes.length);
-  const first = { ...batch, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const, compareGradients: false };
+  const conditions = batch.conditions && { conditions: batch.conditions.subarray(0, (batch.conditions.length / batch.classes.length) * classes.length) };
+  const first = { ...batch, ...conditions, classes, seeds: Array.from(batch.seeds).slice(0, count), images, guidance: { kind: 'none' } as const, compareGradients: false };
   const { teacherProbabilities, studentProbabilities } = await generateFrom(batch.starts.slice(0, count), generator, opponents, first, options);
   const k = generator.classes.length;
   return classes.map((label, i) => ({ teacherProbability: teacherProbabilities![i * k + label], studentProbability: studentProbabilities![i * k + label] }));
@@ -124,15 +131,15 @@ export async function reuseRound(pool: SampleStore, student: Classifier, store: 
   const images = await pool.readImages(records.map((record) => record.key));
   const probabilities = softmax(await storedLogits(student, pool, records), student.classes.length);
   const k = student.classes.length, bytes = store.imageSize ** 2 * 3;
-  const samples = records.map(({ label, seed, source, teacherProbabilities }, i) =>
-    judge({ label, seed, source, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
+  const samples = records.map(({ label, seed, source, captionOf, teacherProbabilities }, i) =>
+    judge({ label, seed, source, captionOf, pixels: images.subarray(i * bytes, (i + 1) * bytes), teacherProbabilities, studentProbabilities: probabilities.subarray(i * k, (i + 1) * k) }, selection),
   );
   await store.append(round, samples, await pool.generatorSettings(records[0].settings));
 }
 
 /** Decides whether an image is for training, and says why. */
 export function judge(image: Judged, selection: Selection | null): Sample {
-  const { label, seed, source, strength, unguided, gradientCosine, pixels } = image;
+  const { label, seed, source, captionOf, strength, unguided, gradientCosine, pixels } = image;
   const teacherProbabilities = Array.from(image.teacherProbabilities);
   const studentProbability = image.studentProbabilities[label];
   const teacher = teacherProbabilities[label];
@@ -144,7 +151,7 @@ export function judge(image: Judged, selection: Selection | null): Sample {
     : selection.studentWrong && !studentWrong ? 'student right'
     : 'selected';
   return {
-    pixels, label, seed, source, strength, unguided, gradientCosine, teacherProbabilities, studentProbability, studentWrong,
+    pixels, label, seed, source, captionOf, strength, unguided, gradientCosine, teacherProbabilities, studentProbability, studentWrong,
     disagreement: teacher - studentProbability,
     kept: reason === 'no selection' || reason === 'selected',
     reason,

@@ -6,6 +6,7 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Autoencoder, Classifier, Generator } from '../native/models.js';
+import { checkCaptions } from './captions.js';
 import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkTrainable } from './make-discretiser.js';
@@ -22,6 +23,7 @@ export async function planOf(config: Config): Promise<string[]> {
   const generates = takesGenerator(config.methods);
   checkSplits(config, data, { generates });
   checkStartImages(config, data.train);
+  if (generates) checkCaptions(config, data.train);
   if (takesDiscretiser(config.methods)) await readyDiscretiser({ config, engine, data });
   const teacher = await openTeacher(engine, config, data.train);
   const generator = generates ? await openGenerator(engine, config, data.train) : null;

@@ -36,7 +36,8 @@ export async function generateFrom(
     const places = starts.flatMap((own, place) => (own === start ? [place] : []));
     const images = new Uint8Array(places.length * bytes);
     places.forEach((place, i) => images.set(options.images!.subarray(place * bytes, (place + 1) * bytes), i * bytes));
-    const part = { ...options, start, images, classes: places.map((place) => options.classes[place]), seeds: places.map((place) => options.seeds[place]) };
+    const conditions = options.conditions && { conditions: placed(options.conditions, places, count) };
+    const part = { ...options, ...conditions, start, images, classes: places.map((place) => options.classes[place]), seeds: places.map((place) => options.seeds[place]) };
     const drawn = await generator.generate(opponents, part, cancellable);
     places.forEach((place, i) => {
       result.images.set(drawn.images.subarray(i * bytes, (i + 1) * bytes), place * bytes);
@@ -44,5 +45,13 @@ export async function generateFrom(
       result.studentProbabilities.set(drawn.studentProbabilities!.subarray(i * k, (i + 1) * k), place * k);
     });
   }
+  return result;
+}
+
+/** The rows of some of `count` samples. */
+function placed(values: Float32Array, places: readonly number[], count: number): Float32Array {
+  const length = values.length / count;
+  const result = new Float32Array(places.length * length);
+  places.forEach((place, i) => result.set(values.subarray(place * length, (place + 1) * length), i * length));
   return result;
 }

@@ -13,6 +13,7 @@ import type { Reporter } from '../report/reporter.js';
 import { methods as allMethods, type Row } from '../report/rows.js';
 import { writeFileAtomic } from '../training/files.js';
 import { stepsDone } from '../training/stage.js';
+import { checkCaptions, keepCaptions } from './captions.js';
 import { openStage, type RunContext } from './context.js';
 import { continueStudent } from './continuation.js';
 import { corruptionErrors } from './corruption-errors.js';
@@ -65,12 +66,14 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const generates = takesGenerator(config.methods);
   checkSplits(config, data, { generates });
   checkStartImages(config, data.train);
+  if (generates) checkCaptions(config, data.train);
   const discretises = takesDiscretiser(config.methods);
   if (discretises) await readyDiscretiser({ config, engine, data });
   const adversaries = await openGivenAdversaries({ config, engine, data, ...(signal && { signal }) });
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
+  if (generates) await keepCaptions(folder, config, data.train);
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };

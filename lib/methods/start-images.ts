@@ -23,12 +23,12 @@ export function drawSources(records: readonly (readonly number[])[], labels: rea
   return labels.map((label) => records[label][random.integer(records[label].length)]);
 }
 
-/** Of each class the records. Throws SparringError 'data' for a class without images. */
-export function recordsOfClasses(train: Dataset): number[][] {
+/** Of each class the records. Throws SparringError 'data' for a class without images, which says what they are for. */
+export function recordsOfClasses(train: Dataset, use = 'samples to start from', hint = 'Let sampling start from noise, or add images.'): number[][] {
   const records = new Map(recordsByValue(train.labels));
   const empty = train.classes.filter((_, label) => !records.has(label));
   if (empty.length > 0) {
-    throw new SparringError('data', `${train.name}: expected training images of every class for samples to start from, found none of ${empty.join(', ')}.`, 'Let sampling start from noise, or add images.');
+    throw new SparringError('data', `${train.name}: expected training images of every class for ${use}, found none of ${empty.join(', ')}.`, hint);
   }
   return [...records.values()];
 }

@@ -116,6 +116,8 @@ export interface SamplingOptions {
 
 export interface GenerateOptions extends SamplingOptions {
   classes: ArrayLike<number>;
+  /** What a generator with texts is told of each image in place of its class, [N, tokens, channels]; see encodeTexts. */
+  conditions?: Float32Array;
   /** Seed of the initial noise of each image; with it an image is the same in any batch. */
   seeds: ArrayLike<number>;
   /** What each sample starts from, [N, size, size, 3]; null where `start` is noise. */

@@ -117,8 +117,17 @@ export interface Discretiser {
   readonly handle: DiscretiserHandle;
 }
 
+/** Makes what a generator is told of images from their captions. */
+export interface CaptionEncoder extends Disposable {
+  /** Of images of these classes, [N]: for `conditions` of `Generator.generate`. */
+  conditionsOf(labels: readonly number[], captions: readonly string[]): Promise<Float32Array>;
+}
+
 /** A diffusion model on the engine, which draws images of a class. */
 export class Generator implements Disposable {
+  /** Of one whose prompt has a place for the caption of an image. */
+  captions: CaptionEncoder | null = null;
+
   constructor(
     readonly engine: Engine,
     readonly handle: DenoiserHandle,
@@ -150,7 +159,7 @@ export class Generator implements Disposable {
     await this.engine.run((core) => core.saveWeights(this.handle, path, { ...modelMetadata('generator', this), ...notes }, storage));
   }
 
-  /** One with the same weights, which must not be trained further, and conditions of its own: what it is told of the classes. */
+  /** One with the same weights, which must not be trained further, and conditions of its own: what it is told of the classes, not of captions. */
   async withOwnConditions(): Promise<Generator> {
     return new Generator(this.engine, await this.engine.run((core) => core.ownConditions(this.handle)), this.spec, this.classes);
   }
@@ -189,6 +198,7 @@ export class Generator implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.captions?.[Symbol.dispose]();
     this.engine.core.dispose(this.handle);
   }
 }

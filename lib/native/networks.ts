@@ -52,6 +52,8 @@ export interface NativeNetworks {
    * [(K + 1) * contextLength], through the encoder without its last `skip` blocks.
    */
   setTexts(model: DenoiserHandle, encoder: TextEncoderHandle, tokens: Int32Array, options: { skip: number }): Promise<void>;
+  /** What setTexts would tell of texts, [B * contextLength]: [B, contextLength, dim], for `conditions` of GenerateOptions. */
+  encodeTexts(encoder: TextEncoderHandle, tokens: Int32Array, options: { skip: number }): Promise<Float32Array>;
   /** Keeps the weights in this precision alone, for a generator that will be neither trained nor saved. */
   freezeDenoiser(model: DenoiserHandle, options: { precision: Precision }): Promise<void>;
   /**

@@ -4,7 +4,7 @@ import { count } from './table.js';
 const shownUnreadable = 20;
 
 /** What `sparring data check` prints for people. */
-export function dataCheckText({ layout, root, splits, imageSizes, unreadable, findings, ok }: DataCheck): string {
+export function dataCheckText({ layout, root, splits, captions, imageSizes, unreadable, findings, ok }: DataCheck): string {
   const lines = [`${layout}${root && ` in ${root}`}`];
   const width = Math.max(...splits.flatMap(({ groups }) => groups.map(({ name }) => name.length)), 5);
   for (const { name, images, groups } of splits) {
@@ -15,6 +15,7 @@ export function dataCheckText({ layout, root, splits, imageSizes, unreadable, fi
       lines.push(`  ${group.name.padEnd(width)} ${count(group.images).padStart(9)}${published}`);
     }
   }
+  if (captions > 0) lines.push('', `captions: ${count(captions)} of ${count(splits.find(({ name }) => name === 'train')!.images)} training images have one`);
   const size = ([w, h]: [number, number]): string => `${w} x ${h}`;
   if (imageSizes) lines.push('', `image sizes, of ${imageSizes.sampled}: ${size(imageSizes.smallest)} to ${size(imageSizes.largest)}, most often ${size(imageSizes.commonest)}`);
   if (findings.length > 0) lines.push('', ...findings.map(({ severity, text }) => `${severity === 'problem' ? 'PROBLEM' : 'note'}: ${text}`));

@@ -12,6 +12,8 @@ export const provenanceSchema = z.object({
   seed: z.int().min(0),
   /** Record of the training split that it started from; absent for one from noise. */
   source: z.int().min(0).optional(),
+  /** Record of the training split whose caption the generator was told. */
+  captionOf: z.int().min(0).optional(),
   /** Share of the steps that it took from there, where that is drawn for each image. */
   strength: z.number().optional(),
   /** Round of generation, from 0. */

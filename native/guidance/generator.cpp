@@ -20,14 +20,22 @@ const JudgingOptions* judging_of(const GenerateOptions& options) {
   return nullptr;
 }
 
-// One batch, in -1..1; start_images: [B, H, W, 3] uint8, or undefined. recorded: null where steps cannot be.
+// A copy that is told nothing of the classes, so that what is added to their conditions is all that it is told of an image.
+std::shared_ptr<Denoiser> without_classes(const Denoiser& denoiser) {
+  auto copy = denoiser.with_own_conditions();
+  copy->conditions().narrow(0, 0, denoiser.options().num_classes).zero_();  // not the null class, which is the last
+  return copy;
+}
+
+// One batch, in -1..1; start_images: [B, H, W, 3] uint8, or undefined; told: [B, tokens, text_channels], added to the conditions of
+// the classes, or undefined. recorded: null where steps cannot be.
 at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const std::vector<int64_t>& seeds,
-                  const at::Tensor& start_images, const at::Tensor& classes, RecordedSteps* recorded, std::vector<at::Tensor>* cosines, const JobContext& job) {
+                  const at::Tensor& start_images, const at::Tensor& told, const at::Tensor& classes, RecordedSteps* recorded, std::vector<at::Tensor>* cosines, const JobContext& job) {
   const auto& sampling = options.sampling;
   const auto shape = denoiser.sample_shape();
   const auto noise = seeded_normal(seeds, shape, Stream::initial_noise).to(denoiser.device());
   const auto sampler = make_sampler(denoiser.schedule(), sampling.sampler, seeded_noise(seeds, shape, denoiser.device()));
-  const auto start = begin_run(denoiser, *sampler, noise, start_images, classes, sampling, job);
+  const auto start = begin_run(denoiser, *sampler, noise, start_images, classes, sampling, job, told);
   if (const auto* chain = std::get_if<ChainGuidanceOptions>(&options.guidance)) {
     return optimise_chain({denoiser, opponents, *sampler, classes, sampling, job}, *chain, start, seeds, cosines);
   }
@@ -53,7 +61,9 @@ at::Tensor sample(Denoiser& denoiser, const Opponents& opponents, const Generate
 
 }  // namespace
 
-Generated generate(Denoiser& denoiser, const Opponents& opponents, const GenerateOptions& options, const JobContext& job) {
+Generated generate(Denoiser& given, const Opponents& opponents, const GenerateOptions& options, const JobContext& job) {
+  const auto copy = options.told.defined() ? without_classes(given) : nullptr;
+  auto& denoiser = copy ? *copy : given;
   const auto total = static_cast<int64_t>(options.classes.size());
   std::vector<at::Tensor> images, teacher, student, cosines;
   const auto* judging = judging_of(options);
@@ -61,7 +71,7 @@ Generated generate(Denoiser& denoiser, const Opponents& opponents, const Generat
   const auto* guidance = std::get_if<StepGuidanceOptions>(&options.guidance);
   std::optional<RecordingStream> stream;
   std::optional<RecordedSteps> recorded;
-  if (!std::holds_alternative<ChainGuidanceOptions>(options.guidance) && RecordedSteps::can_record(denoiser, opponents, guidance)) {
+  if (!copy && !std::holds_alternative<ChainGuidanceOptions>(options.guidance) && RecordedSteps::can_record(denoiser, opponents, guidance)) {
     stream.emplace(denoiser.device());
     recorded.emplace(denoiser, opponents, guidance, options.sampling.guidance_scale, options.sampling.dtype);
   }
@@ -70,7 +80,8 @@ Generated generate(Denoiser& denoiser, const Opponents& opponents, const Generat
     const std::vector<int64_t> seeds(options.seeds.begin() + begin, options.seeds.begin() + begin + count);
     const auto classes = at::tensor(at::ArrayRef<int64_t>(options.classes.data() + begin, count), at::kLong).to(denoiser.device());
     const auto start_images = options.start_images.defined() ? options.start_images.narrow(0, begin, count) : at::Tensor();
-    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, start_images, classes, recorded ? &*recorded : nullptr, compare && begin == 0 ? &cosines : nullptr, job)));
+    const auto told = options.told.defined() ? options.told.narrow(0, begin, count).to(denoiser.device()) : at::Tensor();
+    images.push_back(to_uint8(sample(denoiser, opponents, options, seeds, start_images, told, classes, recorded ? &*recorded : nullptr, compare && begin == 0 ? &cosines : nullptr, job)));
 
     torch::NoGradGuard no_grad;
     const auto dtype = options.sampling.dtype;

@@ -15,6 +15,7 @@ struct GenerateOptions {
   std::vector<int64_t> classes;  // class to draw, per image
   std::vector<int64_t> seeds;    // seed of the initial noise, per image
   at::Tensor start_images;       // [N, H, W, 3] uint8, where sampling.start is not noise
+  at::Tensor told;               // [N, tokens, text_channels] fp32: conditions of the images in place of those of their classes; or undefined
   SamplingOptions sampling;
   std::variant<std::monostate, StepGuidanceOptions, ChainGuidanceOptions, PrototypeGuidanceOptions> guidance;
   int64_t batch_size = 64;  // images at once; does not change the images

@@ -21,7 +21,7 @@ at::Tensor choose(const at::Tensor& chosen, const at::Tensor& values, const at::
 }  // namespace
 
 ConditionShifts fit_null_condition(Denoiser& denoiser, Sampler& sampler, const std::vector<at::Tensor>& inverted, const at::Tensor& classes,
-                                   const SamplingOptions& sampling, const JobContext& job) {
+                                   const SamplingOptions& sampling, const JobContext& job, const at::Tensor& class_shift) {
   denoiser.check_guidance_scale(sampling.guidance_scale);
   const auto& steps = sampler.steps();
   const auto nulls = at::full_like(classes, denoiser.null_class());
@@ -34,7 +34,7 @@ ConditionShifts fit_null_condition(Denoiser& denoiser, Sampler& sampler, const s
     };
     const auto own = [&] {
       torch::NoGradGuard no_grad;
-      return predict(classes, {});
+      return predict(classes, class_shift);
     }();
     const auto at_shift = [&](const at::Tensor& moved) { return sampler.step(x, combined(denoiser, own, predict(nulls, moved), sampling.guidance_scale), i); };
     auto variable = shift.clone();
@@ -58,7 +58,7 @@ ConditionShifts fit_null_condition(Denoiser& denoiser, Sampler& sampler, const s
       if (!last) adam.step(rate);
     }
     x = best_x;
-    result.push_back({{}, shift});
+    result.push_back({class_shift, shift});
   }
   return result;
 }

@@ -11,9 +11,10 @@
 
 namespace sparring {
 
+// `class_shift` is added to the conditions of the classes at every step, undefined: nothing.
 // inverted: x before each step of the run and at its end, steps + 1 times [B, C, h, w]. The shift of each step; those of a step begin
 // at those of the one before, and the best of its iterates counts for each image.
 ConditionShifts fit_null_condition(Denoiser& denoiser, Sampler& sampler, const std::vector<at::Tensor>& inverted, const at::Tensor& classes,
-                                   const SamplingOptions& sampling, const JobContext& job);
+                                   const SamplingOptions& sampling, const JobContext& job, const at::Tensor& class_shift = {});
 
 }  // namespace sparring

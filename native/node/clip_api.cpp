@@ -32,6 +32,13 @@ ClipTextOptions text_options(const Napi::Object& options) {
       .norm_eps(number(options, "normEps"));
 }
 
+// {skip}: the last blocks, which are left out
+int64_t skipped(const Napi::Value& options, const ClipTextImpl& encoder) {
+  const auto skip = integer(options.As<Napi::Object>(), "skip");
+  if (skip < 0 || skip >= encoder.options.depth()) throw Error("usage", c10::str("skip: expected 0 to ", encoder.options.depth() - 1, ", found ", skip, "."));
+  return skip;
+}
+
 }  // namespace
 
 at::Tensor tokens(const Napi::Value& value, const ClipTextImpl& encoder) {
@@ -67,13 +74,21 @@ void register_clip(Api& api) {
     };
   });
 
+  // encodeTexts(encoder, tokens, {skip}): tokens [B * N] -> what setTexts would tell a generator, [B, N, dim]
+  api.add_async("encodeTexts", 3, [](const Napi::CallbackInfo& info) -> Work {
+    const auto encoder = unwrap<ClipTextImpl>(info[0], "text encoder");
+    return [encoder, skip = skipped(info[2], *encoder), texts = tokens(info[1], *encoder)](const JobContext&) -> Finish {
+      torch::NoGradGuard no_grad;
+      auto states = encoder->states(texts, skip).to(at::kFloat).cpu();
+      return [states](Napi::Env env) { return to_float32_array(env, states); };
+    };
+  });
+
   // setTexts(denoiser, encoder, tokens, {skip}): tokens [(K + 1) * N], one text for each class and, last, one for the null class
   api.add_async("setTexts", 4, [](const Napi::CallbackInfo& info) -> Work {
     const auto denoiser = unwrap<Denoiser>(info[0], "generator");
     const auto encoder = unwrap<ClipTextImpl>(info[1], "text encoder");
-    const auto skip = integer(info[3].As<Napi::Object>(), "skip");
-    if (skip < 0 || skip >= encoder->options.depth()) throw Error("usage", c10::str("skip: expected 0 to ", encoder->options.depth() - 1, ", found ", skip, "."));
-    return [denoiser, encoder, skip, texts = tokens(info[2], *encoder)](const JobContext&) -> Finish {
+    return [denoiser, encoder, skip = skipped(info[3], *encoder), texts = tokens(info[2], *encoder)](const JobContext&) -> Finish {
       torch::NoGradGuard no_grad;
       denoiser->set_text(encoder->states(texts, skip));
       return [](Napi::Env env) { return env.Undefined(); };

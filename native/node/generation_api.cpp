@@ -95,6 +95,19 @@ Opponents with_teacher(const Napi::Value& value, const Denoiser& denoiser) {
 
 namespace {
 
+// {conditions?}: one text for each of `count` images, [count, tokens, text_channels]
+at::Tensor told_conditions(const Napi::Object& options, const Denoiser& denoiser, int64_t count) {
+  const Napi::Value given = options.Get("conditions");
+  if (given.IsUndefined()) return {};
+  if (!denoiser.has_text()) throw Error("usage", "generate: conditions: expected a generator that takes a text, found one that takes none.");
+  const auto texts = denoiser.conditions();  // [num_classes + 1, tokens, text_channels]
+  const auto text = texts.sizes();
+  if (!given.IsTypedArray() || static_cast<int64_t>(given.As<Napi::TypedArray>().ElementLength()) != count * text[1] * text[2]) {
+    throw Error("usage", c10::str("generate: conditions: expected ", text[1], " x ", text[2], " numbers for each of ", count, " images, found another array."));
+  }
+  return floats(given, {count, text[1], text[2]});
+}
+
 GenerateOptions generate_options(const Napi::Object& options, const Denoiser& denoiser) {
   GenerateOptions result;
   result.classes = integers(options, "classes");
@@ -113,6 +126,7 @@ GenerateOptions generate_options(const Napi::Object& options, const Denoiser& de
   result.compare_gradients = boolean(options, "compareGradients");
   result.start_images = start_images(options, result.sampling, denoiser, static_cast<int64_t>(result.seeds.size()));
   result.guidance = guidance_options(options, denoiser);
+  result.told = told_conditions(options, denoiser, static_cast<int64_t>(result.seeds.size()));
   return result;
 }
 

@@ -102,6 +102,8 @@ test('a DDPM of images, without classes and text: config files side by side', as
   writeFileSync(join(plain, 'config.json'), JSON.stringify(unet));
   writeFileSync(join(plain, 'scheduler_config.json'), JSON.stringify({ _class_name: 'DDPMScheduler', variance_type: 'fixed_large' }));
   cpSync(goldenPath('unet_ddpm'), join(plain, 'diffusion_pytorch_model.safetensors'));
+  const captioned = await pretrainedGenerator(engine, { ...options('ddpm'), path: plain, prompt: 'a {}, {caption}' }, { classes, imageSize: 16 }).then(() => undefined, (error) => error);
+  assert.match(captioned?.message, 'generator.pretrained.prompt: expected no {caption} for a model that takes no text');
   using generator = await pretrainedGenerator(engine, { ...options('ddpm'), path: plain }, { classes, imageSize: 16 });
   assert.is(generator.spec.drawSize, 8);
   assert.is(generator.spec.variance, 'fixed-large');

@@ -231,6 +231,12 @@ test('relative paths in a file start at its folder, all others stay', () => {
   assert.is((applyOverrides(tree, ['data.root=elsewhere']) as any).data.root, 'elsewhere');
 });
 
+test('the prompt of a published generator has a place for the class, the caption, or both', () => {
+  const section = (prompt: string) => ({ generator: { pretrained: { path: 'x', prompt } } });
+  for (const prompt of ['a {}', '{caption}', 'a {}, {caption}']) assert.is(resolveConfig(section(prompt)).generator.pretrained!.prompt, prompt);
+  for (const prompt of ['a photo', '{captions}']) assert.match(complaint(section(prompt)), /generator\.pretrained\.prompt: expected a text with \{\} or \{caption\}/);
+});
+
 test('a zero-shot teacher: its path starts at the folder, prompts have a place for the class, its architecture is its own', () => {
   const path = file('configs/clip.yaml', 'teacher: { zeroShot: { clip: models/clip } }\n');
   assert.is((readConfigFile(path) as any).teacher.zeroShot.clip, join(folder, 'configs/models/clip'));

@@ -4,6 +4,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
 import { readConfigFile, resolveConfig } from '../../lib/config/load.js';
+import { checkData } from '../../lib/data/check.js';
 import { readCsv } from '../../lib/data/csv.js';
 import { bytewise } from '../../lib/data/files.js';
 import { listImageNet } from '../../lib/data/imagenet.js';
@@ -14,6 +15,7 @@ import { celebaCounts, spucoAnimalsCounts, spucoCounts, waterbirdsCounts } from 
 import { countGroups } from '../../lib/data/records.js';
 import { listSpuCo, listSpuCoAnimals } from '../../lib/data/spuco-animals.js';
 import { listWaterbirds } from '../../lib/data/waterbirds.js';
+import { dataCheckText } from '../../lib/report/data-check.js';
 import { failure, image, Scratch, text } from '../support/dataset-trees.js';
 
 const scratch = new Scratch();
@@ -126,6 +128,17 @@ test('manifest: paths from its folder, labels by value, attribute optional', asy
   assert.is(listing.splits.validation!.length, 1);
   const named = await listManifest({ file: await manifest('split,path,label\ntrain,../photos/a.jpg,1\ntest,../photos/e.png,0\n'), classes: ['cat', 'dog'] });
   assert.equal([named.classes, named.attributes, named.splits.train[0]!.label, named.splits.validation], [['cat', 'dog'], ['all'], 1, undefined]);
+});
+
+test('manifest: captions, with commas and quotes, missing where a cell is empty, and kept when groups are dropped', async () => {
+  const file = await manifest('path,label,attribute,split,caption\n../photos/sub/d.jpg,10,snow,train,\n../photos/a.jpg,9,snow,train,"a cat, ""asleep"" in {}"\n"../photos/b, c.jpg",9,grass,train,a cat\n../photos/e.png,10,grass,test,a dog\n');
+  const { data } = resolveConfig({ data: { kind: 'manifest', file, imageSize: 8, dropGroups: ['9/grass'] } });
+  const listing = await listManifest({ file });
+  assert.equal(listing.splits.train.map(({ caption }) => caption), ['a cat, "asleep" in {}', 'a cat', undefined]);
+  const { train, test: tested } = await openData(data);
+  assert.equal([train.captions, tested.captions], [['a cat, "asleep" in {}', undefined], ['a dog']]);
+  assert.match(dataCheckText(await checkData(data)), /captions: 2 of 3 training images have one/);
+  assert.is((await openData({ ...data, file: await manifest(complete), dropGroups: [] } as typeof data)).train.captions, undefined);
 });
 
 test('manifest: its path in a config starts at the config, and its images are read', async () => {

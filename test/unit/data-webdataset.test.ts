@@ -59,6 +59,16 @@ test('labels may be names, under another key', async () => {
   assert.equal([listing.classes, listing.attributes, listing.splits.train.map(({ label }) => label)], [['cat', 'dog'], ['3', '20'], [1, 0]]);
 });
 
+test('captions: of .txt, else of a field of .json that is a text', async () => {
+  const root = scratch.folder();
+  const sample = async (name: string, fields: object, txt?: string): Promise<Members> => [[`${name}.jpg`, await jpeg(1)], [`${name}.json`, JSON.stringify({ label: 'dog', ...fields })], ...(txt === undefined ? [] : ([[`${name}.txt`, txt]] as Members))];
+  await shard(join(root, 'train-0.tar'), [...(await sample('0', { caption: 'field' }, ' a dog\n')), ...(await sample('1', { caption: 'field', text: 'other' })), ...(await sample('2', { caption: ['a', 'b'] })), ...(await sample('3', {}, ' \n'))]);
+  await shard(join(root, 'test-0.tar'), [['0.jpg', await jpeg(1)], ['0.cls', '0']]);
+  const captions = async (captionKey?: string) => (await listWebDataset({ root, train: 'train-0.tar', test: 'train-0.tar', captionKey })).splits.train.map(({ caption }) => caption);
+  assert.equal(await captions(), ['a dog', 'field', undefined, undefined]);
+  assert.equal(await captions('text'), ['a dog', 'other', undefined, undefined]);
+});
+
 test('the shards of a sample store are such shards', async () => {
   const folder = join(scratch.root, 'store');
   const store = await openStore(folder, { writer: 'w', imageSize: 8, classes: ['cat', 'dog'] });
