@@ -9,6 +9,7 @@ import { listManifest } from './manifest.js';
 import type { Listing } from './records.js';
 import { listSpuCo, listSpuCoAnimals } from './spuco-animals.js';
 import { spuCoMnistSplits } from './spuco-mnist.js';
+import { checkTrainClasses } from './train-classes.js';
 import type { Dataset, Splits } from './types.js';
 import { listWaterbirds } from './waterbirds.js';
 import { listWebDataset } from './webdataset.js';
@@ -31,8 +32,14 @@ export async function openData(data: DataConfig): Promise<Splits> {
   }
 }
 
-/** Which images a dataset of files has, without opening any of them. */
+/** Which images a dataset of files has, without opening any of them; each class has some to train on. */
 export async function listImages(data: ListedConfig): Promise<Listing> {
+  const listing = await listLayout(data);
+  checkTrainClasses(listing);
+  return listing;
+}
+
+async function listLayout(data: ListedConfig): Promise<Listing> {
   switch (data.kind) {
     case 'folder':
       return listFolderTree(data.root);

@@ -98,6 +98,13 @@ test('names longer than a header has room for, folders and large gaps', async ()
   assert.equal(found, [[long, 5, 'seven'], ['big.bin', 50_000, 7], ['ünïcode-é.txt', 1, 'x']]);
 });
 
+test('a label that only test has is an error', async () => {
+  const root = await shards();
+  await shard(join(root, 'test-1.tar'), [['0.jpg', await jpeg(1)], ['0.cls', '7']]);
+  const { message } = await failure(openData(resolveConfig({ data: { kind: 'webdataset', root } }).data));
+  assert.match(message, /expected images of class 7 in train, found none/);
+});
+
 test('one empty block ends an archive; what macOS adds to each file is passed over', async () => {
   const root = await shards();
   const path = join(root, 'test-0.tar');
