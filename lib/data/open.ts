@@ -8,6 +8,7 @@ import { openListing } from './listed-dataset.js';
 import { listManifest } from './manifest.js';
 import type { Listing } from './records.js';
 import { listSpuCo, listSpuCoAnimals } from './spuco-animals.js';
+import { spuCoMnistFindings } from './spuco-mnist-counts.js';
 import { spuCoMnistSplits } from './spuco-mnist.js';
 import { checkTrainClasses } from './train-classes.js';
 import type { Dataset, Splits } from './types.js';
@@ -25,8 +26,10 @@ export async function openData(data: DataConfig): Promise<Splits> {
       const { imageSize, seed, minorityShare, train, test, broad } = data;
       return birdSplits({ imageSize, seed, minorityShare, sizes: { train, test, broad } });
     }
-    case 'spuco-mnist':
-      return spuCoMnistSplits(data);
+    case 'spuco-mnist': {
+      const splits = await spuCoMnistSplits(data);
+      return { ...splits, warnings: spuCoMnistFindings(splits).map(({ text }) => text) };
+    }
     default:
       return openListing(await listImages(data), data);
   }
