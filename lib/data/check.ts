@@ -8,6 +8,7 @@ import { groupCounts } from './memory.js';
 import { listImages, openData } from './open.js';
 import { countGroups, splitNames, type Finding, type ImageRecord, type Listing } from './records.js';
 import { readSource } from './source.js';
+import { spuCoMnistFindings } from './spuco-mnist-counts.js';
 import { groupName, type Dataset } from './types.js';
 
 export interface SplitCheck {
@@ -68,6 +69,7 @@ export async function checkData(data: Config['data'], { signal, onProgress = () 
 /** Datasets whose pictures are made from a seed: opening them checks all that can be wrong. */
 async function checkMadeData(data: Config['data'] & { kind: 'birds' | 'spuco-mnist' }): Promise<DataCheck> {
   const splits = await openData(data);
+  const findings = data.kind === 'spuco-mnist' ? spuCoMnistFindings(splits) : [];
   const named = Object.entries(splits).filter((entry): entry is [string, Dataset] => typeof entry[1] === 'object' && 'labels' in entry[1]);
   return {
     layout: data.kind === 'birds' ? 'procedural birds' : 'SpuCoMNIST from MNIST files',
@@ -76,8 +78,8 @@ async function checkMadeData(data: Config['data'] & { kind: 'birds' | 'spuco-mni
     captions: 0,
     imageSizes: null,
     unreadable: [],
-    findings: [],
-    ok: true,
+    findings,
+    ok: findings.length === 0,
   };
 }
 

@@ -84,7 +84,7 @@ export async function checkPresent(paths: readonly string[], source: string): Pr
 
 /**
  * Explains that a layout's mark, a file or folder of `root`, is not there: `root` does not exist, is an archive or a
- * web page, lies one level too high, or its archive was not unpacked.
+ * web page, lies one level too high or too low, or its archive was not unpacked.
  * @param marks names of the marks, or what tells whether a name is one
  * @param key what names `root` in the config
  */
@@ -102,12 +102,21 @@ export async function layoutError(root: string, marks: readonly string[] | ((nam
       return error(`that one level below, in ${folder}`, `Set ${key} to ${join(root, folder)}.`);
     }
   }
+  const above = dirname(resolve(root));
+  if (isWithin(basename(resolve(root)), isMark, await listFolder(above).catch(() => undefined))) return error('that one level above', `Set ${key} to ${above}.`);
   for (const name of content.others.filter((other) => archiveName.test(other))) {
     if (await startsAsWebPage(join(root, name))) return webPageError(join(root, name), 'an archive');
     return error(`the archive ${name}, not unpacked`, `Unpack ${name} in ${root}.`);
   }
   const names = [...content.folders, ...content.others, ...content.images];
   return error(names.length === 0 ? 'an empty folder' : `${names.slice(0, 4).join(', ')}${names.length > 4 ? ', ...' : ''}`, key === 'data.root' ? 'Check data.root and data.kind; docs/data.md shows the layouts.' : `Check ${key}; docs/ood.md shows the layouts.`);
+}
+
+/** Whether a folder is part of a layout: a file that marks it lies beside it, or it is one of several marks itself. */
+function isWithin(name: string, isMark: (name: string) => boolean, parent: FolderContent | undefined): boolean {
+  if (!parent) return false;
+  if (parent.others.some(isMark)) return true;
+  return isMark(name) && parent.folders.filter(isMark).length > 1;
 }
 
 async function startsAsWebPage(path: string): Promise<boolean> {

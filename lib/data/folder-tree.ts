@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 
 import { SparringError } from '../errors.js';
-import { layoutError, listFolder, sorted } from './files.js';
+import { layoutError, listFolder, sorted, type FolderContent } from './files.js';
 import { soleAttribute, type ImageRecord, type Listing } from './records.js';
+import { checkTrainClasses } from './train-classes.js';
+import { unreadFindings } from './unread-images.js';
 
 const splitFolders = { train: ['train'], validation: ['val', 'validation'], test: ['test'] } as const;
 
@@ -13,34 +15,28 @@ export interface FolderTreeOptions {
   classes?: readonly string[];
   /** Likewise for attributes. */
   attributes?: readonly string[];
+  /** Name of the folder that may hold these, by which one a level too high is recognised. */
+  folder?: string;
 }
 
 /**
  * Lists `<root>/{train,val,test}/<class>/<attribute>/<image>`, or `<root>/<split>/<class>/<image>`, whose images all
  * have the attribute `'all'`. `validation` is accepted for `val`; that split may be missing. Names that begin with a
- * dot and files with another extension than .jpg, .jpeg, .png or .webp are passed over.
+ * dot and files with another extension than .jpg, .jpeg, .png or .webp are passed over; images in other formats are
+ * a finding.
  * @throws SparringError 'data' for a missing split, a class without images in train, or a mixed layout
  */
 export async function listFolderTree(root: string, options: FolderTreeOptions = {}): Promise<Listing> {
   const train = await scanSplit(root, 'train');
   const validation = await scanSplit(root, 'validation');
   const test = await scanSplit(root, 'test');
-  if (!train && !test) throw await layoutError(root, ['train', 'test'], 'folders train and test');
+  if (!train && !test) throw await layoutError(root, [...Object.values(splitFolders).flat(), ...(options.folder ? [options.folder] : [])], 'folders train and test');
   if (!train || !test) {
     const missing = train ? 'test' : 'train';
     throw new SparringError('data', `${root}: expected a folder ${missing}, found none`, 'The layout is <root>/{train,val,test}/<class>/<attribute>/<image>.');
   }
   const found = [train, validation, test].filter((split) => split !== undefined);
   const classes = ordered(root, 'class', found.flatMap((split) => split.classes), options.classes);
-  for (const name of classes) {
-    if (!train.files.some((file) => file.class === name)) {
-      throw new SparringError(
-        'data',
-        `${join(root, 'train', name)}: expected images of class ${name}, which ${options.classes ? 'the dataset has' : 'other splits or an empty folder name'}, found none`,
-        'Every class needs images to train on. Add them, or remove or rename the folder.',
-      );
-    }
-  }
   const mixed = new Set(found.flatMap((split) => split.files.map((file) => file.attribute === '')));
   if (mixed.size > 1) {
     throw new SparringError(
@@ -57,14 +53,16 @@ export async function listFolderTree(root: string, options: FolderTreeOptions = 
   const [labelOf, attributeOf] = [indexOf(classes), indexOf(attributes)];
   const records = (split: Split): ImageRecord[] =>
     split.files.map((file) => ({ path: file.path, label: labelOf.get(file.class)!, attribute: flat ? 0 : attributeOf.get(file.attribute)! }));
-  return {
+  const listing: Listing = {
     layout: options.layout ?? (flat ? 'class folders, without attributes' : 'class and attribute folders'),
     root,
     classes,
     attributes,
     splits: { train: records(train), ...(validation && { validation: records(validation) }), test: records(test) },
-    findings: [],
+    findings: unreadFindings(found.flatMap((split) => split.others)),
   };
+  checkTrainClasses(listing, (name) => join(root, 'train', name));
+  return listing;
 }
 
 interface Split {
@@ -72,6 +70,8 @@ interface Split {
   attributes: string[];
   /** The attribute is '' for images directly in a class folder. */
   files: { path: string; class: string; attribute: string }[];
+  /** Names of what lies beside them. */
+  others: string[];
 }
 
 async function scanSplit(root: string, split: keyof typeof splitFolders): Promise<Split | undefined> {
@@ -82,17 +82,18 @@ async function scanSplit(root: string, split: keyof typeof splitFolders): Promis
   }
   if (present.length === 0) return undefined;
   const folder = join(root, present[0]!);
-  const result: Split = { classes: [], attributes: [], files: [] };
+  const result: Split = { classes: [], attributes: [], files: [], others: [] };
   for (const className of (await listFolder(folder))!.folders) {
     result.classes.push(className);
     const content = (await listFolder(join(folder, className)))!;
-    const add = (names: string[], attribute: string): void => {
-      for (const name of names) result.files.push({ path: join(folder, className, attribute, name), class: className, attribute });
+    const add = ({ images, others }: FolderContent, attribute: string): void => {
+      result.others.push(...others);
+      for (const name of images) result.files.push({ path: join(folder, className, attribute, name), class: className, attribute });
     };
-    add(content.images, '');
+    add(content, '');
     for (const attribute of content.folders) {
       result.attributes.push(attribute);
-      add((await listFolder(join(folder, className, attribute)))!.images, attribute);
+      add((await listFolder(join(folder, className, attribute)))!, attribute);
     }
   }
   return result;

@@ -4,6 +4,7 @@ import { SparringError } from '../errors.js';
 import { layoutError, listFolder } from './files.js';
 import { imageNetFolder } from './imagenet-folders.js';
 import { soleAttribute, type Finding, type ImageRecord, type Listing } from './records.js';
+import { unreadFindings } from './unread-images.js';
 
 export interface ImageNetOptions {
   /** Folder of `train/<wnid>` and `val/<wnid>`; the `ILSVRC/Data/CLS-LOC` within it, as Kaggle has it, is found. */
@@ -24,7 +25,7 @@ export async function listImageNet({ root, classes = [], names = {} }: ImageNetO
   const own = await imageNetFolder(root, 'train');
   const train = await listFolder(join(own, 'train'));
   const val = await listFolder(join(own, 'val'));
-  if (!train || !val) throw await layoutError(root, ['train', 'val'], 'folders train and val');
+  if (!train || !val) throw await layoutError(root, ['train', 'val', 'ILSVRC'], 'folders train and val');
   const fail = (message: string, hint: string): never => {
     throw new SparringError('data', message, hint);
   };
@@ -39,18 +40,21 @@ export async function listImageNet({ root, classes = [], names = {} }: ImageNetO
   const titles = chosen.map((id) => names[id] ?? id);
   const twice = titles.find((title, index) => titles.indexOf(title) !== index);
   if (twice !== undefined) throw new SparringError('config', `data.names: expected a name of its own for each class, found ${JSON.stringify(twice)} twice`, 'ImageNet has two cranes and two maillots; call one of them otherwise.');
+  const others: string[] = [];
   const list = async (split: 'train' | 'val'): Promise<ImageRecord[]> => {
     const records: ImageRecord[] = [];
     for (const [label, id] of chosen.entries()) {
       const folder = join(own, split, id);
-      const images = (await listFolder(folder))?.images ?? [];
+      const content = await listFolder(folder);
+      const images = content?.images ?? [];
+      others.push(...(content?.others ?? []));
       if (images.length === 0) fail(`${folder}: expected images, found none`, 'Unpack the archive of this class again, or leave it out with data.classes.');
       for (const name of images) records.push({ path: join(folder, name), label, attribute: 0 });
     }
     return records;
   };
   const splits = { train: await list('train'), test: await list('val') };
-  return { layout: `ImageNet, ${chosen.length} of ${available.length} classes`, root: own, classes: titles, attributes: [soleAttribute], splits, findings: available.length === 1000 ? totalFindings(splits, classes.length === 0) : [] };
+  return { layout: `ImageNet, ${chosen.length} of ${available.length} classes`, root: own, classes: titles, attributes: [soleAttribute], splits, findings: [...unreadFindings(others), ...(available.length === 1000 ? totalFindings(splits, classes.length === 0) : [])] };
 }
 
 /** The totals are common knowledge, not counted from the archives, hence a note. */

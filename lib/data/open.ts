@@ -8,7 +8,9 @@ import { openListing } from './listed-dataset.js';
 import { listManifest } from './manifest.js';
 import type { Listing } from './records.js';
 import { listSpuCo, listSpuCoAnimals } from './spuco-animals.js';
+import { spuCoMnistFindings } from './spuco-mnist-counts.js';
 import { spuCoMnistSplits } from './spuco-mnist.js';
+import { checkTrainClasses } from './train-classes.js';
 import type { Dataset, Splits } from './types.js';
 import { listWaterbirds } from './waterbirds.js';
 import { listWebDataset } from './webdataset.js';
@@ -24,15 +26,23 @@ export async function openData(data: DataConfig): Promise<Splits> {
       const { imageSize, seed, minorityShare, train, test, broad } = data;
       return birdSplits({ imageSize, seed, minorityShare, sizes: { train, test, broad } });
     }
-    case 'spuco-mnist':
-      return spuCoMnistSplits(data);
+    case 'spuco-mnist': {
+      const splits = await spuCoMnistSplits(data);
+      return { ...splits, warnings: spuCoMnistFindings(splits).map(({ text }) => text) };
+    }
     default:
       return openListing(await listImages(data), data);
   }
 }
 
-/** Which images a dataset of files has, without opening any of them. */
+/** Which images a dataset of files has, without opening any of them; each class has some to train on. */
 export async function listImages(data: ListedConfig): Promise<Listing> {
+  const listing = await listLayout(data);
+  checkTrainClasses(listing);
+  return listing;
+}
+
+async function listLayout(data: ListedConfig): Promise<Listing> {
   switch (data.kind) {
     case 'folder':
       return listFolderTree(data.root);

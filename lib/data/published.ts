@@ -23,6 +23,9 @@ export const spucoCounts: GroupCounts = {
   test: [500, 500, 500, 500],
 };
 
+/** SpuCoMNIST, of all ten digits and all colours together. */
+export const spucoMnistTotals = { train: 48_004, validation: 11_996, test: 10_000 } as const;
+
 /** Birds, then dogs with their own two attributes: eight of the sixteen pairs never occur. */
 export const spucoAnimalsCounts: GroupCounts = Object.fromEntries(
   Object.entries(spucoCounts).map(([split, [a, b, c, d]]) => [split, [a, b, 0, 0, c, d, 0, 0, 0, 0, a, b, 0, 0, c, d]]),

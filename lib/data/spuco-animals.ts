@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { layoutError } from './files.js';
 import { listFolderTree } from './folder-tree.js';
 import { spucoAnimalsCounts, spucoCounts } from './published.js';
 import type { ImageRecord, Listing } from './records.js';
@@ -13,13 +14,15 @@ const sets = {
 
 /** Lists SpuCoBirds or SpuCoDogs; `root` is their own folder or the one that holds it. */
 export async function listSpuCo(kind: keyof typeof sets, { root }: { root: string }): Promise<Listing> {
-  const { folder, ...options } = sets[kind];
+  const { folder } = sets[kind];
   const own = existsSync(join(root, folder)) ? join(root, folder) : root;
-  return { ...(await listFolderTree(own, options)), published: spucoCounts };
+  return { ...(await listFolderTree(own, sets[kind])), published: spucoCounts };
 }
 
 /** Lists SpuCoAnimals: birds, then dogs with classes and attributes of their own; `root` holds both folders. */
 export async function listSpuCoAnimals({ root }: { root: string }): Promise<Listing> {
+  const folders = Object.values(sets).map(({ folder }) => folder);
+  if (!folders.every((folder) => existsSync(join(root, folder)))) throw await layoutError(root, folders, `folders ${folders.join(' and ')}`);
   const [birds, dogs] = [
     await listFolderTree(join(root, sets['spuco-birds'].folder), sets['spuco-birds']),
     await listFolderTree(join(root, sets['spuco-dogs'].folder), sets['spuco-dogs']),
@@ -34,6 +37,6 @@ export async function listSpuCoAnimals({ root }: { root: string }): Promise<List
     attributes: [...birds.attributes, ...dogs.attributes],
     splits: { train: both('train'), ...(validation.length > 0 && { validation }), test: both('test') },
     published: spucoAnimalsCounts,
-    findings: [],
+    findings: [...birds.findings, ...dogs.findings],
   };
 }

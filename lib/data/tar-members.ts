@@ -29,9 +29,11 @@ export async function* tarMembers(path: string): AsyncGenerator<TarMember> {
     const file = new WindowedFile(handle, (await handle.stat()).size);
     let longName: string | undefined;
     let longSize: number | undefined;
-    for (let position = 0; position < file.size; ) {
+    for (let position = 0; ; ) {
+      // Without this a shard cut off between two members would pass for one with fewer of them.
+      if (position >= file.size) throw damaged(path, file.size === 0 ? 'found an empty file' : `found its end at byte ${file.size}, without the empty block that closes an archive`);
       const header = await file.read(position, block);
-      if (header.length === block && header.every((byte) => byte === 0)) return; // the end is two empty blocks
+      if (header.length === block && header.every((byte) => byte === 0)) return; // the end is two empty blocks; some writers leave one
       checkHeader(header, position, path);
       const kind = String.fromCharCode(header[156]!);
       const bytes = (kind === 'x' || kind === 'L' ? undefined : longSize) ?? size(header);

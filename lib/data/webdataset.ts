@@ -57,15 +57,15 @@ export async function listWebDataset(options: WebDatasetOptions): Promise<Listin
 /** A sample is what follows each other under one key: the path up to the first dot of the base name. */
 async function shardSamples(shard: string, { labelKey = 'label', attributeKey = 'attribute', captionKey = 'caption' }: WebDatasetOptions): Promise<Sample[]> {
   const samples: Sample[] = [];
-  let current: { key: string; image?: ImageSource; fields: Map<string, string> } | undefined;
+  let current: { key: string; first: string; image?: ImageSource; fields: Map<string, string> } | undefined;
   const seen = new Set<string>();
   const fail = (key: string, message: string, hint: string): never => {
     throw new SparringError('data', `${shard}: ${key}: ${message}`, hint);
   };
   const finish = (): void => {
     if (!current) return;
-    const { key, image, fields } = current;
-    if (!image) return fail(key, `expected an image, found ${[...fields.keys()].join(', ') || 'none'} alone`, 'The members of a sample stand one after the other in the archive.');
+    const { key, first, image, fields } = current;
+    if (!image) return fail(first, `expected an image with it, found ${fields.size > 0 ? `${[...fields.keys()].join(', ')} alone` : 'none'}`, 'The members of a sample stand one after the other in the archive.');
     const json = fields.has('json') ? parseObject(fields.get('json')!, `${shard}: ${key}.json`) : {};
     const label = fields.get('cls')?.trim() ?? json[labelKey];
     if (label === undefined) return fail(key, `expected ${key}.cls, or ${key}.json with ${labelKey}, found neither`, 'Set data.labelKey to the field that has the class.');
@@ -80,13 +80,14 @@ async function shardSamples(shard: string, { labelKey = 'label', attributeKey = 
     const base = member.name.slice(member.name.lastIndexOf('/') + 1);
     const dot = base.indexOf('.');
     if (dot < 0 || /^__.*__$/.test(base)) continue; // meta data of the format
+    if (base.startsWith('._')) continue; // what tar on macOS adds to each file: its attributes, under the file's own extension
     const key = member.name.slice(0, member.name.length - base.length + dot);
     const extension = base.slice(dot + 1).toLowerCase();
     if (current?.key !== key) {
       finish();
       if (seen.has(key)) fail(key, 'expected each sample once, found members of it apart from each other', 'Write the members of a sample one after the other.');
       seen.add(key);
-      current = { key, fields: new Map() };
+      current = { key, first: member.name, fields: new Map() };
     }
     if (!extension.includes('.') && isImageName(`x.${extension}`)) {
       if (current.image) fail(key, `expected one image, found a second one, .${extension}`, 'Keep one image for each sample.');

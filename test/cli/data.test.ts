@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 
 import { checkData } from '../../lib/data/check.js';
 import { resolveConfig } from '../../lib/config/load.js';
+import { openData } from '../../lib/data/open.js';
 import { SparringError } from '../../lib/errors.js';
 import { cli } from '../support/cli.js';
 import { image, Scratch, text, webPage } from '../support/dataset-trees.js';
@@ -76,6 +77,26 @@ test('a layout that does not fit is one error; drawn pictures have groups and no
   assert.match(failed.stderr, /^error \(data\): .*found that one level below, in inner\nSet data\.root to /m);
   const birds = await checkData(resolveConfig({}).data);
   assert.equal([birds.ok, birds.splits.map(({ name, images }) => [name, images])], [true, [['train', 4000], ['validation', 400], ['test', 2000], ['broad', 20000]]]);
+});
+
+test('SpuCoMNIST from a part of the MNIST files is wrong, and a warning of a run', async () => {
+  const root = scratch.folder();
+  for (const [half, count] of [['train', 300], ['t10k', 50]] as const) {
+    const header = (kind: number, sizes: number[]) => Buffer.concat([Buffer.of(0, 0, 8, kind), ...sizes.map((size) => Buffer.of(0, 0, size >> 8, size & 255))]);
+    text(join(root, `${half}-images-idx3-ubyte`), Buffer.concat([header(3, [count, 28, 28]), Buffer.alloc(count * 784, 9)]));
+    text(join(root, `${half}-labels-idx1-ubyte`), Buffer.concat([header(1, [count]), Buffer.from(Array.from({ length: count }, (_, i) => i % 10))]));
+  }
+  const { data } = resolveConfig({ data: { kind: 'spuco-mnist', root } });
+  const { ok, findings, splits } = await checkData(data);
+  assert.is(ok, false);
+  const [train, validation] = splits.map(({ images }) => images);
+  assert.is(train! + validation!, 300);
+  assert.equal(findings.map(({ severity, text }) => `${severity} ${text}`), [
+    `problem train: another number of images than published: ${train} instead of 48004`,
+    `problem validation: another number of images than published: ${validation} instead of 11996`,
+    'problem test: another number of images than published: 50 instead of 10000',
+  ]);
+  assert.equal((await openData(data)).warnings, findings.map(({ text }) => text));
 });
 
 test('a check can be stopped', async () => {

@@ -60,6 +60,26 @@ test('groups are dropped from train and validation only', async () => {
   assert.match((await failure(openFolder({ root, imageSize: 8, dropGroups: ['dog/grass'] }))).message, /leaves no image of class dog/);
 });
 
+test('images in formats that are not read are counted, whatever the case of their extension', async () => {
+  const root = await tree(...complete);
+  for (const name of ['1.bmp', '2.BMP', '3.tif', 'notes.txt']) writeFileSync(join(root, 'train/cat/sofa', name), 'x');
+  writeFileSync(join(root, 'test/cat/4.bmp'), 'x');
+  const { warnings, train } = await openFolder({ root, imageSize: 8 });
+  assert.is(train.length, 4);
+  assert.equal(warnings.slice(0, 2), ['found 3 .bmp files, which are not read; convert them to PNG or JPEG', 'found 1 .tif file, which is not read; convert it to PNG or JPEG']);
+  const alone = await tree('train/cat/1', 'test/cat/1');
+  mkdirSync(join(alone, 'train/dog'));
+  writeFileSync(join(alone, 'train/dog/1.ppm'), 'x');
+  assert.match((await failure(openFolder({ root: alone, imageSize: 8 }))).hint!, /found 1 \.ppm file, which is not read/);
+});
+
+test('a folder one level too low says which to give', async () => {
+  const root = await tree(...complete);
+  const { message, hint } = await failure(openFolder({ root: join(root, 'val'), imageSize: 8 }));
+  assert.match(message, /val: expected folders train and test, found that one level above/);
+  assert.is(hint, `Set data.root to ${root}.`);
+});
+
 test('without attribute folders every image is of attribute "all"; validation may be missing or named so', async () => {
   const root = await tree('train/cat/1', 'train/dog/1', 'test/cat/1', 'test/dog/1');
   const splits = await openFolder({ root, imageSize: 8 });

@@ -72,7 +72,7 @@ test('Waterbirds: damage', async () => {
   assert.match(await edit('18.jpg,1,0', '18.jpg,1,train'), /expected split 0, 1 or 2, found "train"/);
   assert.match(await edit('0046_18.jpg', '0046_19.jpg'), /found 1 of them missing: .*0046_19\.jpg/);
   assert.match(await edit(',/o/ocean/000002.jpg', ''), /metadata\.csv:4: expected 6 cells, as in the header, found 5/);
-  assert.match((await failure(listWaterbirds({ root: join(await waterbirds(), '014.Indigo_Bunting') }))).message, /expected metadata\.csv, found Indigo_Bunting/);
+  assert.match((await failure(listWaterbirds({ root: join(await waterbirds(), '014.Indigo_Bunting') }))).message, /expected metadata\.csv, found that one level above/);
 });
 
 // SpuCo ---------------------------------------------------------------------------------------------------
@@ -101,14 +101,26 @@ test('SpuCo: labels in the order of the authors, animals with eight of sixteen g
 test('SpuCo: damage', async () => {
   const root = scratch.folder();
   assert.match((await failure(listSpuCo('spuco-birds', { root }))).message, /expected folders train and test, found an empty folder/);
-  assert.match((await failure(listSpuCoAnimals({ root }))).message, /spuco_birds: expected folders train and test, found nothing at this path/);
+  assert.match((await failure(listSpuCoAnimals({ root }))).message, /expected folders spuco_birds and spuco_dogs, found an empty folder/);
   await spuco(root, 'spuco_birds', ['landbirds', 'waterbirds'], ['land', 'water']);
   assert.match((await failure(listSpuCo('spuco-dogs', { root: join(root, 'spuco_birds') }))).message, /expected the class folders small_dogs, big_dogs, found landbirds/);
   await image(join(root, 'spuco_birds/test/landbirds/sky/1.jpg'));
   assert.match((await failure(listSpuCo('spuco-birds', { root }))).message, /expected the attribute folders land, water, found sky/);
   rmSync(join(root, 'spuco_birds/train/waterbirds'), { recursive: true });
   rmSync(join(root, 'spuco_birds/test/landbirds/sky'), { recursive: true });
-  assert.match((await failure(listSpuCo('spuco-birds', { root }))).message, /train.waterbirds: expected images of class waterbirds, which the dataset has, found none/);
+  assert.match((await failure(listSpuCo('spuco-birds', { root }))).message, /train.waterbirds: expected images of class waterbirds in train, found none/);
+});
+
+test('SpuCo: a folder one level too high or too low says which to give', async () => {
+  const root = scratch.folder();
+  await spuco(join(root, 'sp'), 'spuco_birds', ['landbirds', 'waterbirds'], ['land', 'water']);
+  await spuco(join(root, 'sp'), 'spuco_dogs', ['small_dogs', 'big_dogs'], ['indoor', 'outdoor']);
+  const birds = join(root, 'sp', 'spuco_birds');
+  const hint = async (promise: Promise<unknown>): Promise<string> => (await failure(promise)).hint!;
+  assert.is(await hint(listSpuCo('spuco-birds', { root })), `Set data.root to ${join(root, 'sp')}.`);
+  assert.is(await hint(listSpuCoAnimals({ root })), `Set data.root to ${join(root, 'sp')}.`);
+  assert.is(await hint(listSpuCoAnimals({ root: birds })), `Set data.root to ${join(root, 'sp')}.`);
+  for (const split of ['train', 'val', 'test']) assert.is(await hint(listSpuCo('spuco-birds', { root: join(birds, split) })), `Set data.root to ${birds}.`);
 });
 
 // Manifest ------------------------------------------------------------------------------------------------
@@ -147,6 +159,12 @@ test('manifest: its path in a config starts at the config, and its images are re
   const { data } = resolveConfig(readConfigFile(config));
   assert.is((data as { file: string }).file, file);
   assert.is((await (await openData(data)).test.read([0])).length, 192);
+});
+
+test('a class that has no image to train on is an error in every layout', async () => {
+  const file = await manifest('path,label,split\n../photos/a.jpg,cat,train\n../photos/e.png,bird,test\n');
+  const { message } = await failure(openData(resolveConfig({ data: { kind: 'manifest', file } }).data));
+  assert.match(message, /set\.csv: expected images of class bird in train, found none/);
 });
 
 test('manifest: damage', async () => {
@@ -194,6 +212,16 @@ test('ImageNet: labels are ranks of WordNet ids, val is tested, classes can be c
   assert.equal(countGroups(some.splits.train, some), [3, 1]);
   assert.is((await listImageNet({ root: await imageNet('ILSVRC/Data/CLS-LOC') })).splits.train.length, 6);
   assert.is((await openData(resolveConfig({ data: { kind: 'imagenet', root } }).data)).validation, undefined);
+});
+
+test('ImageNet: a folder too high or too low says which to give; images in other formats are noted', async () => {
+  const root = await imageNet('deep/ILSVRC/Data/CLS-LOC');
+  const own = join(root, 'deep/ILSVRC/Data/CLS-LOC');
+  const hint = async (folder: string): Promise<string> => (await failure(listImageNet({ root: folder }))).hint!;
+  assert.is(await hint(root), `Set data.root to ${join(root, 'deep')}.`);
+  assert.is(await hint(join(own, 'val')), `Set data.root to ${own}.`);
+  text(join(own, 'train/n01440764/x.TIFF'), 'x');
+  assert.equal((await listImageNet({ root: join(root, 'deep') })).findings, [{ severity: 'note', text: 'found 1 .tiff file, which is not read; convert it to PNG or JPEG' }]);
 });
 
 test('ImageNet: damage', async () => {

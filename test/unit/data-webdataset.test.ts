@@ -108,6 +108,22 @@ test('names longer than a header has room for, folders and large gaps', async ()
   assert.equal(found, [[long, 5, 'seven'], ['big.bin', 50_000, 7], ['ünïcode-é.txt', 1, 'x']]);
 });
 
+test('a label that only test has is an error', async () => {
+  const root = await shards();
+  await shard(join(root, 'test-1.tar'), [['0.jpg', await jpeg(1)], ['0.cls', '7']]);
+  const { message } = await failure(openData(resolveConfig({ data: { kind: 'webdataset', root } }).data));
+  assert.match(message, /expected images of class 7 in train, found none/);
+});
+
+test('one empty block ends an archive; what macOS adds to each file is passed over', async () => {
+  const root = await shards();
+  const path = join(root, 'test-0.tar');
+  await shard(path, [['./._0.jpg', 'Mac OS X attributes'], ['./0.jpg', await jpeg(1)], ['./._0.cls', 'attributes'], ['./0.cls', '0']]);
+  truncateSync(path, readFileSync(path).length - 512);
+  const { splits } = await listWebDataset({ root, train: 'train-*.tar', test: 'test-*.tar' });
+  assert.equal(splits.test.map(({ member }) => member!.name), ['./0.jpg']);
+});
+
 test('each kind of damage has an error of its own', async () => {
   const message = async (members: Members): Promise<string> => {
     const root = await shards();
@@ -116,7 +132,7 @@ test('each kind of damage has an error of its own', async () => {
   };
   const picture = await jpeg(1);
   assert.match(await message([['0.jpg', picture]]), /000001\.tar: 0: expected 0\.cls, or 0\.json with label, found neither/);
-  assert.match(await message([['0.cls', '1'], ['1.jpg', picture], ['1.cls', '1']]), /0: expected an image, found cls alone/);
+  assert.match(await message([['0.cls', '1'], ['1.jpg', picture], ['1.cls', '1']]), /000001\.tar: 0\.cls: expected an image with it, found cls alone/);
   assert.match(await message([['0.jpg', picture], ['0.cls', '1'], ['1.jpg', picture], ['1.cls', '1'], ['0.json', '{}']]), /0: expected each sample once, found members of it apart/);
   assert.match(await message([['0.jpg', picture], ['0.png', picture], ['0.cls', '1']]), /0: expected one image, found a second one, \.png/);
   assert.match(await message([['0.jpg', picture], ['0.cls', '1'], ['0.cls', '1']]), /0: expected one \.cls, found two/);
@@ -130,6 +146,8 @@ test('each kind of damage has an error of its own', async () => {
   assert.match(await file(webPage.padEnd(2000)), /000001\.tar: expected a tar, found a web page/);
   assert.match(await file(gzipSync(whole)), /expected an uncompressed tar, found one compressed with gzip/);
   assert.match(await file(whole.subarray(0, 1800)), /expected a whole tar, found 1\.jpeg cut short/);
+  assert.match(await file(whole.subarray(0, whole.length - 1024)), /expected a whole tar, found its end at byte \d+, without the empty block/);
+  assert.match(await file(whole.subarray(0, 1024)), /000001\.tar: expected a whole tar, found its end at byte 1024/); // between two members
   assert.match(await file(Buffer.alloc(1024, 65)), /expected a whole tar, found no header at byte 0/);
   const root = await shards();
   assert.match((await failure(listWebDataset({ root, train: 'train-*.tar', test: 'test-*.tar', classes: ['cat'] }))).message, /expected labels among cat, found 1/);
@@ -138,8 +156,10 @@ test('each kind of damage has an error of its own', async () => {
     for (const name of ['train-0.tar', 'test-0.tar']) await shard(join(odd, name), [['0.jpg', await jpeg(1)], ['0.json', `{"label": ${label}}`]]);
     assert.match((await failure(listWebDataset({ root: odd, train: 'train-0.tar', test: 'test-0.tar' }))).message, /expected a text or a whole number as label and attribute/, label);
   }
-  truncateSync(join(root, 'train-000000.tar'), 0);
+  await shard(join(root, 'train-000000.tar'), []);
   assert.match((await failure(listWebDataset({ root, train: 'train-000000.tar', test: 'test-*.tar' }))).message, /expected images in the shards of train, found none/);
+  truncateSync(join(root, 'train-000000.tar'), 0);
+  assert.match((await failure(listWebDataset({ root, train: 'train-000000.tar', test: 'test-*.tar' }))).message, /train-000000\.tar: expected a whole tar, found an empty file/);
   assert.match((await failure(listWebDataset({ root: join(root, 'no'), train: 'a', test: 'b' }))).message, /found nothing at this path/);
 });
 

@@ -73,7 +73,7 @@ test('an image that is added, gone, renamed, of another size or of another class
 test('another class, split or caption in a list is another dataset, with the same files', async () => {
   const root = await photos();
   const file = join(root, 'list.csv');
-  const list = (first: string) => text(file, `path,label,split,caption\ntrain/cat/0.png,${first}${first.split(',').length === 2 ? ',' : ''}\ntrain/dog/0.png,dog,train,\ntest/cat/0.png,cat,test,\ntest/dog/0.png,dog,test,\n`);
+  const list = (first: string) => text(file, `path,label,split,caption\ntrain/cat/0.png,${first}${first.split(',').length === 2 ? ',' : ''}\ntrain/cat/1.png,cat,train,\ntrain/dog/0.png,dog,train,\ntest/cat/0.png,cat,test,\ntest/dog/0.png,dog,test,\n`);
   for (const changed of ['dog,train', 'cat,val', 'cat,train,a cat']) {
     list('cat,train');
     text(join(root, 'ignored.png'), '');
