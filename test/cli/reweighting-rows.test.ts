@@ -12,7 +12,7 @@ import { openData } from '../../lib/data/open.js';
 import { resolveConfig } from '../../lib/config/load.js';
 import { predictAll } from '../../lib/methods/evaluate.js';
 import { Classifier } from '../../lib/native/models.js';
-import { cli, lastLine, startCli } from '../support/cli.js';
+import { cli, lastLine, startCli, timeless } from '../support/cli.js';
 import { miniature, seed } from '../support/miniature.js';
 import { readSafetensors } from '../support/safetensors.js';
 import { openEngine } from '../support/tiny.js';
@@ -110,7 +110,6 @@ test('killed in each of the rows and in the helper of TAB, a resumed run ends as
   }
   const last = cli(args(birds, run, '--resume'));
   assert.is(last.status, 0, last.stderr);
-  const timeless = (all: any[]) => all.map(({ seconds: _, ...row }) => row);
   assert.equal(timeless(lastLine(last.stdout).rows), timeless(rows));
   assert.is(metricsOf(run), metricsOf(reference));
   for (const row of rowNames) assert.ok(weightsOf(run, row).equals(weightsOf(reference, row)), row);

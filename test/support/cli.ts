@@ -42,7 +42,12 @@ export function startCli(args: string[]): { child: ChildProcess; ended: Promise<
 
 /** The rows on the last line of stdout, without their times. */
 export function timelessRows(stdout: string): any[] {
-  return lastLine(stdout).rows.map(({ seconds: _, cost, ...row }: any) => (cost ? { ...row, cost: { imagesMade: cost.imagesMade, trainingImages: cost.trainingImages } } : row));
+  return timeless(lastLine(stdout).rows);
+}
+
+/** Rows without the times that they took, which no two runs share. */
+export function timeless(rows: readonly any[]): any[] {
+  return rows.map(({ seconds: _, cost, ...row }) => (cost ? { ...row, cost: { imagesMade: cost.imagesMade, trainingImages: cost.trainingImages } } : row));
 }
 
 /** The JSON object on the last line of stdout. */

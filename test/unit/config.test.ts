@@ -149,6 +149,8 @@ test('what no single field can know is checked too', () => {
     [{ data: { kind: 'spuco-mnist', root: 'x' }, teacher: { architecture: 'convnext_tiny' } }, /teacher\.architecture: 4 stages need images of at least 32 px, found 28/],
     [{ teacher: { weights: 'a', zeroShot: { clip: 'b' } } }, /teacher: expected zeroShot, weights or start, found two of them/],
     [{ generator: { weights: 'a', start: 'b' } }, /generator: expected weights or start, found both/],
+    [{ name: '..' }, /name: expected letters, digits, \. _ -, and not \. or \.\. alone, found "\.\."/],
+    [{ methods: ['erm', 'erm'] }, /methods: expected each row once, found \["erm","erm"\]/],
     [{ rounds: { replay: 1 } }, /rounds\.replay: 1 of 64 images leaves no real one in a batch/],
     [{ sampling: { start: { kind: 'image', strength: 0.05 }, guidance: { kind: 'step', until: 0 } } }, /sampling\.start\.strength: a strength of 0\.05 takes none of 10 steps/],
     [{ sampling: { start: { kind: 'inversion' }, sampler: 'euler' } }, /sampling\.start: expected sampling\.sampler ddim with eta 0 for inversion, found euler\./],
