@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { SparringError } from '../errors.js';
 import { layoutError, listFolder } from './files.js';
 import { imageNetFolder } from './imagenet-folders.js';
+import { flatValImages } from './imagenet-val.js';
 import { soleAttribute, type Finding, type ImageRecord, type Listing } from './records.js';
 import { unreadFindings } from './unread-images.js';
 
@@ -19,7 +20,8 @@ const wordNetId = /^n\d{8}$/;
 
 /**
  * Lists ImageNet: `train` is trained on and `val` is what is tested, since the labels of its own test set are secret.
- * A label is the rank of the WordNet id among those taken.
+ * A label is the rank of the WordNet id among those taken. The images of `val` lie in folders of classes, or all in one
+ * with a list of classes beside it.
  */
 export async function listImageNet({ root, classes = [], names = {} }: ImageNetOptions): Promise<Listing> {
   const own = await imageNetFolder(root, 'train');
@@ -29,9 +31,8 @@ export async function listImageNet({ root, classes = [], names = {} }: ImageNetO
   const fail = (message: string, hint: string): never => {
     throw new SparringError('data', message, hint);
   };
-  if (val.folders.length === 0 && val.images.length > 0) {
-    fail(`${join(own, 'val')}: expected a folder for each class, found ${val.images.length} images directly in it`, 'Sort the images into folders named by WordNet id, as valprep.sh of the ImageNet examples does.');
-  }
+  const valFolder = join(own, 'val');
+  const flatVal = val.folders.length === 0 && val.images.length > 0 ? await flatValImages(valFolder, val.images, [valFolder, own, root]) : undefined;
   const available = train.folders.filter((name) => wordNetId.test(name));
   if (available.length === 0) fail(`${join(own, 'train')}: expected folders named by WordNet id, such as n01440764, found ${train.folders.slice(0, 3).join(', ') || 'none'}`, 'For class folders with other names use data.kind folder.');
   const unknown = classes.find((name) => !available.includes(name));
@@ -41,14 +42,16 @@ export async function listImageNet({ root, classes = [], names = {} }: ImageNetO
   const twice = titles.find((title, index) => titles.indexOf(title) !== index);
   if (twice !== undefined) throw new SparringError('config', `data.names: expected a name of its own for each class, found ${JSON.stringify(twice)} twice`, 'ImageNet has two cranes and two maillots; call one of them otherwise.');
   const others: string[] = [];
+  if (flatVal) others.push(...val.others);
   const list = async (split: 'train' | 'val'): Promise<ImageRecord[]> => {
     const records: ImageRecord[] = [];
     for (const [label, id] of chosen.entries()) {
-      const folder = join(own, split, id);
-      const content = await listFolder(folder);
-      const images = content?.images ?? [];
+      const flat = split === 'val' && flatVal;
+      const folder = flat ? valFolder : join(own, split, id);
+      const content = flat ? undefined : await listFolder(folder);
+      const images = flat ? (flat.get(id) ?? []) : (content?.images ?? []);
       others.push(...(content?.others ?? []));
-      if (images.length === 0) fail(`${folder}: expected images, found none`, 'Unpack the archive of this class again, or leave it out with data.classes.');
+      if (images.length === 0) fail(`${folder}: expected images${flat ? ` of ${id}` : ''}, found none`, 'Unpack the archive of this class again, or leave it out with data.classes.');
       for (const name of images) records.push({ path: join(folder, name), label, attribute: 0 });
     }
     return records;

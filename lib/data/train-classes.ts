@@ -10,6 +10,6 @@ export function checkTrainClasses({ root, classes, splits, findings }: Listing, 
   const trained = new Set(splits.train.map(({ label }) => label));
   const name = classes.find((_, label) => !trained.has(label));
   if (name === undefined) return;
-  const hint = ['Every class needs images to train on. Add them, or take the class out of the other splits.', ...findings.map(({ text }) => text)].join(' ');
+  const hint = ['Every class needs images to train on. Add them, or remove the class: from the other splits, its folders or data.classes.', ...findings.map(({ text }) => text)].join(' ');
   throw new SparringError('data', `${placeOf(name)}: expected images of class ${name} in train, found none`, hint);
 }

@@ -224,6 +224,37 @@ test('ImageNet: a folder too high or too low says which to give; images in other
   assert.equal((await listImageNet({ root: join(root, 'deep') })).findings, [{ severity: 'note', text: 'found 1 .tiff file, which is not read; convert it to PNG or JPEG' }]);
 });
 
+test('ImageNet: val in one folder, with a list of its classes', async () => {
+  const flat = async (folder = ''): Promise<string> => {
+    const root = await imageNet(folder);
+    rmSync(join(root, folder, 'val'), { recursive: true });
+    for (const number of [1, 2, 3, 50_000]) await image(join(root, folder, `val/ILSVRC2012_val_${String(number).padStart(8, '0')}.JPEG`));
+    return root;
+  };
+  const found = async (root: string) => (await listImageNet({ root })).splits.test.map(({ path, label }) => [basename(path, '.JPEG').slice(-5), label]);
+  const expected = [['00002', 0], ['50000', 0], ['00001', 1], ['00003', 2]];
+  const kaggle = await flat('ILSVRC/Data/CLS-LOC');
+  const csv = 'ImageId,PredictionString\nILSVRC2012_val_00050000,n01440764 1 2 3 4 n01440764 5 6 7 8 \nILSVRC2012_val_00000001,n02012849 1 2 3 4\nILSVRC2012_val_00000003,n03126707 1 1 1 1\nILSVRC2012_val_00000002,n01440764 1 1 1 1\n';
+  text(join(kaggle, 'LOC_val_solution.csv'), csv);
+  assert.equal(await found(kaggle), expected);
+  text(join(kaggle, 'LOC_val_solution.csv'), csv.replace(/ILSVRC2012_val_00000003.*\n/, ''));
+  assert.match((await failure(listImageNet({ root: kaggle }))).message, /LOC_val_solution\.csv: expected a class for each image of .*val, found none for ILSVRC2012_val_00000003\.JPEG/);
+  text(join(kaggle, 'LOC_val_solution.csv'), csv.replace('00000003', '00000001'));
+  assert.match((await failure(listImageNet({ root: kaggle }))).message, /csv:4: expected each image once, found ILSVRC2012_val_00000001 again/);
+
+  const root = await flat();
+  const lines = ['n02012849', 'n01440764', 'n03126707', ...new Array<string>(49_997).fill('n01440764')];
+  const list = join(root, 'imagenet_2012_validation_synset_labels.txt');
+  text(list, `${lines.join('\n')}\n`);
+  assert.equal(await found(root), expected);
+  text(list, lines.slice(1).join('\n'));
+  assert.match((await failure(listImageNet({ root }))).message, /labels\.txt: expected 50000 lines, one for each image, found 49999/);
+  text(list, lines.map((_, line) => line % 1000).join('\n'));
+  assert.match((await failure(listImageNet({ root }))).message, /labels\.txt:1: expected a WordNet id, such as n01440764, found "0"/);
+  text(list, lines.join('\n').replace('n03126707', 'n01440764'));
+  assert.match((await failure(listImageNet({ root }))).message, /val: expected images of n03126707, found none/);
+});
+
 test('ImageNet: damage', async () => {
   const root = await imageNet();
   assert.match((await failure(listImageNet({ root, names: { n02012849: 'crane', n03126707: 'crane' } }), 'config')).message, /found "crane" twice/);
@@ -233,7 +264,7 @@ test('ImageNet: damage', async () => {
   rmSync(join(root, 'val'), { recursive: true });
   assert.match((await failure(listImageNet({ root }))).message, /expected folders train and val, found train/);
   await image(join(root, 'val/ILSVRC2012_val_00000001.JPEG'));
-  assert.match((await failure(listImageNet({ root }))).message, /expected a folder for each class, found 1 images directly in it/);
+  assert.match((await failure(listImageNet({ root }))).message, /expected a folder for each class, or a list of the classes, found 1 images directly in it and no list/);
   const named = scratch.folder();
   mkdirSync(join(named, 'val'));
   await image(join(named, 'train/tench/1.jpg'));

@@ -17,7 +17,7 @@ import { listWordNetSet } from '../../lib/data/ood/wordnet-sets.js';
 import { wordNetIds } from '../../lib/data/ood/wordnet-ids.js';
 import { transforms } from '../../lib/data/transform.js';
 import { shapeBias } from '../../lib/metrics/shape-bias.js';
-import { failure, image, Scratch, text } from '../support/dataset-trees.js';
+import { failure, image, labelledImage, labelSeen, Scratch, text } from '../support/dataset-trees.js';
 
 const scratch = new Scratch();
 test.after(() => scratch.remove());
@@ -139,6 +139,22 @@ test('val and Stylized: the folder val within is found, also beside train', asyn
     assert.equal(labels(await listWordNetSet(name, root)), [[wordNetIds[4], 4]]);
     assert.equal(labels(await listWordNetSet(name, join(root, 'val'))), [[wordNetIds[4], 4]]);
   }
+});
+
+test('val in one folder: classes from a list in it or beside it', async () => {
+  const root = scratch.folder();
+  for (const number of ['00000001', '00000002', '00000007']) await labelledImage(join(root, `val/ILSVRC2012_val_${number}.png`), Number(number), 8);
+  const list = (last: string) => `ImageId,PredictionString\nILSVRC2012_val_00000007,${wordNetIds[4]} 1 2 3 4\nILSVRC2012_val_00000002,${last} 1 2 3 4\nILSVRC2012_val_00000001,${wordNetIds[900]} 1 2 3 4\n`;
+  text(join(root, 'LOC_val_solution.csv'), list(wordNetIds[4]!));
+  for (const given of [root, join(root, 'val')]) {
+    const { dataset, notes } = await openOodSet(await listWordNetSet('val', given), 8, transforms.stored);
+    assert.equal([...dataset.labels], [4, 4, 900]);
+    const images = await dataset.read([0, 1, 2]);
+    assert.equal([0, 1, 2].map((index) => labelSeen(images, 8, index)), [2, 7, 1]);
+    assert.match(notes[0]!, /2 of its 1000 classes are there/);
+  }
+  text(join(root, 'LOC_val_solution.csv'), list('n00000001'));
+  assert.match((await failure(listWordNetSet('val', root))).message, /expected images of the 1000 classes of ImageNet, found ILSVRC2012_val_00000002\.png of n00000001/);
 });
 
 test('damage: nothing there, images not sorted, other folders, archives', async () => {

@@ -11,6 +11,8 @@ export interface ClassFolder {
   path: string;
   /** Class number, 0..999. */
   label: number;
+  /** Names of its images where others lie in the same folder. Default: all images in it. */
+  images?: readonly string[];
 }
 
 export interface ExpectedClasses {
@@ -53,8 +55,8 @@ function labelOf(name: string, numbered: boolean): number | undefined {
 /** Their images, in bytewise order within each class. Throws SparringError 'data' for a class without any. */
 export async function classImages(folders: readonly ClassFolder[]): Promise<ImageRecord[]> {
   const records: ImageRecord[] = [];
-  for (const { path, label } of folders) {
-    const images = (await listFolder(path))?.images ?? [];
+  for (const { path, label, images: own } of folders) {
+    const images = own ?? (await listFolder(path))?.images ?? [];
     if (images.length === 0) throw new SparringError('data', `${path}: expected images, found none`, 'Unpack the archive of this dataset again.');
     for (const name of images) records.push({ path: join(path, name), label, attribute: 0 });
   }
