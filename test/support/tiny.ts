@@ -44,7 +44,8 @@ export const classifierSpec: ClassifierSpec = {
 export const denoiserSpec: DenoiserSpec = pixelGenerator({ blockChannels: [8, 16], attention: [0, 1], layersPerBlock: 1, normGroups: 4, headDim: 8 }, 2, size);
 
 export function tinyClassifier(engine: Engine, seed: number, spec: Partial<ClassifierSpec> = {}): Promise<Classifier> {
-  return Classifier.create(engine, { ...classifierSpec, ...spec }, classes, seed);
+  const { numClasses, ...rest } = { ...classifierSpec, ...spec };
+  return Classifier.create(engine, { ...rest, numClasses }, numClasses === classes.length ? classes : Array.from({ length: numClasses }, (_, i) => `class ${i}`), seed);
 }
 
 export function tinyGenerator(engine: Engine, seed: number): Promise<Generator> {
