@@ -8,7 +8,7 @@ import { SparringError } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { dataCheckText } from '../report/data-check.js';
 import { interruptible } from './interrupt.js';
-import { configFromFlags, flagsOf, type ConfigFlags, type WorkFlags } from './options.js';
+import { configFromFlags, flagsOf, subcommands, type ConfigFlags, type WorkFlags } from './options.js';
 import { Progress } from './progress.js';
 
 interface Flags extends ConfigFlags {
@@ -77,6 +77,6 @@ function chosen<Value extends string | number>(flag: string, list: string | unde
 export const command: CommandModule = {
   command: 'data <command>',
   describe: 'Look at a dataset before training on it, or corrupt its test images',
-  builder: (yargs) => yargs.command(check).command(corrupt).demandCommand(1, 'sparring data: expected check or corrupt after it.').strict(),
+  builder: (yargs) => subcommands(yargs, 'data', [check, corrupt]),
   handler: (_: ArgumentsCamelCase) => {},
 };

@@ -15,6 +15,7 @@ import {
   verifyInstallation,
 } from '../libtorch/index.js';
 import { findAddon } from '../native/load.js';
+import { subcommands } from './options.js';
 
 interface InstallArgs {
   variant: Variant;
@@ -92,8 +93,7 @@ const path: CommandModule = {
 export const command: CommandModule = {
   command: 'libtorch <command>',
   describe: 'Install, list, verify or remove LibTorch, the tensor library that the addon runs on',
-  builder: (yargs) =>
-    yargs.command(install).command(list).command(verify).command(remove).command(path).demandCommand(1, 'sparring libtorch: expected install, list, verify, remove or path after it.').strict(),
+  builder: (yargs) => subcommands(yargs, 'libtorch', [install, list, verify, remove, path]),
   handler: (_: ArgumentsCamelCase) => {},
 };
 

@@ -10,7 +10,7 @@ import { verifyModel } from '../models/verify.js';
 import type { StorageType } from '../native/contract.js';
 import { Engine } from '../native/engine.js';
 import { interruptible } from './interrupt.js';
-import { checkScalars } from './options.js';
+import { checkScalars, subcommands } from './options.js';
 
 const json = { json: { type: 'boolean', default: false, describe: 'Print one JSON object instead of text' } } as const;
 const description = {
@@ -88,7 +88,7 @@ const verify: CommandModule<object, ModelFlags> = {
 export const command: CommandModule = {
   command: 'models <command>',
   describe: 'List networks; inspect, convert or verify weights',
-  builder: (yargs) => yargs.command(list).command(inspect).command(convert).command(verify).demandCommand(1, 'sparring models: expected list, inspect, convert or verify after it.').strict(),
+  builder: (yargs) => subcommands(yargs, 'models', [list, inspect, convert, verify]),
   handler: () => {},
 };
 

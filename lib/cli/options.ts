@@ -1,5 +1,5 @@
 /** Flags that several commands share, and how they become a Config. */
-import type { InferredOptionTypes } from 'yargs';
+import type { Argv, CommandModule, InferredOptionTypes } from 'yargs';
 
 import { applyOverrides, readConfigFile, resolveConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
@@ -38,6 +38,13 @@ export const flagsOf = {
   training: { ...configOptions, ...workOptions, ...trainingOptions },
   run: { ...configOptions, ...workOptions, ...trainingOptions, ...seedsOption },
 } as const;
+
+/** The commands of a command, one of which must follow it. */
+export function subcommands(yargs: Argv, name: string, commands: readonly object[]): Argv {
+  const names = (commands as readonly CommandModule[]).map(({ command }) => String(command).split(' ')[0]);
+  const expected = `${names.slice(0, -1).join(', ')} or ${names.at(-1)}`;
+  return yargs.command(commands as CommandModule[]).demandCommand(1, `sparring ${name}: expected ${expected} after it.`).strict();
+}
 
 /** The config of a run: `base`, then the file, then --set, then the flags, each over the one before. */
 export function configFromFlags(flags: ConfigFlags & Partial<RunFlags>, base: Record<string, unknown> = {}): Config {
