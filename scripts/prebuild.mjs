@@ -1,5 +1,5 @@
-// Packs the addon for npm: prebuilds/<platform>/{sparring.glibc.node, libsparring_core.so}. prebuildify moves and
-// strips what it packs, so it works on a copy in a temporary folder and the build tree stays as it is.
+// Packs the addon for npm: prebuilds/<platform>/{sparring.glibc.node, libsparring_core.so} in the given folder, or here.
+// prebuildify moves and strips what it packs, so it works on a copy in a temporary folder and the build tree stays as it is.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const prebuilds = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+const output = process.argv[2] ?? root;
+const prebuilds = join(output, 'prebuilds', `${process.platform}-${process.arch}`);
 const staging = mkdtempSync(join(tmpdir(), 'sparring-prebuild-'));
 try {
   rmSync(prebuilds, { recursive: true, force: true });
@@ -16,7 +17,7 @@ try {
     [
       join(root, 'node_modules/prebuildify/bin.js'),
       ...['--napi', '--strip', '--tag-libc', '--name', 'sparring'],
-      ...['--cwd', staging, '--out', root, '--node-gyp', join(root, 'scripts/cmake-js-shim.mjs')],
+      ...['--cwd', staging, '--out', output, '--node-gyp', join(root, 'scripts/cmake-js-shim.mjs')],
     ],
     { stdio: 'inherit' },
   );

@@ -26,14 +26,17 @@ export async function decodeImage(encoded: Uint8Array, imageSize: number, name: 
   }
 }
 
-/** Runs `work` for 0..count-1, a few at a time; the first failure is thrown once those under way have ended. */
+/**
+ * Runs `work` for 0..count-1, a few at a time; the first failure is thrown once those under way have ended.
+ * Twice as many as there are cores: what has just been read waits for the event loop while others are decoded.
+ */
 export async function inParallel(count: number, work: (item: number) => Promise<void>): Promise<void> {
   let next = 0;
   const failures: unknown[] = [];
   const worker = async (): Promise<void> => {
     while (next < count && failures.length === 0) await work(next++).catch((error) => failures.push(error));
   };
-  await Promise.all(Array.from({ length: Math.min(count, availableParallelism()) }, worker));
+  await Promise.all(Array.from({ length: Math.min(count, 2 * availableParallelism()) }, worker));
   if (failures.length > 0) throw failures[0];
 }
 

@@ -51,15 +51,16 @@ export async function decodeSquare(encoded: Uint8Array, size: number, { crop, as
   // libvips samples an enlarged image half a target pixel too far up and left: of one that is enlarged twice as
   // much, the odd pixels are exactly those wanted.
   const [stepX, stepY] = [fitWidth > width ? 2 : 1, fitHeight > height ? 2 : 1];
+  const [left, top] = [centred(fitWidth, size), centred(fitHeight, size)];
   const { data, info } = await image
     .resize(fitWidth * stepX, fitHeight * stepY, { fit: 'fill', kernel: kernels[kernel] })
+    .extract({ left: left * stepX, top: top * stepY, width: size * stepX, height: size * stepY }) // the rest is never computed
     .removeAlpha()
     .toColourspace('srgb')
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
-  const [left, top] = [centred(fitWidth, size), centred(fitHeight, size)];
-  return pick(data, info.width, { left, top, size, stepX, stepY });
+  return stepX === 1 && stepY === 1 ? new Uint8Array(data.buffer, data.byteOffset, data.length) : lastOfEach(data, size, stepX, stepY);
 }
 
 /** As torchvision's Resize(side): the longer side is rounded down. */
@@ -73,17 +74,15 @@ function centred(whole: number, part: number): number {
   return half % 1 === 0 ? half : 2 * Math.round(half / 2);
 }
 
-/** A square of the image, taking every pixel or every second one along each axis. */
-function pick(pixels: Uint8Array, width: number, { left, top, size, stepX, stepY }: { left: number; top: number; size: number; stepX: number; stepY: number }): Uint8Array {
+/** The last pixel of each cell of stepX x stepY. */
+function lastOfEach(pixels: Uint8Array, size: number, stepX: number, stepY: number): Uint8Array {
   const square = new Uint8Array(size * size * 3);
-  for (let y = 0; y < size; y++) {
-    const from = (((y + top) * stepY + stepY - 1) * width + left * stepX + stepX - 1) * 3;
-    const to = y * size * 3;
-    if (stepX === 1) {
-      square.set(pixels.subarray(from, from + size * 3), to);
-      continue;
+  let to = 0;
+  for (let y = stepY - 1; y < size * stepY; y += stepY) {
+    for (let x = stepX - 1; x < size * stepX; x += stepX) {
+      const from = (y * size * stepX + x) * 3;
+      for (let c = 0; c < 3; c++) square[to++] = pixels[from + c]!;
     }
-    for (let x = 0; x < size; x++) for (let c = 0; c < 3; c++) square[to + 3 * x + c] = pixels[from + 3 * stepX * x + c]!;
   }
   return square;
 }

@@ -10,7 +10,8 @@ import { isArchive } from '../native/torchscript.js';
 import { fileError } from '../training/files.js';
 
 /**
- * SHA-256 of a file; of a folder, or of an index and its shards, that of the names and hashes of all files, or of the given ones. Throws
+ * SHA-256 of a file; of a folder, or of an index and its shards, that of the names and hashes of all files that can be read here (pickles, which
+ * often lie beside them, are not), or of the given ones. Throws
  * SparringError 'io'.
  */
 export async function fingerprint(path: string, given?: readonly string[]): Promise<string> {
@@ -42,7 +43,7 @@ function filesOf(path: string): string[] {
   if (statSync(path).isDirectory()) {
     const entries = readdirSync(path, { recursive: true }).map((name) => join(path, String(name)));
     const isHidden = (entry: string): boolean => relative(path, entry).split(sep).some((part) => part.startsWith('.')); // what tools of downloading leave there
-    return entries.filter((entry) => !isHidden(entry) && statSync(entry).isFile()).sort();
+    return entries.filter((entry) => !isHidden(entry) && /\.(safetensors|json|txt)$/.test(entry) && statSync(entry).isFile()).sort();
   }
   if (!path.endsWith('.index.json')) return [path];
   const { weight_map: shards = {} } = JSON.parse(readFileSync(path, 'utf8')) as { weight_map?: Record<string, string> };

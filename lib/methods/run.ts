@@ -23,6 +23,7 @@ import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
 import { checkSplits, isTrained, obtainFoundation, obtainTeacher, type Foundation } from './foundation.js';
 import { openGivenAdversaries } from './given-adversaries.js';
+import { checkFingerprints, fingerprintsOf, saveFingerprints } from './given-files.js';
 import type { Outcome } from './outcome.js';
 import { recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from './recipes.js';
 import { runEnvironment } from './run-environment.js';
@@ -71,8 +72,11 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   if (discretises) await readyDiscretiser({ config, engine, data });
   const adversaries = await openGivenAdversaries({ config, engine, data, ...(signal && { signal }) });
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
+  const given = await fingerprintsOf([config], [...(generates ? [] : ['generator', 'sampling'] as const), ...(discretises ? [] : ['discretiser'] as const)]);
+  checkFingerprints(folder, [config], given);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
+  await saveFingerprints(folder, given);
   if (generates) await keepCaptions(folder, config, data.train);
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };

@@ -1,5 +1,5 @@
 /** The command line with TorchScript networks: as the teacher of a run, and as the student that generation is guided against. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
@@ -25,14 +25,21 @@ test('a run with a TorchScript teacher, from distillation to the report', () => 
   const plan = cli(['distill', '--config', configFile, '--dry-run', ...fits]);
   assert.is(plan.status, 0, plan.stderr);
   assert.match(plan.stdout, /teacher +1,142 parameters, from .*torchscript_scripted\.pt/);
-  const ended = run('distill', 'run', ...fits);
+  const teacher = join(folder, 'teacher.pt');
+  copyFileSync(script('scripted'), teacher);
+  const given = ['--set', `teacher.weights=${teacher}`];
+  const ended = run('distill', 'run', ...given);
   assert.is(ended.status, 0, ended.stderr);
   const rows: { method: string; seconds: number; trainingSteps: number }[] = lastLine(ended.stdout).rows;
   assert.equal(rows.map(({ method }) => method), ['teacher', 'edrm', 'edrm-longer', 'unguided', 'unguided-selected', 'config']);
   assert.is(rows[0]!.trainingSteps, 0);
-  assert.match(readFileSync(join(folder, 'run/config.yaml'), 'utf8'), 'torchscript_scripted.pt');
-  const again = run('distill', 'run', '--resume', ...fits);
+  assert.match(readFileSync(join(folder, 'run/config.yaml'), 'utf8'), 'teacher.pt');
+  const again = run('distill', 'run', '--resume', ...given);
   assert.is(again.status, 0, again.stderr);
+  copyFileSync(script('onlyfp32'), teacher);
+  const replaced = run('distill', 'run', '--resume', ...given);
+  assert.is(replaced.status, 1);
+  assert.match(replaced.stderr, /error \(weights\): .*teacher\.pt: expected the weights that .*run was begun with \(SHA-256 \w{12}\.\.\.\), found others/);
 });
 
 test('a row that needs the features of the teacher is refused before anything is trained', () => {

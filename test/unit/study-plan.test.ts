@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 import type { Config } from '../../lib/config/schema.js';
 import { resolveStudy } from '../../lib/config/study.js';
 import { saveRunConfig } from '../../lib/methods/run-folder.js';
-import { checkFingerprints, fingerprintsOf, saveFingerprints } from '../../lib/study/given-weights.js';
+import { checkFingerprints, fingerprintsOf, saveFingerprints } from '../../lib/methods/given-files.js';
 import { missingRows, planStudy } from '../../lib/study/plan.js';
 import { failure, makeRun, ready, row } from '../support/study.js';
 
@@ -45,20 +45,20 @@ test('weights that are no longer what the study began with are refused', async (
   mkdirSync(weights, { recursive: true });
   writeFileSync(join(weights, 'model.safetensors'), 'a');
   writeFileSync(join(folder, 'g.safetensors'), 'b');
-  const study = ready({ output, base: { teacher: { weights }, generator: { weights: join(folder, 'g.safetensors') } } });
-  const before = await fingerprintsOf(study);
+  const configs = ready({ output, base: { teacher: { weights }, generator: { weights: join(folder, 'g.safetensors') } } }).cells.map(({ config }) => config);
+  const before = await fingerprintsOf(configs);
   assert.equal(Object.keys(before), [weights, join(folder, 'g.safetensors')]);
   assert.is(before[join(folder, 'g.safetensors')], '3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d', 'that of sha256sum');
-  checkFingerprints(study, before);
-  await saveFingerprints(study, before);
-  checkFingerprints(study, await fingerprintsOf(study));
+  checkFingerprints(output, configs, before);
+  await saveFingerprints(output, before);
+  checkFingerprints(output, configs, await fingerprintsOf(configs));
   writeFileSync(join(weights, 'model.safetensors'), 'c');
-  const changed = await fingerprintsOf(study);
-  const error = failure(() => checkFingerprints(study, changed));
+  const changed = await fingerprintsOf(configs);
+  const error = failure(() => checkFingerprints(output, configs, changed));
   assert.is(error.code, 'weights');
-  assert.match(error.message, /given: expected the weights that the runs in .*weighed were begun with \(SHA-256 \w{12}\.\.\.\), found others/);
+  assert.match(error.message, /given: expected the weights that .*weighed was begun with \(SHA-256 \w{12}\.\.\.\), found others/);
   rmSync(weights, { recursive: true });
-  const missing: any = await fingerprintsOf(study).catch((reason) => reason);
+  const missing: any = await fingerprintsOf(configs).catch((reason) => reason);
   assert.equal([missing.code, missing.message.includes('given: no such file or folder')], ['io', true]);
 });
 
@@ -70,15 +70,15 @@ test('discrete adversaries are known by what they were made with', async () => {
   mkdirSync(join(store, 'generators'), { recursive: true });
   writeFileSync(weights, 'w');
   writeFileSync(join(store, 'generators/0123456789ab.json'), '{}');
-  const study = ready({ output, base: { teacher: { weights }, generator: { weights }, discretiser: { weights }, dad: { stores: [store] } } });
-  await saveFingerprints(study, await fingerprintsOf(study));
+  const configs = ready({ output, base: { teacher: { weights }, generator: { weights }, discretiser: { weights }, dad: { stores: [store] } } }).cells.map(({ config }) => config);
+  await saveFingerprints(output, await fingerprintsOf(configs));
   writeFileSync(join(store, 'index.jsonl'), ''); // no part of it
-  checkFingerprints(study, await fingerprintsOf(study));
+  checkFingerprints(output, configs, await fingerprintsOf(configs));
   writeFileSync(join(store, 'generators/0123456789ab.json'), '{"seed":1}');
-  const changed = await fingerprintsOf(study);
-  const error = failure(() => checkFingerprints(study, changed));
+  const changed = await fingerprintsOf(configs);
+  const error = failure(() => checkFingerprints(output, configs, changed));
   assert.is(error.code, 'data');
-  assert.match(error.message, /adversarial\/generators: expected the settings of discrete adversaries that the runs in .*adversaries were begun with/);
+  assert.match(error.message, /adversarial\/generators: expected the settings of discrete adversaries that .*adversaries was begun with/);
 });
 
 test('the list of images of a dataset is known by its content too', async () => {
@@ -88,14 +88,14 @@ test('the list of images of a dataset is known by its content too', async () => 
   mkdirSync(output, { recursive: true });
   writeFileSync(file, 'path,label,split\n');
   writeFileSync(weights, 'w');
-  const study = ready({ output, base: { teacher: { weights }, generator: { weights } }, datasets: { birds: {}, listed: { data: { kind: 'manifest', file } } } });
-  await saveFingerprints(study, await fingerprintsOf(study));
+  const configs = ready({ output, base: { teacher: { weights }, generator: { weights } }, datasets: { birds: {}, listed: { data: { kind: 'manifest', file } } } }).cells.map(({ config }) => config);
+  await saveFingerprints(output, await fingerprintsOf(configs));
   writeFileSync(file, 'path,label,split\na.png,0,train\n');
-  const changed = await fingerprintsOf(study);
+  const changed = await fingerprintsOf(configs);
   assert.equal(Object.keys(changed), [weights, file]);
-  const error = failure(() => checkFingerprints(study, changed));
+  const error = failure(() => checkFingerprints(output, configs, changed));
   assert.is(error.code, 'data');
-  assert.match(error.message, /list\.csv: expected the list of images that the runs in .*listed were begun with \(SHA-256 \w{12}\.\.\.\), found another/);
+  assert.match(error.message, /list\.csv: expected the list of images that .*listed was begun with \(SHA-256 \w{12}\.\.\.\), found another/);
 });
 
 test('variants share teacher and generator where theirs are the same', () => {
