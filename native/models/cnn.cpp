@@ -1,5 +1,7 @@
 #include "models/cnn.h"
 
+#include "ops/batch_norm.h"
+
 namespace sparring {
 
 CnnImpl::CnnImpl(const CnnOptions& options) : options(options) {
@@ -16,18 +18,28 @@ CnnImpl::CnnImpl(const CnnOptions& options) : options(options) {
   fc = register_module("fc", Linear(in, options.num_classes()));
 }
 
+namespace {
+
+// The activation is applied with the norm before it; as a module it is there for the keys of the weights, which count it.
+at::Tensor run_layer(torch::nn::AnyModule& layer, const at::Tensor& x) {
+  if (auto* norm = layer.ptr()->as<torch::nn::BatchNorm2d>()) return batch_norm(*norm, x, /*relu=*/true);
+  return layer.ptr()->as<torch::nn::ReLU>() ? x : layer.forward(x);
+}
+
+}  // namespace
+
 std::vector<at::Tensor> CnnImpl::feature_maps(at::Tensor x) {
   std::vector<at::Tensor> maps;
   for (auto& layer : *features) {
-    x = layer.forward(x);
+    x = run_layer(layer, x);
     if (layer.ptr()->as<torch::nn::ReLU>()) maps.push_back(x);
   }
   return maps;
 }
 
 at::Tensor CnnImpl::forward(at::Tensor x) {
-  x = features->forward(x);                // [B, C, H / 2^(stages-1), W / 2^(stages-1)]
-  return fc(x.mean(at::IntArrayRef{2, 3}));  // [B, num_classes]
+  for (auto& layer : *features) x = run_layer(layer, x);  // [B, C, H / 2^(stages-1), W / 2^(stages-1)]
+  return fc(x.mean(at::IntArrayRef{2, 3}));           // [B, num_classes]
 }
 
 }  // namespace sparring

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "ops/batch_norm.h"
+
 namespace sparring {
 namespace {
 
@@ -26,9 +28,9 @@ struct BasicBlockImpl : torch::nn::Module {
   }
 
   at::Tensor forward(at::Tensor x) {
-    auto out = at::relu(bn1(conv1(x)));
-    out = bn2(conv2(out));
-    return at::relu(out + (downsample ? downsample->forward(x) : x));
+    auto out = batch_norm(*bn1, conv1(x), /*relu=*/true);
+    out = batch_norm(*bn2, conv2(out), /*relu=*/false);
+    return (out + (downsample ? downsample->forward(x) : x)).relu_();
   }
 
   FreezableConv2d conv1{nullptr}, conv2{nullptr};
@@ -52,10 +54,10 @@ struct BottleneckImpl : torch::nn::Module {
   }
 
   at::Tensor forward(at::Tensor x) {
-    auto out = at::relu(bn1(conv1(x)));
-    out = at::relu(bn2(conv2(out)));
-    out = bn3(conv3(out));
-    return at::relu(out + (downsample ? downsample->forward(x) : x));
+    auto out = batch_norm(*bn1, conv1(x), /*relu=*/true);
+    out = batch_norm(*bn2, conv2(out), /*relu=*/true);
+    out = batch_norm(*bn3, conv3(out), /*relu=*/false);
+    return (out + (downsample ? downsample->forward(x) : x)).relu_();
   }
 
   FreezableConv2d conv1{nullptr}, conv2{nullptr}, conv3{nullptr};
@@ -99,7 +101,7 @@ ResNetImpl::ResNetImpl(const ResNetOptions& options) : options(options) {
 }
 
 at::Tensor ResNetImpl::stem(const at::Tensor& x) {
-  const auto activated = at::relu(bn1(conv1(x)));
+  const auto activated = batch_norm(*bn1, conv1(x), /*relu=*/true);
   return options.cifar_stem() ? activated : at::max_pool2d(activated, 3, 2, 1);  // [B, width, H, W] or a quarter of the side
 }
 

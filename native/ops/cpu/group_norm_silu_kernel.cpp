@@ -10,13 +10,11 @@
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
-#include "ops/cpu/group_norm_silu_rows.h"
+#include "ops/cpu/columns.h"
+#include "ops/cpu/norm_rows.h"
 
 namespace sparring::cpu {
 namespace {
-
-constexpr int64_t kFoldedWidth = 128;  // rows are folded up to this many columns
-constexpr int64_t kFlushRows = 256;    // rows whose sums are kept in fp32 before they go to double
 
 // One sample and a run of its groups, seen as rows of `width` = fold * channels columns.
 struct Unit {
@@ -66,48 +64,14 @@ struct Layout {
   }
 };
 
-// `count` arrays of `width` numbers, zero at first.
-template <class T>
-class Scratch {
- public:
-  Scratch(int64_t count, int64_t width) : width_(width), data_(static_cast<std::size_t>(count * width)) {}
-  T* operator[](int64_t index) { return data_.data() + index * width_; }
-
- private:
-  int64_t width_;
-  std::vector<T> data_;
-};
-
-// Adds up each column's mean and sum of squared deviations in one pass. Sums are taken about the mean so far, so that a
-// mean far from zero does not cancel the variance; blocks of rows are merged as in Chan et al. 1983.
-template <class T>
-void column_moments(const T* x, const Unit& unit, double* mean, double* deviations) {
-  const int64_t width = unit.width();
-  Scratch<float> scratch(3, width);
-  float *shift = scratch[0], *sum = scratch[1], *squares = scratch[2];
-  const int64_t glimpse = std::min<int64_t>(unit.rows, 8);
-  sum_rows(x, glimpse, unit.stride, width, shift, sum, squares);
-  for (int64_t c = 0; c < width; ++c) shift[c] = sum[c] / static_cast<float>(glimpse);
-  for (int64_t row = 0; row < unit.rows; row += kFlushRows) {
-    const int64_t rows = std::min(kFlushRows, unit.rows - row);
-    sum_rows(x + row * unit.stride, rows, unit.stride, width, shift, sum, squares);
-    const double seen = static_cast<double>(row), per_row = 1.0 / static_cast<double>(rows);
-    const double share = static_cast<double>(rows) / static_cast<double>(row + rows);
-    for (int64_t c = 0; c < width; ++c) {
-      const double offset = sum[c] * per_row, delta = shift[c] + offset - mean[c];
-      deviations[c] += std::max(0.0, squares[c] - sum[c] * offset) + delta * delta * seen * share;
-      mean[c] += delta * share;
-      shift[c] = static_cast<float>(mean[c]);
-    }
-  }
-}
+Activation activation(bool silu) { return silu ? Activation::silu : Activation::none; }
 
 // mean, rstd: the unit's part of the saved statistics, [num_groups].
 template <class T>
 void group_moments(const T* x, const Unit& unit, double eps, float* mean, float* rstd) {
   Scratch<double> column(2, unit.width()), group(2, unit.num_groups);
   double *means = column[0], *deviations = column[1], *group_mean = group[0], *group_deviations = group[1];
-  column_moments(x, unit, means, deviations);
+  column_moments(x, unit.rows, unit.stride, unit.width(), means, deviations);
   const double share = 1.0 / static_cast<double>(unit.fold * unit.group_channels);
   const auto rows = static_cast<double>(unit.rows);
   unit.for_each_column([&](int64_t c, int64_t, int64_t g) { group_mean[g] += means[c] * share; });
@@ -136,7 +100,7 @@ void forward(const T* x, T* y, float* mean, float* rstd, const float* weight, co
       scales[column] = unit_rstd[g] * weight[unit.first_channel() + c];
       biases[column] = bias[unit.first_channel() + c];
     });
-    normalise_rows(x + unit.start, unit.rows, unit.stride, unit.width(), means, scales, biases, silu, y + unit.start);
+    normalise_rows(x + unit.start, unit.rows, unit.stride, unit.width(), means, scales, biases, activation(silu), y + unit.start);
   });
 }
 
@@ -163,7 +127,7 @@ void backward(const T* dy, const T* x, T* dx, const float* mean, const float* rs
     for (int64_t row = 0; row < unit.rows; row += kFlushRows) {
       const int64_t at = unit.start + row * unit.stride;
       differentiate_rows(dy + at, x + at, std::min(kFlushRows, unit.rows - row), unit.stride, width, means, scales,
-                         biases, silu, dx + at, sum, product);
+                         biases, activation(silu), dx + at, sum, product);
       for (int64_t c = 0; c < width; ++c) column_sum[c] += sum[c], column_product[c] += product[c];
     }
 
@@ -181,8 +145,8 @@ void backward(const T* dy, const T* x, T* dx, const float* mean, const float* rs
       slopes[column] = static_cast<float>(-r * r * r * of_scale[g] / unit.group_size());
       offsets[column] = static_cast<float>(-r * of_mean[g] / unit.group_size());
     });
-    combine_rows((silu ? dx : dy) + unit.start, x + unit.start, unit.rows, unit.stride, width, means, scales, slopes,
-                 offsets, dx + unit.start);
+    combine_rows((silu ? dx : dy) + unit.start, x + unit.start, unit.rows, unit.stride, width, means, scales, biases,
+                 /*relu=*/false, slopes, offsets, dx + unit.start);
   });
 }
 
