@@ -70,14 +70,11 @@ export function operationsOf(core, models, { trial, precision, weights, device }
     },
 
     /** From files to fp32 pixels in 0..1, [B, 3, size, size]; nothing is kept from one time to the next. */
+    /** As 8-bit pixels, which is how training takes them. */
     async readJpegs() {
       const { batch, size } = trial;
       const { train } = await openFolder({ root: models.photographsPath, imageSize: size, transform: transforms.imagenet, cacheBytes: 0 });
-      return async (repeat) => {
-        let pixels;
-        for (let i = 0; i < repeat; ++i) ({ pixels } = await core.augment(await train.read(range(batch)), { ...noAugmentation, size, seed: 0, step: 0 }));
-        return pixels;
-      };
+      return drawing(() => train.read(range(batch)), size);
     },
 
     /** Compared by what the network says with the weights. */

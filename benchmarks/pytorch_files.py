@@ -8,7 +8,7 @@ from pytorch_job import batch, folder, job, load, read_images, size, trial
 
 
 class Photographs(torch.utils.data.Dataset):
-    """Resize to 256/224 of the size along the shorter side, bilinear; the centre of it; fp32 in 0..1, [3, size, size]."""
+    """Resize to 256/224 of the size along the shorter side, bilinear; the centre of it; uint8 [size, size, 3]."""
 
     def __init__(self):
         self.paths = sorted((folder / "photographs" / "train").rglob("*.jpg"))
@@ -26,7 +26,7 @@ class Photographs(torch.utils.data.Dataset):
         image = image.resize(fitted, Image.Resampling.BILINEAR)
         left, top = round((fitted[0] - size) / 2), round((fitted[1] - size) / 2)
         image = image.crop((left, top, left + size, top + size))
-        return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
+        return torch.from_numpy(np.array(image))
 
 
 def readJpegs():
@@ -45,6 +45,7 @@ def readJpegs():
             pixels = read()
         return pixels
 
+    run.result = lambda repeat: run(repeat).permute(0, 3, 1, 2).float()
     return run
 
 

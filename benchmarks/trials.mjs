@@ -8,7 +8,7 @@
  *              discreteAdversary  DAD: Q, one step of gradient ascent through the teacher, Q, and the soft labels of the 8-bit result
  *              classify     logits of 8-bit images
  *              sample       DDIM without guidance, from noise to 8-bit images
- *              readJpegs    photographs from files to fp32 pixels: decode, resize, crop
+ *              readJpegs    photographs from files to a batch of 8-bit pixels: decode, resize, crop
  *              loadWeights  a safetensors file into a network
  *              emptyCall    a call that does next to nothing
  *   unit       what a time is of; default image

@@ -67,8 +67,40 @@ std::array<float, 9> hue_rotation(double turns) {
   return result;
 }
 
+// Lines of the source, resampled along the width; the two that a line of the view lies between are kept.
+class ResampledLines {
+ public:
+  ResampledLines(const uint8_t* in, std::vector<Position> columns) : in_(in), columns_(std::move(columns)) {
+    for (auto& kept : kept_) kept.values.resize(columns_.size() * 3);
+  }
+
+  // [width, 3] in 0..255. Holds until another two are asked for.
+  const float* operator[](int64_t line) {
+    newest_ = kept_[newest_].line == line ? newest_ : 1 - newest_;
+    auto& kept = kept_[newest_];
+    if (kept.line == line) return kept.values.data();
+    kept.line = line;
+    const auto* pixels = in_ + line * static_cast<int64_t>(columns_.size()) * 3;
+    auto* target = kept.values.data();
+    for (const auto& column : columns_) {
+      const auto *low = pixels + column.low * 3, *high = pixels + column.high * 3;
+      for (int c = 0; c < 3; ++c) *target++ = static_cast<float>(low[c]) * (1 - column.weight) + static_cast<float>(high[c]) * column.weight;
+    }
+    return kept.values.data();
+  }
+
+ private:
+  struct Kept {
+    int64_t line = -1;
+    std::vector<float> values;
+  };
+  const uint8_t* in_;
+  std::vector<Position> columns_;
+  std::array<Kept, 2> kept_;
+  size_t newest_ = 0;  // the line that was asked for last
+};
+
 void render(const uint8_t* in, float* out, int64_t height, int64_t width, const View& view) {
-  double grey_sum = 0;
   const auto source = [&](int64_t at, int64_t size) {
     const auto centre = static_cast<double>(size - 1) / 2;
     return (static_cast<double>(at) - centre) / view.zoom + centre;
@@ -77,23 +109,21 @@ void render(const uint8_t* in, float* out, int64_t height, int64_t width, const 
   for (int64_t x = 0; x < width; ++x) {
     columns.push_back(position(source(view.flip ? width - 1 - x : x, width) + static_cast<double>(view.shift_x), width));
   }
+  ResampledLines lines(in, std::move(columns));
   for (int64_t y = 0; y < height; ++y) {
     const auto row = position(source(y, height) + static_cast<double>(view.shift_y), height);
-    for (int64_t x = 0; x < width; ++x) {
-      const auto& column = columns[x];
-      auto* target = out + (y * width + x) * 3;
-      for (int c = 0; c < 3; ++c) {
-        const auto along = [&](int64_t line) {
-          const auto* pixels = in + line * width * 3 + c;
-          return static_cast<float>(pixels[column.low * 3]) * (1 - column.weight) + static_cast<float>(pixels[column.high * 3]) * column.weight;
-        };
-        const auto value = along(row.low) * (1 - row.weight) + along(row.high) * row.weight;
-        target[c] = std::min(value * view.brightness / 255, 1.0f);
-      }
-      grey_sum += kRed * target[0] + kGreen * target[1] + kBlue * target[2];
+    const auto* low = lines[row.low];
+    const auto* high = row.weight == 0 ? low : lines[row.high];
+    auto* target = out + y * width * 3;
+#pragma omp simd
+    for (int64_t i = 0; i < width * 3; ++i) {
+      const auto value = low[i] * (1 - row.weight) + high[i] * row.weight;
+      target[i] = std::min(value * view.brightness / 255, 1.0f);
     }
   }
   if (view.contrast == 1 && view.saturation == 1 && view.hue == 0) return;
+  double grey_sum = 0;
+  for (int64_t i = 0; i < height * width; ++i) grey_sum += kRed * out[i * 3] + kGreen * out[i * 3 + 1] + kBlue * out[i * 3 + 2];
   const auto mean_grey = static_cast<float>(grey_sum / static_cast<double>(height * width));
   const auto turned = hue_rotation(view.hue);
   for (int64_t i = 0; i < height * width; ++i) {
