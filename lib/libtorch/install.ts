@@ -114,6 +114,8 @@ async function fetchFrom(
         : await fetchWheels(source, work, target, options);
     } catch (error) {
       options.signal?.throwIfAborted();
+      const reason = error instanceof SparringError ? error.cause : error;
+      if ((reason as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC') throw reason; // there is no room for that of another source either
       const message = error instanceof SparringError ? error.message : (asSparringError(error, work) as Error).message;
       failures.push(message);
       options.onStep?.(message);

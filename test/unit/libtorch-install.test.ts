@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -227,6 +228,24 @@ test('an interrupted download is continued and its checksum decides', async () =
     );
   } finally {
     close();
+  }
+});
+
+test('a disk that is full during a download is an error of its own, and no other source is tried', async () => {
+  const file = wheel();
+  const { url, requests, close } = await serve(file);
+  const part = join(cache, `.${basename(new URL(url).pathname)}.part`);
+  try {
+    const source = { kind: 'archive' as const, url, size: 1, sha256: sha256(file) };
+    mkdirSync(cache, { recursive: true });
+    symlinkSync('/dev/full', part);
+    const error = await refused({ sources: [source, source] });
+    assert.equal([error.code, requests.length], ['io', 1]);
+    assert.match(error.message, /ENOSPC/);
+    assert.match(error.hint, 'Free about 1 GB');
+  } finally {
+    close();
+    rmSync(part, { force: true });
   }
 });
 
