@@ -1,6 +1,6 @@
 /** The operations of the trials on our side. Each loads what it needs and returns: number of runs -> the numbers to compare, Float32Array. */
 import { openFolder, transforms } from '../dist/index.js';
-import { learningRate, noAugmentation, range, trainerOptions } from './ours-models.mjs';
+import { learningRate, range, trainerOptions } from './ours-models.mjs';
 
 const objective = { form: 'difference', gamma: 1, terms: 'both' };
 
@@ -69,8 +69,7 @@ export function operationsOf(core, models, { trial, precision, weights, device }
       return drawing(async () => (await core.generate(denoiser, {}, options)).images, classifier.imageSize);
     },
 
-    /** From files to fp32 pixels in 0..1, [B, 3, size, size]; nothing is kept from one time to the next. */
-    /** As 8-bit pixels, which is how training takes them. */
+    /** From files to 8-bit pixels, [B, size, size, 3], which is how training takes them; nothing is kept from one time to the next. */
     async readJpegs() {
       const { batch, size } = trial;
       const { train } = await openFolder({ root: models.photographsPath, imageSize: size, transform: transforms.imagenet, cacheBytes: 0 });

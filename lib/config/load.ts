@@ -65,9 +65,9 @@ function absolute(path: unknown, folder: string): unknown {
   return typeof path === 'string' && !isAbsolute(path) ? resolve(folder, path) : path;
 }
 
-/** The paths of all weights that a config names, but for those of the given sections. */
+/** The paths of all weights that a config names, but for those at and below the given keys. */
 export function weightPaths(config: Config, passedOver: readonly string[] = []): string[] {
-  return weightKeys.filter((keys) => !passedOver.includes(keys.split('.')[0]!)).map((keys): unknown => sectionAt(config, keys.split('.'))).filter((path) => typeof path === 'string');
+  return weightKeys.filter((keys) => !passedOver.some((key) => keys === key || keys.startsWith(`${key}.`))).map((keys): unknown => sectionAt(config, keys.split('.'))).filter((path) => typeof path === 'string');
 }
 
 function sectionAt(tree: Tree, keys: readonly string[]): Tree | undefined | null {

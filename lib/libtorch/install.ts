@@ -114,9 +114,9 @@ async function fetchFrom(
         : await fetchWheels(source, work, target, options);
     } catch (error) {
       options.signal?.throwIfAborted();
-      const reason = error instanceof SparringError ? error.cause : error;
-      if ((reason as NodeJS.ErrnoException | undefined)?.code === 'ENOSPC') throw reason; // there is no room for that of another source either
       const message = error instanceof SparringError ? error.message : (asSparringError(error, work) as Error).message;
+      // There is no room for what another source has, either. The last is what pip prints.
+      if (/ENOSPC|No space left on device/.test(message)) throw new SparringError('io', message, noSpaceHint, { cause: error });
       failures.push(message);
       options.onStep?.(message);
       rmSync(target, { recursive: true, force: true });
@@ -280,13 +280,15 @@ function checkVariant(name: string, variant: Variant, files: FileHashes): void {
     throw new SparringError('usage', `${name}: expected the libraries of CUDA with it, found no libcublas.so.`, 'Give the archive or the folder of a LibTorch that works; a wheel alone has none of them. Without --from, all that is needed is fetched.');
 }
 
+const noSpaceHint = 'Free space on that disk, or set XDG_CACHE_HOME to a folder on a larger one.';
+
 function asSparringError(error: unknown, cache: string): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if ((error as Error).name === 'AbortError') return new SparringError('aborted', 'The installation was cancelled.');
   if (error instanceof SparringError || syscall === undefined) return error;
   const hint =
     code === 'ENOSPC'
-      ? 'Free about 1 GB, or set XDG_CACHE_HOME to a larger disk.'
+      ? noSpaceHint
       : 'Check the permissions, or set XDG_CACHE_HOME to a folder of yours.';
   return new SparringError('io', `Cannot write to ${cache}: ${message}`, hint, { cause: error });
 }

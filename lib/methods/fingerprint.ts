@@ -1,4 +1,4 @@
-/** What tells weights from other weights: for the provenance of generated images, and for a study that goes on. */
+/** What tells weights from other weights: for the provenance of generated images, and for a run or a study that goes on. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { weightPaths } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { SparringError } from '../errors.js';
+import { throwIfAborted } from '../native/engine.js';
 import { readSavedJson, writeFileAtomic } from '../training/files.js';
 import { fingerprint } from './fingerprint.js';
 
@@ -15,10 +16,16 @@ export type Fingerprints = Record<string, string>;
 
 const fileName = 'weights.json';
 
-/** Of every file or folder that the configs name, but for weights of sections that nothing draws on. Throws SparringError 'io' for one that is not there. */
-export async function fingerprintsOf(configs: readonly Config[], passedOver: readonly (keyof Config)[] = []): Promise<Fingerprints> {
+/**
+ * Of every file or folder that the configs name, but for weights at and below the keys that are passed over. Throws SparringError 'io' for one
+ * that is not there; 'aborted'.
+ */
+export async function fingerprintsOf(configs: readonly Config[], { passedOver = [], signal }: { passedOver?: readonly string[]; signal?: AbortSignal | undefined } = {}): Promise<Fingerprints> {
   const result: Fingerprints = {};
-  for (const path of new Set(configs.flatMap((config) => pathsOf(config, passedOver)))) result[path] = await fingerprint(path);
+  for (const path of new Set(configs.flatMap((config) => pathsOf(config, passedOver)))) {
+    throwIfAborted(signal);
+    result[path] = await fingerprint(path);
+  }
   return result;
 }
 
@@ -43,7 +50,7 @@ function savedFingerprints(folder: string): Fingerprints {
   return readSavedJson<Fingerprints>(join(folder, fileName), 'The file is damaged; delete it if the weights and lists of images are what they were.') ?? {};
 }
 
-function pathsOf(config: Config, passedOver: readonly (keyof Config)[]): string[] {
+function pathsOf(config: Config, passedOver: readonly string[]): string[] {
   return [listOf(config), ...weightPaths(config, passedOver), ...settingsOfStores(config)].filter((path) => path !== undefined);
 }
 

@@ -72,7 +72,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   if (discretises) await readyDiscretiser({ config, engine, data });
   const adversaries = await openGivenAdversaries({ config, engine, data, ...(signal && { signal }) });
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
-  const given = await fingerprintsOf([config], [...(generates ? [] : ['generator', 'sampling'] as const), ...(discretises ? [] : ['discretiser'] as const)]);
+  const given = await fingerprintsOf([config], { passedOver: notRead(config, folder), signal });
   checkFingerprints(folder, [config], given);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
@@ -108,6 +108,16 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   // Last, since with it the run is done.
   await writeFileAtomic(join(folder, 'result.json'), `${JSON.stringify({ rows, seeds: config.seeds, environment: runEnvironment(engine) }, null, 2)}\n`);
   return { folder, rows, seeds: config.seeds };
+}
+
+/** Keys of weights that no row reads, or that were read for a network whose training is done. */
+function notRead({ methods }: Config, folder: string): string[] {
+  const ready = (['teacher', 'generator'] as const).filter((role) => stepsDone(folder, `foundation/${role}`) === Infinity);
+  return [
+    ...(takesGenerator(methods) ? [] : ['generator', 'sampling']),
+    ...(takesDiscretiser(methods) ? [] : ['discretiser']),
+    ...ready.flatMap((role) => [`${role}.start`, `${role}.zeroShot`]),
+  ];
 }
 
 /** The foundation of rows that generate nothing. */

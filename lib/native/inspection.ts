@@ -118,8 +118,8 @@ export interface NativeInspection {
     weightGradients: boolean;
     seed: number;
   }): Fields<'fused' | 'plain' | 'repeated' | 'kernel'>;
-  /** Of a training step of the fused batch norm, likewise, and of its running statistics, [6]; the second run has `threads` threads. */
-  batchNormErrors(options: { shape: readonly number[]; relu: boolean; precision: Precision; mean: number; threads: number; seed: number }): Fields<'fused' | 'plain' | 'repeated' | 'kernel'>;
+  /** Of a training step of the fused batch norm, likewise, and of its running statistics and count, [7]; the second run has `threads` threads. */
+  batchNormErrors(options: { shape: readonly number[]; relu: boolean; precision: Precision; channelsLast: boolean; mean: number; threads: number; seed: number }): Fields<'fused' | 'plain' | 'repeated' | 'kernel'>;
   optimiserTrajectory(
     options: OptimizerOptions & { start: Float32Array; target: Float32Array; scale: Float32Array; learningRates: Float32Array },
   ): Fields<'values'>;

@@ -42,7 +42,18 @@ bool equal(const NormResults& a, const NormResults& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const at::Tensor& x, const at::Tensor& y) { return at::equal(x, y); });
 }
 
-// Of a training step from given weights: y, dx, dweight, dbias, and where the running statistics are afterwards.
+class ThreadsGuard {
+ public:
+  explicit ThreadsGuard(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
+  ~ThreadsGuard() { at::set_num_threads(before_); }
+  ThreadsGuard(const ThreadsGuard&) = delete;
+  ThreadsGuard& operator=(const ThreadsGuard&) = delete;
+
+ private:
+  int before_;
+};
+
+// Of a training step from given weights: y, dx, dweight, dbias, and running mean, running variance and number of batches afterwards.
 template <class Norm>
 NormResults train_batch_norm(const NormInputs& given, const Norm& apply) {
   torch::nn::BatchNorm2d norm(given.weight.size(0));
@@ -51,23 +62,23 @@ NormResults train_batch_norm(const NormInputs& given, const Norm& apply) {
     norm->weight = weight, norm->bias = bias;
     return apply(*norm, x);
   });
-  results.insert(results.end(), {norm->running_mean, norm->running_var});
+  results.insert(results.end(), {norm->running_mean, norm->running_var, norm->num_batches_tracked.to(at::kDouble)});
   return results;
 }
 
 }  // namespace
 
 void register_norm_inspection(Api& api) {
-  // batchNormErrors({shape [4], relu, precision, mean, threads, seed}) -> as groupNormErrors, on the CPU with fp32 weights; errors of y, dx, dweight,
-  // dbias, running mean and running variance; repeated: with the given number of threads
+  // batchNormErrors({shape [4], relu, precision, channelsLast, mean, threads, seed}) -> as groupNormErrors, on the CPU with fp32 weights; errors of y, dx,
+  // dweight, dbias, running mean, running variance and number of batches; repeated: with the given number of threads
   api.add_async("batchNormErrors", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    return [shape = integers(options, "shape"), relu = boolean(options, "relu"), dtype = precision(options), mean = number(options, "mean"),
+    return [shape = integers(options, "shape"), relu = boolean(options, "relu"), dtype = precision(options), layout = boolean(options, "channelsLast") ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous, mean = number(options, "mean"),
             threads = integer(options, "threads"), seed = static_cast<uint64_t>(integer(options, "seed"))](const JobContext&) -> Finish {
       const auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
       const auto draw = [&](at::IntArrayRef sizes) { return at::randn(sizes, generator, at::TensorOptions(at::kFloat)); };
-      const auto channels_last = [&](const at::Tensor& tensor) { return tensor.to(dtype).contiguous(at::MemoryFormat::ChannelsLast); };
-      const NormInputs given{channels_last(draw(shape) + mean), draw({shape[1]}) + 1, draw({shape[1]}), channels_last(draw(shape))};
+      const auto laid_out = [&](const at::Tensor& tensor) { return tensor.to(dtype).contiguous(layout); };
+      const NormInputs given{laid_out(draw(shape) + mean), draw({shape[1]}) + 1, draw({shape[1]}), laid_out(draw(shape))};
       bool fuses = false;
       const auto at_once = [&](torch::nn::BatchNorm2dImpl& norm, const at::Tensor& x) {
         fuses = batch_norm_is_fused(norm, x);
@@ -79,10 +90,10 @@ void register_norm_inspection(Api& api) {
       };
       const auto fused = train_batch_norm(given, at_once);
       const bool kernel = fuses;
-      const auto before = at::get_num_threads();
-      at::set_num_threads(static_cast<int>(threads));
-      const auto again = train_batch_norm(given, at_once);
-      at::set_num_threads(before);
+      const auto again = [&] {
+        const ThreadsGuard guard(static_cast<int>(threads));
+        return train_batch_norm(given, at_once);
+      }();
       const auto plain = train_batch_norm(given, plainly);
       const auto in_fp64 = [](const at::Tensor& tensor) { return tensor.to(at::kDouble); };
       const auto exact = train_batch_norm({in_fp64(given.x), in_fp64(given.weight), in_fp64(given.bias), in_fp64(given.direction)}, plainly);
@@ -90,7 +101,6 @@ void register_norm_inspection(Api& api) {
                             {"kernel", at::tensor(kernel ? 1.0f : 0.0f).view({1})}});
     };
   });
-
 
   // groupNormErrors({device, shape [4], groups, silu, precision, weights: precision of weight and bias, strided: they are every second
   // number of a longer tensor, mean, weightGradients, seed}) -> {fused, plain: errors of y, dx, dweight,

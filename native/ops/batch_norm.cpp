@@ -43,8 +43,8 @@ void move_running_statistics(torch::nn::BatchNorm2dImpl& norm, const at::Tensor&
 }  // namespace
 
 bool batch_norm_is_fused(const torch::nn::BatchNorm2dImpl& norm, const at::Tensor& x) {
-  const auto fits = [](const at::Tensor& tensor) { return tensor.defined() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(); };
-  return norm.is_training() && norm.options.momentum() && fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) && x.is_cpu() && x.dim() == 4 &&
+  const auto fits = [](const at::Tensor& tensor) { return tensor.defined() && tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(); };
+  return norm.is_training() && norm.options.momentum() && fits(norm.weight) && fits(norm.bias) && fits(norm.running_mean) && fits(norm.running_var) && x.is_cpu() && x.dim() == 4 &&
          x.size(1) == norm.weight.size(0) && x.numel() > x.size(1) && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) &&
          x.is_contiguous(at::MemoryFormat::ChannelsLast);
 }

@@ -1,8 +1,8 @@
 /** The npm package as a user has it: what is packed and nothing else, in a folder without sources and without a build tree. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -27,6 +27,8 @@ test.before(() => {
 
 test('it has no sources, no tests and no LibTorch, and needs no install script', () => {
   for (const name of ['native', 'lib', 'test', 'scripts', 'CMakeLists.txt', 'binding.gyp', 'build']) assert.not.ok(existsSync(join(installed, name)), name);
+  const files = readdirSync(installed, { recursive: true }).map(String);
+  assert.equal(files.filter((name) => /\.(so|node)$/.test(name)).map((name) => basename(name)).sort(), ['libsparring_core.so', 'sparring.glibc.node']);
   const { scripts } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
   for (const name of ['install', 'preinstall', 'postinstall', 'prepare']) assert.not.ok(name in scripts, name);
 });

@@ -103,6 +103,29 @@ test('zoom enlarges and reduces around the centre, by factors as often above 1 a
   assertRange(zooms.map(Math.log), -Math.log(1.5), Math.log(1.5), 'log zoom');
 });
 
+test('each pixel of a zoomed view lies between four of the source, reflected at the border', async () => {
+  const images = repeated((x, y) => [(x * 37 + y * 11) % 256, (x * 5 + y * 71) % 256, (x * x + 3 * y) % 256]);
+  const source = (c: number, row: number, column: number): number => images[(reflect(row) * size + reflect(column)) * 3 + c]!;
+  const centre = (size - 1) / 2;
+  const zooms = (await views(repeated((x) => [6 * x, 0, 0]), { zoom: 0.5 })).map((view) => 6 / 255 / (at(view, 0, 0, size / 2) - at(view, 0, 0, size / 2 - 1)));
+  for (const [i, view] of (await views(images, { zoom: 0.5 })).slice(0, 20).entries()) {
+    const between = (place: number): [low: number, share: number] => {
+      const from = (place - centre) / zooms[i]! + centre;
+      return [Math.floor(from), from - Math.floor(from)];
+    };
+    for (let y = 0; y < size; y++) {
+      for (let x = 0; x < size; x++) {
+        const [[row, down], [column, right]] = [between(y), between(x)];
+        for (let c = 0; c < 3; c++) {
+          const line = (of: number): number => source(c, of, column) * (1 - right) + source(c, of, column + 1) * right;
+          const expected = line(row) * (1 - down) + line(row + 1) * down;
+          assert.ok(Math.abs(at(view, c, y, x) * 255 - expected) < 0.1, `view ${i}, zoom ${zooms[i]}, channel ${c}, row ${y}, column ${x}`);
+        }
+      }
+    }
+  }
+});
+
 test('hue turns the colour around grey and leaves its brightness', async () => {
   const [red, green, blue] = [140, 120, 110];
   const luma = (r: number, g: number, b: number) => 0.299 * r + 0.587 * g + 0.114 * b;

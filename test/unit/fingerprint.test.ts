@@ -36,7 +36,13 @@ test('of some files of a folder: these alone, however the path is written', asyn
   const copy = join(scratch.folder(), 'copy');
   cpSync(folder, copy, { recursive: true });
   assert.is(await fingerprint(copy, [join(copy, 'model.safetensors')]), found);
-  assert.is(await fingerprint(copy), await fingerprint(folder));
+  const whole = await fingerprint(folder);
+  assert.is(await fingerprint(copy), whole);
+  text(join(copy, 'pytorch_model.bin'), 'another pickle, which nothing here reads');
+  text(join(copy, '.cache/model.safetensors'), 'hidden');
+  assert.is(await fingerprint(copy), whole);
+  text(join(copy, 'config.json'), '{}');
+  assert.is.not(await fingerprint(copy), whole);
   text(weights, 'v');
   assert.is.not(await fingerprint(folder, [weights]), found);
 });

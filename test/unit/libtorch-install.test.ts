@@ -242,8 +242,15 @@ test('a disk that is full during a download is an error of its own, and no other
     const error = await refused({ sources: [source, source] });
     assert.equal([error.code, requests.length], ['io', 1]);
     assert.match(error.message, /ENOSPC/);
-    assert.match(error.hint, 'Free about 1 GB');
+    assert.match(error.hint, 'Free space');
+    const python = join(folder, 'pip-without-room');
+    writeFileSync(python, "#!/bin/sh\necho \"ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\" >&2\nexit 1\n", { mode: 0o755 });
+    env.SPARRING_PYTHON = python;
+    const ofPip = await refused({ sources: [{ kind: 'wheel', requirement: 'torch==2.13.0+cpu', index: url, size: 1, withDependencies: false }] });
+    assert.is(ofPip.code, 'io');
+    assert.match(ofPip.message, 'No space left on device');
   } finally {
+    delete env.SPARRING_PYTHON;
     close();
     rmSync(part, { force: true });
   }

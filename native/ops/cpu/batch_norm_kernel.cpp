@@ -14,8 +14,8 @@
 namespace sparring::cpu {
 namespace {
 
-constexpr int64_t kBlockElements = 1 << 15;  // a block stays in the cache between two sums; enough of them for many threads
-constexpr int64_t kMaxBlocks = 256;
+constexpr int64_t kBlockElements = 1 << 15;  // of a block, unless that makes too many
+constexpr int64_t kMaxBlocks = 256;          // enough for many threads
 
 struct Matrix {
   int64_t channels, positions, fold = 1;  // positions per row

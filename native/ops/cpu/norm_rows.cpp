@@ -56,7 +56,7 @@ SPARRING_INLINE void differentiate(const T* __restrict dy, const T* __restrict x
                                    float* __restrict products) {
 #pragma omp simd
   for (int64_t c = 0; c < width; ++c) sum[c] = products[c] = 0;
-  for (int64_t row = 0; row < rows; ++row, x += stride, dy += stride, dt += stride) {
+  for (int64_t row = 0; row < rows; ++row, x += stride, dy += stride) {
 #pragma omp simd
     for (int64_t c = 0; c < width; ++c) {
       const float centred = load(x[c]) - mean[c];
@@ -67,11 +67,12 @@ SPARRING_INLINE void differentiate(const T* __restrict dy, const T* __restrict x
         d *= s * (1.0f + t * (1.0f - s));
         store(dt + c, d);
       } else if constexpr (act == Activation::relu) {
-        d = t > 0 ? d : 0.0f;
+        d = t <= 0 ? 0.0f : d;
       }
       sum[c] += d;
       products[c] += d * centred;
     }
+    if constexpr (act == Activation::silu) dt += stride;
   }
 }
 
@@ -84,7 +85,7 @@ SPARRING_INLINE void combine(const T* dt, const T* __restrict x, int64_t rows, i
     for (int64_t c = 0; c < width; ++c) {
       const float centred = load(x[c]) - mean[c];
       float d = load(dt[c]);
-      if constexpr (relu) d = centred * scale[c] + bias[c] > 0 ? d : 0.0f;
+      if constexpr (relu) d = centred * scale[c] + bias[c] <= 0 ? 0.0f : d;
       store(dx + c, d * scale[c] + (centred * slope[c] + offset[c]));
     }
   }

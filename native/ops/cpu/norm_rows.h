@@ -20,7 +20,7 @@ enum class Activation { none, silu, relu };
   /* dt = dy * act'(t), written for SiLU only; sum = sum of dt, products = sum of dt * (x - mean), over the rows. */   \
   void differentiate_rows(const T* dy, const T* x, int64_t rows, int64_t stride, int64_t width, const float* mean,     \
                           const float* scale, const float* bias, Activation act, T* dt, float* sum, float* products);  \
-  /* dx = dt * scale + (x - mean) * slope + offset; dt may be dx. With `relu` dt is dy, and is 0 where t is not above 0. */ \
+  /* dx = dt * scale + (x - mean) * slope + offset; dt may be dx. With `relu` dt is dy, which counts as 0 at t <= 0. */\
   void combine_rows(const T* dt, const T* x, int64_t rows, int64_t stride, int64_t width, const float* mean,           \
                     const float* scale, const float* bias, bool relu, const float* slope, const float* offset, T* dx);
 SPARRING_DECLARE(float)
