@@ -1,5 +1,5 @@
 /** `foundation` and what it is for: `generate` with the weights that it wrote, guided in each way and not at all. */
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -112,6 +112,19 @@ test('start: the training goes on from the given weights', () => {
   const refused = cli(makeArgs(join(folder, 'wrong-start'), '--set', `generator.start=${student}`));
   assert.is(refused.status, 1);
   assert.match(refused.stderr, /error \(weights\): .*student\.safetensors: expected a generator, found a classifier/);
+});
+
+test('a run goes on without the file that its finished teacher began with', () => {
+  const [start, output] = [join(folder, 'start.safetensors'), join(folder, 'begun')];
+  const distill = (...more: string[]) => cli(['distill', '--config', configFile, '--output', output, '--json', '--quiet', '--set', `teacher.start=${start}`, '--set', 'teacher.training.steps=2', ...more]);
+  cpSync(weights('teacher'), start);
+  const ended = distill('--set', 'methods=[edrm-longer]');
+  assert.is(ended.status, 0, ended.stderr);
+  assert.equal(Object.keys(JSON.parse(readFileSync(join(output, 'weights.json'), 'utf8'))), [start]);
+  rmSync(start);
+  const joined = distill('--resume', '--set', 'methods=[edrm-longer, randaugment]');
+  assert.is(joined.status, 0, joined.stderr);
+  assert.equal(lastLine(joined.stdout).rows.map(({ method }: { method: string }) => method), ['teacher', 'edrm', 'edrm-longer', 'randaugment']);
 });
 
 test('stopped by Ctrl-C and resumed, it ends with the same weights; without --resume it is refused', async () => {
