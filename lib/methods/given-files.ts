@@ -17,7 +17,7 @@ export type Fingerprints = Record<string, string>;
 const fileName = 'weights.json';
 
 /**
- * Of every file or folder that the configs name, but for weights at and below the keys that are passed over. Throws SparringError 'io' for one
+ * Of every file or folder that the configs name, but for weights at and below the keys that are passed over, of which `dad.stores` may be one. Throws SparringError 'io' for one
  * that is not there; 'aborted'.
  */
 export async function fingerprintsOf(configs: readonly Config[], { passedOver = [], signal }: { passedOver?: readonly string[]; signal?: AbortSignal | undefined } = {}): Promise<Fingerprints> {
@@ -51,7 +51,7 @@ function savedFingerprints(folder: string): Fingerprints {
 }
 
 function pathsOf(config: Config, passedOver: readonly string[]): string[] {
-  return [listOf(config), ...weightPaths(config, passedOver), ...settingsOfStores(config)].filter((path) => path !== undefined);
+  return [listOf(config), ...weightPaths(config, passedOver), ...(passedOver.includes('dad.stores') ? [] : settingsOfStores(config))].filter((path) => path !== undefined);
 }
 
 /** Of discrete adversaries that are given: the images themselves would take minutes to read. */

@@ -73,11 +73,11 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   const adversaries = await openGivenAdversaries({ config, engine, data, ...(signal && { signal }) });
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
   const given = await fingerprintsOf([config], { passedOver: notRead(config, folder), signal });
-  checkFingerprints(folder, [config], given);
   // Only now is it a run: what a wrong path, a missing split or a missing LibTorch leaves behind is an empty folder.
   if (fresh) await saveRunConfig(folder, config);
+  if (generates) await keepCaptions(folder, config, data.train); // says more than that the list which has them is another
+  checkFingerprints(folder, [config], given);
   await saveFingerprints(folder, given);
-  if (generates) await keepCaptions(folder, config, data.train);
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
   const reporter: Reporter = { log: (row) => log.write(row), progress: onProgress };
   const context: RunContext = { config, engine, data, folder, reporter, ...(signal && { signal }) };
@@ -110,10 +110,11 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   return { folder, rows, seeds: config.seeds };
 }
 
-/** Keys of weights that no row reads, or that were read for a network whose training is done. */
+/** Keys of weights that no row reads, or that were read for a network whose training is done; and stores, which each row checks. */
 function notRead({ methods }: Config, folder: string): string[] {
   const ready = (['teacher', 'generator'] as const).filter((role) => stepsDone(folder, `foundation/${role}`) === Infinity);
   return [
+    'dad.stores',
     ...(takesGenerator(methods) ? [] : ['generator', 'sampling']),
     ...(takesDiscretiser(methods) ? [] : ['discretiser']),
     ...ready.flatMap((role) => [`${role}.start`, `${role}.zeroShot`]),

@@ -6,7 +6,7 @@ import { checkDataFingerprints, dataFingerprintsOf, saveDataFingerprints } from 
 /** Throws SparringError 'weights' or 'data' when something is not what it was. `save` keeps what they are for the next time. */
 export async function checkGiven(study: Pick<Study, 'output' | 'cells'>, signal?: AbortSignal): Promise<{ save(): Promise<void> }> {
   const configs = study.cells.map(({ config }) => config);
-  const files = await fingerprintsOf(configs, { signal });
+  const files = await fingerprintsOf(configs);
   checkFingerprints(study.output, configs, files);
   const data = await dataFingerprintsOf(study, signal);
   checkDataFingerprints(study, data);
