@@ -10,6 +10,7 @@
 
 #include "ops/cpu/columns.h"
 #include "ops/cpu/norm_rows.h"
+#include "ops/cpu/with_type.h"
 
 namespace sparring::cpu {
 namespace {
@@ -111,17 +112,6 @@ void input_gradient(const T* dy, const T* x, const Matrix& matrix, const Columns
     combine_rows(dy + start, x + start, rows, matrix.width(), matrix.width(), columns.mean.data(), columns.scale.data(), columns.bias.data(), relu,
                  slopes.data(), offsets.data(), dx + start);
   });
-}
-
-template <class T>
-T* data(const at::Tensor& tensor) {
-  return static_cast<T*>(tensor.data_ptr());
-}
-
-template <class Run>
-void with_type_of(const at::Tensor& x, const Run& run) {
-  if (x.scalar_type() == at::kFloat) run(static_cast<float*>(nullptr));
-  else run(static_cast<Bf16*>(nullptr));
 }
 
 Activation activation(bool relu) { return relu ? Activation::relu : Activation::none; }

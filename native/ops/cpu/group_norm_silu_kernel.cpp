@@ -12,6 +12,7 @@
 
 #include "ops/cpu/columns.h"
 #include "ops/cpu/norm_rows.h"
+#include "ops/cpu/with_type.h"
 
 namespace sparring::cpu {
 namespace {
@@ -150,11 +151,6 @@ void backward(const T* dy, const T* x, T* dx, const float* mean, const float* rs
   });
 }
 
-template <class T>
-T* data(const at::Tensor& tensor) {
-  return static_cast<T*>(tensor.data_ptr());
-}
-
 at::Tensor as_fp32(const at::Tensor& tensor) { return tensor.to(at::kFloat).contiguous(); }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> group_norm_silu(const at::Tensor& x, int64_t groups, const at::Tensor& given_weight,
@@ -164,12 +160,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> group_norm_silu(const at::Tensor&
   const auto statistics = x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous);
   const auto y = at::empty_like(x, at::MemoryFormat::ChannelsLast);
   const auto mean = at::empty({layout.batch, groups}, statistics), rstd = at::empty({layout.batch, groups}, statistics);
-  const auto run = [&]<class T>(T*) {
+  with_type_of(x, [&]<class T>(T*) {
     forward(data<T>(x), data<T>(y), data<float>(mean), data<float>(rstd), data<float>(weight), data<float>(bias), layout,
             eps, silu);
-  };
-  if (x.scalar_type() == at::kFloat) run(static_cast<float*>(nullptr));
-  else run(static_cast<Bf16*>(nullptr));
+  });
   return {y, mean, rstd};
 }
 
@@ -181,12 +175,10 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> group_norm_silu_backward(const at
   const auto weight = as_fp32(given_weight), bias = as_fp32(given_bias);
   const auto dx = at::empty_like(x, at::MemoryFormat::ChannelsLast);
   const auto sums = at::zeros({layout.batch, layout.channels}, mean.options()), products = at::zeros_like(sums);
-  const auto run = [&]<class T>(T*) {
+  with_type_of(x, [&]<class T>(T*) {
     backward(data<T>(dy), data<T>(x), data<T>(dx), data<float>(mean), data<float>(rstd), data<float>(weight),
              data<float>(bias), layout, silu, data<float>(sums), data<float>(products));
-  };
-  if (x.scalar_type() == at::kFloat) run(static_cast<float*>(nullptr));
-  else run(static_cast<Bf16*>(nullptr));
+  });
   if (!weight_gradients) return {dx, at::Tensor(), at::Tensor()};
   const auto scaled = products * rstd.repeat_interleave(layout.channels / layout.groups, 1);
   return {dx, scaled.sum(0), sums.sum(0)};
