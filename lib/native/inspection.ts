@@ -125,10 +125,11 @@ export interface NativeInspection {
   ): Fields<'values'>;
   /** Parts of images [B, C, H, W], without noise: [count * B, C, H, W]. */
   cutouts(options: { shape: readonly number[]; x: Float32Array; count: number; leastSide: number; seeds: readonly number[]; step: number }): Fields<'parts'>;
-  /** A 3x3 convolution as a frozen network computes it, by ATen, and by ATen in fp64 on the same rounded numbers. */
+  /** A 3x3 convolution, after upsampling to twice the size where asked for, as a frozen network computes it, by ATen, and by ATen in fp64 on the same rounded numbers. */
   frozenConvolution(options: {
     shape: readonly number[];
     outputs: number;
+    upsamples: boolean;
     x: Float32Array;
     weight: Float32Array;
     bias: Float32Array | null;

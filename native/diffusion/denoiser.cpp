@@ -92,7 +92,6 @@ at::Tensor Denoiser::shifted_conditions(const at::Tensor& classes, bool classifi
 void Denoiser::freeze_weights(at::ScalarType dtype) { make_frozen(net_, dtype); }
 
 void Denoiser::make_frozen(UNet network, at::ScalarType dtype) {
-  network->merge_upsamplers(dtype);
   freeze(*network, dtype);
   frozen_ = network;
   frozen_dtype_ = dtype;

@@ -89,7 +89,6 @@ Autoencoder::Network& Autoencoder::frozen(at::ScalarType dtype) {
     std::visit(
         [&](auto& net) {
           copy_weights(module(), *net);
-          net->merge_upsamplers(dtype);
           freeze(*net, dtype);
         },
         *frozen_);

@@ -2,7 +2,6 @@
 
 #include "models/nested.h"
 #include "models/unet_layers.h"
-#include "ops/upsample_conv.h"
 
 namespace sparring {
 namespace {
@@ -44,8 +43,8 @@ AutoencoderLevelImpl::AutoencoderLevelImpl(Kind kind, const std::vector<std::pai
     }
   }
   if (!resample) return;
-  if (kind == Kind::down) sampler = register_nested(*this, {"downsamplers", "0", "conv"}, conv3x3(channels, channels, 2, 0));
-  if (kind == Kind::up) sampler = register_nested(*this, {"upsamplers", "0", "conv"}, conv3x3(channels, channels));
+  if (kind == Kind::down) downsampler = register_nested(*this, {"downsamplers", "0", "conv"}, conv3x3(channels, channels, 2, 0));
+  if (kind == Kind::up) upsampler = register_nested(*this, {"upsamplers", "0", "conv"}, UpsampleConv2d(channels, channels));
 }
 
 at::Tensor AutoencoderLevelImpl::forward(at::Tensor h) {
@@ -53,11 +52,8 @@ at::Tensor AutoencoderLevelImpl::forward(at::Tensor h) {
     h = resnets[i](h);
     if (i < attentions.size()) h = attentions[i]->forward(h, /*text=*/{});
   }
-  if (merged_upsampler.defined()) return upsample_conv(h, merged_upsampler, sampler->bias);
-  if (!sampler) return h;
-  // Padded on the right and at the bottom only, as the published weights expect.
-  if (kind == Kind::down) return sampler(at::constant_pad_nd(h, {0, 1, 0, 1}));
-  return sampler(at::upsample_nearest2d(h, {h.size(2) * 2, h.size(3) * 2}));
+  if (downsampler) return downsampler(at::constant_pad_nd(h, {0, 1, 0, 1}));  // on the right and at the bottom only, as the published weights expect
+  return upsampler ? upsampler(h) : h;
 }
 
 // ---------------------------------------------------------------- encoder
@@ -102,13 +98,6 @@ at::Tensor AutoencoderDecoderImpl::forward(const at::Tensor& latents) {
   auto h = conv_in(latents);
   for (auto& level : levels) h = level(h);
   return conv_out(normalise(conv_norm_out, h, true));
-}
-
-void AutoencoderDecoderImpl::merge_upsamplers(at::ScalarType dtype) {
-  torch::NoGradGuard no_grad;
-  for (auto& level : levels) {
-    if (level->sampler) level->merged_upsampler = merge_upsample_conv(level->sampler->weight).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  }
 }
 
 }  // namespace sparring

@@ -32,8 +32,8 @@ struct AutoencoderLevelImpl : torch::nn::Module {
   Kind kind;
   std::vector<ResnetBlock> resnets;
   std::vector<AttentionBlock> attentions;  // one per residual block; of the middle, one between its two
-  torch::nn::Conv2d sampler{nullptr};      // key downsamplers.0.conv or upsamplers.0.conv
-  at::Tensor merged_upsampler;             // of a frozen network; see ops/upsample_conv.h
+  torch::nn::Conv2d downsampler{nullptr};  // key downsamplers.0.conv
+  UpsampleConv2d upsampler{nullptr};       // key upsamplers.0.conv
 };
 TORCH_MODULE(AutoencoderLevel);
 
@@ -50,9 +50,6 @@ TORCH_MODULE(AutoencoderEncoder);
 struct AutoencoderDecoderImpl : torch::nn::Module {
   explicit AutoencoderDecoderImpl(const AutoencoderShape& shape);
   at::Tensor forward(const at::Tensor& latents);  // [B, latent_channels, h, w] -> [B, 3, f h, f w]
-
-  // Merges each upsampling with the convolution after it, for a network whose weights will not change again.
-  void merge_upsamplers(at::ScalarType dtype);
 
   torch::nn::Conv2d conv_in{nullptr}, conv_out{nullptr};
   std::vector<AutoencoderLevel> levels;  // the middle first

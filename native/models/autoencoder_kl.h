@@ -28,7 +28,6 @@ struct AutoencoderKLImpl : torch::nn::Module {
   // A draw from the posterior with `noise` [B, C, h, w], its mode without: the latents of diffusion [B, C, h, w] fp32.
   at::Tensor encode(const at::Tensor& images, const at::Tensor& noise = {});
   at::Tensor decode(const at::Tensor& latents);  // [B, C, h, w], as encode() gives them -> [B, 3, H, W], about -1..1
-  void merge_upsamplers(at::ScalarType dtype) { decoder->merge_upsamplers(dtype); }
 
   AutoencoderKLOptions options;
   AutoencoderEncoder encoder{nullptr};

@@ -49,6 +49,9 @@ void to_channels_last(torch::nn::Module& module) {
 void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   module.eval();
   for (auto& child : module.modules()) {
+    if (auto* conv = child->as<UpsampleConv2d>()) conv->freeze(dtype);
+  }
+  for (auto& child : module.modules()) {
     // Running variances lose too much in 16 bits; batch norm takes fp32 statistics with 16-bit inputs.
     if (child->as<torch::nn::BatchNorm2d>()) continue;
     for (auto& parameter : child->parameters(/*recurse=*/false)) parameter.set_data(parameter.to(dtype));

@@ -1,6 +1,7 @@
 #include "models/freezable_conv.h"
 
 #include "ops/frozen_conv.h"
+#include "ops/upsample_conv.h"
 
 namespace sparring {
 
@@ -14,6 +15,21 @@ void FreezableConv2dImpl::freeze() {
   if (padding && is(*padding, 1) && is(options.kernel_size(), 3) && is(options.stride(), 1) && is(options.dilation(), 1) && options.groups() == 1) {
     frozen_ = std::make_shared<FrozenConv>(weight.detach(), bias.defined() ? bias.detach() : bias);
   }
+}
+
+UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)
+    : Conv2dImpl(torch::nn::Conv2dOptions(in, out, 3).padding(1).bias(bias)) {}
+
+at::Tensor UpsampleConv2dImpl::forward(const at::Tensor& x) {
+  if (frozen_ && frozen_->takes(x)) return (*frozen_)(x);
+  if (merged_.defined()) return upsample_conv(x, merged_, bias);
+  return Conv2dImpl::forward(at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}));
+}
+
+void UpsampleConv2dImpl::freeze(at::ScalarType dtype) {
+  const torch::NoGradGuard no_grad;
+  frozen_ = std::make_shared<FrozenConv>(weight.to(dtype), bias.defined() ? bias.to(dtype) : bias, /*upsamples=*/true);
+  merged_ = merge_upsample_conv(weight).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 }  // namespace sparring

@@ -1,4 +1,4 @@
-// A convolution that runs on prepared weights once its network is frozen.
+// Convolutions that run on prepared weights once their network is frozen.
 #pragma once
 
 #include <memory>
@@ -20,5 +20,18 @@ struct FreezableConv2dImpl : torch::nn::Conv2dImpl {
   std::shared_ptr<FrozenConv> frozen_;  // of 3x3 convolutions of stride 1 that are frozen
 };
 TORCH_MODULE(FreezableConv2d);
+
+// Upsampling to twice the size by nearest neighbours, then a 3x3 convolution of stride 1, with its keys.
+struct UpsampleConv2dImpl : torch::nn::Conv2dImpl {
+  UpsampleConv2dImpl(int64_t in, int64_t out, bool bias = true);
+
+  at::Tensor forward(const at::Tensor& x);  // [B, I, H, W] -> [B, O, 2H, 2W]
+  void freeze(at::ScalarType dtype);        // before the weights, which will not change again, are converted to dtype
+
+ private:
+  std::shared_ptr<FrozenConv> frozen_;
+  at::Tensor merged_;  // where frozen_ does not take the input; see ops/upsample_conv.h
+};
+TORCH_MODULE(UpsampleConv2d);
 
 }  // namespace sparring

@@ -4,7 +4,6 @@
 
 #include "models/nested.h"
 #include "models/unet_layers.h"
-#include "ops/upsample_conv.h"
 
 namespace sparring {
 namespace {
@@ -12,8 +11,8 @@ namespace {
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 
-Conv2d resampling_conv(int64_t channels, int64_t stride) {
-  return Conv2d(Conv2dOptions(channels, channels, 3).stride(stride).padding(1).bias(false));
+Conv2d downsampling_conv(int64_t channels) {
+  return Conv2d(Conv2dOptions(channels, channels, 3).stride(2).padding(1).bias(false));
 }
 
 }  // namespace
@@ -40,7 +39,7 @@ TAESDImpl::TAESDImpl(const TAESDOptions& options) : options(options) {
 
   for (const auto count : options.encoder_blocks()) {
     auto& level = encoder_levels.emplace_back();
-    level.conv = add("encoder", layer == 0 ? conv3x3(3, width) : resampling_conv(width, 2));
+    level.conv = add("encoder", layer == 0 ? conv3x3(3, width) : downsampling_conv(width));
     for (int64_t i = 0; i < count; ++i) level.blocks.push_back(add("encoder", TinyBlock(width)));
   }
   encoder_out = add("encoder", conv3x3(width, options.latent_channels()));
@@ -52,8 +51,12 @@ TAESDImpl::TAESDImpl(const TAESDOptions& options) : options(options) {
     auto& level = decoder_levels.emplace_back();
     for (int64_t i = 0; i < count; ++i) level.blocks.push_back(add("decoder", TinyBlock(width)));
     const bool last = decoder_levels.size() == options.decoder_blocks().size();
-    if (!last) ++layer;  // upsampling
-    level.conv = add("decoder", last ? conv3x3(width, 3) : resampling_conv(width, 1));
+    if (last) {
+      level.conv = add("decoder", conv3x3(width, 3));
+    } else {
+      ++layer;  // upsampling
+      level.upsampler = add("decoder", UpsampleConv2d(width, width, /*bias=*/false));
+    }
   }
 }
 
@@ -70,22 +73,9 @@ at::Tensor TAESDImpl::decode(const at::Tensor& latents) {
   auto h = at::relu(decoder_in(input_of(decoder_in, at::tanh(latents / 3) * 3)));  // a soft clamp to -3..3
   for (auto& level : decoder_levels) {
     for (auto& block : level.blocks) h = block(h);
-    if (level.merged_upsampler.defined()) {
-      h = upsample_conv(h, level.merged_upsampler, {});
-    } else {
-      if (&level != &decoder_levels.back()) h = at::upsample_nearest2d(h, {h.size(2) * 2, h.size(3) * 2});
-      h = level.conv(h);
-    }
+    h = level.upsampler ? level.upsampler(h) : level.conv(h);
   }
   return h.to(at::kFloat) * 2 - 1;
-}
-
-void TAESDImpl::merge_upsamplers(at::ScalarType dtype) {
-  torch::NoGradGuard no_grad;
-  for (auto& level : decoder_levels) {
-    if (&level == &decoder_levels.back()) continue;
-    level.merged_upsampler = merge_upsample_conv(level.conv->weight).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  }
 }
 
 }  // namespace sparring

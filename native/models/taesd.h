@@ -32,12 +32,11 @@ struct TAESDImpl : torch::nn::Module {
 
   at::Tensor encode(const at::Tensor& images);   // [B, 3, H, W] in -1..1 -> scaled latents [B, C, h, w] fp32
   at::Tensor decode(const at::Tensor& latents);  // scaled latents [B, C, h, w] -> [B, 3, H, W], about -1..1
-  void merge_upsamplers(at::ScalarType dtype);
 
   struct Level {
-    torch::nn::Conv2d conv{nullptr};  // encoder: before the blocks, of stride 2 but for the first; decoder: after them
+    torch::nn::Conv2d conv{nullptr};    // encoder: before the blocks, of stride 2 but for the first; decoder: after those of the last level
+    UpsampleConv2d upsampler{nullptr};  // decoder: after the blocks of the other levels
     std::vector<TinyBlock> blocks;
-    at::Tensor merged_upsampler;  // of a frozen decoder: upsampling and `conv` in one; see ops/upsample_conv.h
   };
 
   TAESDOptions options;

@@ -5,7 +5,6 @@
 #include "models/nested.h"
 #include "models/spatial_transformer.h"
 #include "models/unet_layers.h"
-#include "ops/upsample_conv.h"
 
 namespace sparring {
 namespace {
@@ -49,9 +48,9 @@ UNetLevelImpl::UNetLevelImpl(const std::vector<std::pair<int64_t, int64_t>>& wid
     }
   }
   if (resample == Resample::down) {
-    sampler = register_nested(*this, {"downsamplers", "0", "conv"}, conv3x3(channels, channels, 2, options.downsample_both_sides() ? 1 : 0));
+    downsampler = register_nested(*this, {"downsamplers", "0", "conv"}, conv3x3(channels, channels, 2, options.downsample_both_sides() ? 1 : 0));
   }
-  if (resample == Resample::up) sampler = register_nested(*this, {"upsamplers", "0", "conv"}, conv3x3(channels, channels));
+  if (resample == Resample::up) upsampler = register_nested(*this, {"upsamplers", "0", "conv"}, UpsampleConv2d(channels, channels));
 }
 
 // ---------------------------------------------------------------- the network
@@ -115,8 +114,8 @@ at::Tensor UNetImpl::forward(const at::Tensor& x, const at::Tensor& timesteps, c
       if (!level->attentions.empty()) h = level->attentions[j]->forward(h, text);
       skips.push_back(h);
     }
-    if (level->sampler) {
-      h = level->sampler(options.downsample_both_sides() ? h : at::constant_pad_nd(h, {0, 1, 0, 1}));
+    if (level->downsampler) {
+      h = level->downsampler(options.downsample_both_sides() ? h : at::constant_pad_nd(h, {0, 1, 0, 1}));
       skips.push_back(h);
     }
   }
@@ -131,21 +130,9 @@ at::Tensor UNetImpl::forward(const at::Tensor& x, const at::Tensor& timesteps, c
       skips.pop_back();
       if (!level->attentions.empty()) h = level->attentions[j]->forward(h, text);
     }
-    if (level->merged_upsampler.defined()) {
-      h = upsample_conv(h, level->merged_upsampler, level->sampler->bias);
-    } else if (level->sampler) {
-      h = level->sampler(at::upsample_nearest2d(h, {h.size(2) * 2, h.size(3) * 2}));
-    }
+    if (level->upsampler) h = level->upsampler(h);
   }
   return conv_out(normalise(conv_norm_out, h, true));
-}
-
-void UNetImpl::merge_upsamplers(at::ScalarType dtype) {
-  torch::NoGradGuard no_grad;
-  for (auto& level : up_blocks) {
-    if (!level->sampler) continue;
-    level->merged_upsampler = merge_upsample_conv(level->sampler->weight).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  }
 }
 
 int64_t UNetImpl::activation_bytes(int64_t image_size, int64_t element_bytes) const {

@@ -41,8 +41,8 @@ struct UNetLevelImpl : torch::nn::Module {
 
   std::vector<ResnetBlock> resnets;
   std::vector<std::shared_ptr<SpatialAttention>> attentions;
-  torch::nn::Conv2d sampler{nullptr};  // key downsamplers.0.conv or upsamplers.0.conv
-  at::Tensor merged_upsampler;         // of a frozen network: nearest upsampling and `sampler` as one convolution
+  torch::nn::Conv2d downsampler{nullptr};  // key downsamplers.0.conv
+  UpsampleConv2d upsampler{nullptr};       // key upsamplers.0.conv
 };
 TORCH_MODULE(UNetLevel);
 
@@ -52,10 +52,6 @@ struct UNetImpl : torch::nn::Module {
   // network has them -> prediction [B, channels, H, W]. class_table: [num_class_embeds, E] in place of the class embedding's.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& timesteps, const at::Tensor& classes, const at::Tensor& text = {},
                      const at::Tensor& class_table = {});
-
-  // Merges each nearest-neighbour upsampling with the convolution after it (exact; see ops/upsample_conv.h).
-  // For a network whose weights will not change again.
-  void merge_upsamplers(at::ScalarType dtype);
 
   // Bytes of activations that autograd keeps per image for one forward pass, an estimate from the layer shapes.
   int64_t activation_bytes(int64_t image_size, int64_t element_bytes) const;

@@ -24,7 +24,6 @@ struct VQGANImpl : torch::nn::Module {
   at::Tensor encode(const at::Tensor& images);  // [B, 3, H, W] in -1..1 -> [B, code_channels, h, w] fp32, not yet quantised
   Quantised quantise(const at::Tensor& latents) const;  // each position to its nearest code, straight-through
   at::Tensor decode(const at::Tensor& latents);  // [B, code_channels, h, w] -> [B, 3, H, W], about -1..1
-  void merge_upsamplers(at::ScalarType dtype) { decoder->merge_upsamplers(dtype); }
 
   VQGANOptions options;
   AutoencoderEncoder encoder{nullptr};

@@ -35,7 +35,7 @@ void register_convolution_inspection(Api& api) {
     };
   });
 
-  // frozenConvolution({shape: [B, I, H, W], outputs, x, weight [O, I, 3, 3], bias [O] or null, direction [B, O, H, W], precision}) ->
+  // frozenConvolution({shape: [B, I, H, W], outputs, upsamples, x, weight [O, I, 3, 3], bias [O] or null, direction [B, O, H', W'], precision}) ->
   // {available, taken, output, gradient, unrecorded, plainOutput, plainGradient, exactOutput, exactGradient}: as a frozen network computes it, the
   // output without recording as well; by ATen; by ATen in fp64 on the same rounded numbers. available: whether there is a kernel here;
   // taken: whether it is used for these shapes
@@ -44,13 +44,20 @@ void register_convolution_inspection(Api& api) {
     const auto shape = integers(options, "shape");
     if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
     const auto outputs = integer(options, "outputs");
+    const auto upsamples = boolean(options, "upsamples");
+    const auto factor = upsamples ? 2 : 1;
     const auto dtype = precision(options);
     const auto take = [&](const char* key, at::IntArrayRef sizes) { return floats(options.Get(key), sizes).to(dtype); };
     const auto x = take("x", shape).contiguous(at::MemoryFormat::ChannelsLast), weight = take("weight", {outputs, shape[1], 3, 3});
     const auto bias = options.Get("bias").IsNull() ? at::Tensor() : take("bias", {outputs});
-    return [x, weight, bias, direction = take("direction", {shape[0], outputs, shape[2], shape[3]})](const JobContext&) -> Finish {
-      FrozenConv frozen(weight, bias);
-      const auto plain_in = [&](at::ScalarType type) { return [&, type](const at::Tensor& input) { return at::conv2d(input, weight.to(type), bias.defined() ? bias.to(type) : bias, 1, 1); }; };
+    return [x, weight, bias, upsamples, direction = take("direction", {shape[0], outputs, factor * shape[2], factor * shape[3]})](const JobContext&) -> Finish {
+      FrozenConv frozen(weight, bias, upsamples);
+      const auto plain_in = [&](at::ScalarType type) {
+        return [&, type](const at::Tensor& input) {
+          const auto image = upsamples ? at::upsample_nearest2d(input, {2 * input.size(2), 2 * input.size(3)}) : input;
+          return at::conv2d(image, weight.to(type), bias.defined() ? bias.to(type) : bias, 1, 1);
+        };
+      };
       const auto flag = [](bool value) { return at::full({1}, value ? 1.0 : 0.0); };
       const auto in_network = [&](const at::Tensor& input) { return frozen.takes(input) ? frozen(input) : plain_in(x.scalar_type())(input); };
       const auto own = differentiate(in_network, x, direction);

@@ -79,7 +79,6 @@ void register_diffusion_inspection(Api& api) {
             direction = floats(options.Get("direction"), {batch, spec.channels(), size, size}), dtype = precision(options)](const JobContext&) -> Finish {
       UNet net(spec);
       load_into(*net, read_weights(path));
-      net->merge_upsamplers(dtype);
       freeze(*net, dtype);
       std::vector<at::Tensor> inputs{x.clone().requires_grad_(true)};
       if (text.defined()) inputs.push_back(text.clone().requires_grad_(true));

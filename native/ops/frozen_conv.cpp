@@ -13,25 +13,30 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Of inputs times outputs. Transformed weights are four times as many and fp32: at most 19 MB for each direction.
-constexpr int64_t kLargestWeight = int64_t{1} << 17;
+// Of inputs times outputs. Transformed weights are four times as many and fp32: at most 38 MB for each direction.
+constexpr int64_t kLargestWeight = int64_t{1} << 18;
 // How much of the tiles' area must lie in the image for the kernel to be faster: ATen multiplies bf16 twice as fast as fp32, the
 // kernel does not. Measured in benchmarks/results/2026-11-28-cpu-levers.md.
 double least_filled(at::ScalarType type) { return type == at::kFloat ? 0.5 : 0.8; }
 
+cpu::Scale forward_scale(bool upsamples) { return upsamples ? cpu::Scale::doubled : cpu::Scale::same; }
+cpu::Scale backward_scale(bool upsamples) { return upsamples ? cpu::Scale::halved : cpu::Scale::same; }
+
 class FrozenConvFunction : public torch::autograd::Function<FrozenConvFunction> {
  public:
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& backward_weight,
-                            const std::optional<at::Tensor>& bias, int64_t out_channels) {
+                            const std::optional<at::Tensor>& bias, int64_t out_channels, bool upsamples) {
     ctx->save_for_backward({backward_weight});
     ctx->saved_data["channels"] = x.size(1);
-    return cpu::winograd_conv(x, weight, out_channels, bias.value_or(at::Tensor()));
+    ctx->saved_data["upsamples"] = upsamples;
+    return cpu::winograd_conv(x, weight, out_channels, bias.value_or(at::Tensor()), forward_scale(upsamples));
   }
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& gradients) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "frozen_conv has no second derivative");
     const auto dy = gradients[0].contiguous(at::MemoryFormat::ChannelsLast);
-    return {cpu::winograd_conv(dy, ctx->get_saved_variables()[0], ctx->saved_data["channels"].toInt(), {}), {}, {}, {}, {}};
+    const auto scale = backward_scale(ctx->saved_data["upsamples"].toBool());
+    return {cpu::winograd_conv(dy, ctx->get_saved_variables()[0], ctx->saved_data["channels"].toInt(), {}, scale), {}, {}, {}, {}, {}};
   }
 };
 
@@ -41,28 +46,30 @@ bool FrozenConv::takes(const at::Tensor& x) const {
   const auto type = x.scalar_type();
   if (!x.is_cpu() || (type != at::kFloat && type != at::kBFloat16) || type != weight_.scalar_type() || x.numel() == 0 || !cpu::has_winograd()) return false;
   if (x.dim() != 4 || x.size(1) != weight_.size(1)) return false;  // ATen says what is wrong
-  const int64_t out = weight_.size(0), in = weight_.size(1), height = x.size(2), width = x.size(3);
+  const int64_t out = weight_.size(0), in = weight_.size(1), factor = upsamples_ ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
   const auto tiled = [](int64_t side) { return (side + 3) / 4 * 4; };
   return in % 16 == 0 && out % 16 == 0 && in * out <= kLargestWeight && height * width >= least_filled(type) * tiled(height) * tiled(width);
 }
 
 at::Tensor FrozenConv::operator()(const at::Tensor& x) {
   if (!forward_.defined()) {
-    forward_ = cpu::winograd_weight(weight_);
+    forward_ = cpu::winograd_weight(weight_, forward_scale(upsamples_));
     if (bias_.defined()) fp32_bias_ = bias_.to(at::kFloat).contiguous();
   }
   at::RecordFunction record(at::RecordScope::FUNCTION);  // so that a profiler sees one operation
   std::vector<c10::IValue> inputs;
   if (record.isActive()) {
     inputs = {x, weight_, bias_.defined() ? c10::IValue(bias_) : c10::IValue()};
-    record.before("sparring::conv2d", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
+    record.before(upsamples_ ? "sparring::upsample_conv2d" : "sparring::conv2d", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
   }
   const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
-  if (!at::GradMode::is_enabled() || !x.requires_grad()) return cpu::winograd_conv(input, forward_, weight_.size(0), fp32_bias_);
+  if (!at::GradMode::is_enabled() || !x.requires_grad()) {
+    return cpu::winograd_conv(input, forward_, weight_.size(0), fp32_bias_, forward_scale(upsamples_));
+  }
   // The gradient of the input is the convolution with the mirrored filters, inputs and outputs exchanged.
-  if (!backward_.defined()) backward_ = cpu::winograd_weight(weight_.flip({2, 3}).transpose(0, 1));
+  if (!backward_.defined()) backward_ = cpu::winograd_weight(weight_.flip({2, 3}).transpose(0, 1), backward_scale(upsamples_));
   const auto bias = bias_.defined() ? std::optional(fp32_bias_) : std::nullopt;
-  return FrozenConvFunction::apply(input, forward_, backward_, bias, weight_.size(0));
+  return FrozenConvFunction::apply(input, forward_, backward_, bias, weight_.size(0), upsamples_);
 }
 
 }  // namespace sparring

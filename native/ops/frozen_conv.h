@@ -1,5 +1,5 @@
 // The 3x3 convolution of a frozen network, whose weights are made ready once: by Winograd's minimal filtering, with a quarter of
-// the multiplications.
+// the multiplications, or a sixth where the image is upsampled before it.
 #pragma once
 
 #include <torch/torch.h>
@@ -8,19 +8,22 @@ namespace sparring {
 
 class FrozenConv {
  public:
-  // weight: [O, I, 3, 3], bias: [O] or undefined; neither may change afterwards. Stride and padding are 1.
-  FrozenConv(at::Tensor weight, at::Tensor bias) : weight_(std::move(weight)), bias_(std::move(bias)) {}
+  // weight: [O, I, 3, 3], bias: [O] or undefined; neither may change afterwards. Stride and padding are 1. upsamples: to twice the size by
+  // nearest neighbours, before the convolution.
+  FrozenConv(at::Tensor weight, at::Tensor bias, bool upsamples = false)
+      : weight_(std::move(weight)), bias_(std::move(bias)), upsamples_(upsamples) {}
 
   // Whether the kernel takes x and is faster for it than ATen's convolution; does not depend on the size of the batch.
   bool takes(const at::Tensor& x) const;
 
-  // x: [B, I, H, W] in the type of the weight -> [B, O, H, W], channels-last. Computed in fp32 and rounded once: 0.5 to 1.5e-6
+  // x: [B, I, H, W] in the type of the weight -> [B, O, H, W] or [B, O, 2H, 2W], channels-last. Computed in fp32 and rounded once: 0.5 to 1.5e-6
   // off in fp32, where ATen is off by 1 to 4e-7; in bf16 the rounding of the result outweighs both. Gradients reach x only, once: there
   // is no second derivative.
   at::Tensor operator()(const at::Tensor& x);
 
  private:
   at::Tensor weight_, bias_;
+  bool upsamples_;
   at::Tensor fp32_bias_, forward_, backward_;  // transformed at the first use
 };
 

@@ -1,4 +1,7 @@
-/** The 3x3 convolutions of frozen networks, which run on prepared weights: against ATen's, forward and backward, in fp32 and bf16. */
+/**
+ * The 3x3 convolutions of frozen networks, which run on prepared weights, with and without upsampling before them: against ATen's, forward and
+ * backward, in fp32 and bf16.
+ */
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -16,14 +19,21 @@ function values(count: number, purpose: string): Float32Array {
   return Float32Array.from({ length: count }, () => random.uniform() * 2 - 0.7);
 }
 
-function convolve(shape: Shape, outputs: number, precision: Precision, bias = values(outputs, 'bias') as Float32Array | null) {
+interface Convolution {
+  outputs: number;
+  precision: Precision;
+  upsamples?: boolean;
+  bias?: boolean;
+}
+
+function convolve(shape: Shape, { outputs, precision, upsamples = false, bias = true }: Convolution) {
   const [batch, inputs, height, width] = shape;
   const options = {
-    shape, outputs, precision,
+    shape, outputs, precision, upsamples,
     x: values(batch * inputs * height * width, 'x'),
     weight: values(outputs * inputs * 9, 'weight'),
-    bias,
-    direction: values(batch * outputs * height * width, 'direction'),
+    bias: bias ? values(outputs, 'bias') : null,
+    direction: values(batch * outputs * height * width * (upsamples ? 4 : 1), 'direction'),
   };
   return engine.run((core) => core.frozenConvolution(options));
 }
@@ -38,52 +48,62 @@ function error(found: Float32Array, exact: Float32Array): number {
   return Math.sqrt(difference / size);
 }
 
-const cases: [shape: Shape, outputs: number, inBf16: boolean][] = [
+const cases: [shape: Shape, outputs: number, inBf16: boolean, upsamples?: boolean][] = [
   [[2, 16, 8, 8], 16, true], // whole tiles
   [[3, 32, 7, 14], 48, false], // tiles that reach over the edge; a last panel that is half full; in bf16 too much of them is outside
   [[2, 32, 15, 15], 32, true], // over the edge, both ways
   [[1, 96, 4, 4], 32, true], // one tile
   [[5, 48, 12, 31], 64, true], // more than a block, the last row of products not full
+  [[2, 16, 4, 4], 16, true, true], // whole tiles of the larger image
+  [[1, 32, 2, 2], 48, true, true], // one tile
+  [[2, 32, 3, 4], 32, false, true], // over the edge below
+  [[3, 48, 7, 13], 64, true, true], // over the edge, both ways; more than a block
 ];
 
-for (const [shape, outputs, inBf16] of cases) {
-  const name = `${shape.join('x')} to ${outputs}`;
+for (const [shape, outputs, inBf16, upsamples = false] of cases) {
+  const name = `${upsamples ? 'upsampled ' : ''}${shape.join('x')} to ${outputs}`;
 
   test(`${name}: in fp32 equal to fp64 to rounding, the gradient too`, async () => {
-    const result = await convolve(shape, outputs, 'fp32');
+    const result = await convolve(shape, { outputs, upsamples, precision: 'fp32' });
     assert.equal(result.taken, result.available, 'wherever there is a kernel it is used');
+    assert.is(result.output.length, shape[0] * outputs * shape[2] * shape[3] * (upsamples ? 4 : 1));
     assert.ok(error(result.output, result.exactOutput) < 3e-6, String(error(result.output, result.exactOutput)));
     assert.ok(error(result.gradient, result.exactGradient) < 3e-6, String(error(result.gradient, result.exactGradient)));
     assert.equal(result.unrecorded, result.output);
   });
 
   test(`${name}: in bf16 no further from fp64 than ATen's`, async () => {
-    const result = await convolve(shape, outputs, 'bf16');
+    const result = await convolve(shape, { outputs, upsamples, precision: 'bf16' });
     assert.equal(result.taken, inBf16 ? result.available : Float32Array.of(0));
     assert.ok(error(result.output, result.exactOutput) < 1.02 * error(result.plainOutput, result.exactOutput));
     assert.ok(error(result.gradient, result.exactGradient) < 1.02 * error(result.plainGradient, result.exactGradient));
   });
 }
 
-test('without a bias', async () => {
-  const result = await convolve([2, 16, 8, 8], 32, 'fp32', null);
-  assert.ok(error(result.output, result.exactOutput) < 3e-6);
-  assert.ok(error(result.gradient, result.exactGradient) < 3e-6);
-});
+for (const upsamples of [false, true]) {
+  const name = upsamples ? 'upsampled: ' : '';
 
-test('an image does not depend on what else is in the batch, nor on the number of threads', async () => {
-  const shape: Shape = [6, 32, 8, 8];
-  const all = await convolve(shape, 32, 'bf16'), alone = await convolve([1, 32, 8, 8], 32, 'bf16');
-  assert.equal(all.output.slice(0, 32 * 64), alone.output);
-  await openEngine({ threads: 2, on: 'cpu' });
-  const two = await convolve(shape, 32, 'bf16');
-  await openEngine({ on: 'cpu' });
-  assert.equal(two.output, all.output);
-});
+  test(`${name}without a bias`, async () => {
+    const result = await convolve([2, 16, 8, 8], { outputs: 32, upsamples, precision: 'fp32', bias: false });
+    assert.ok(error(result.output, result.exactOutput) < 3e-6);
+    assert.ok(error(result.gradient, result.exactGradient) < 3e-6);
+  });
+
+  test(`${name}an image does not depend on what else is in the batch, nor on the number of threads`, async () => {
+    const shape: Shape = [6, 32, 8, 8], convolution: Convolution = { outputs: 32, upsamples, precision: 'bf16' };
+    const all = await convolve(shape, convolution), alone = await convolve([1, 32, 8, 8], convolution);
+    assert.equal(all.output.slice(0, alone.output.length), alone.output);
+    assert.equal(all.gradient.slice(0, alone.gradient.length), alone.gradient);
+    await openEngine({ threads: 2, on: 'cpu' });
+    const two = await convolve(shape, convolution);
+    await openEngine({ on: 'cpu' });
+    assert.equal([two.output, two.gradient], [all.output, all.gradient]);
+  });
+}
 
 test('small or narrow inputs and large weights are left to ATen', async () => {
-  for (const [shape, outputs] of [[[1, 3, 8, 8], 16], [[1, 16, 8, 8], 3], [[1, 16, 5, 5], 16], [[1, 512, 4, 4], 512]] as [Shape, number][]) {
-    assert.is((await convolve(shape, outputs, 'fp32')).taken[0], 0, shape.join('x'));
+  for (const [shape, outputs] of [[[1, 3, 8, 8], 16], [[1, 16, 8, 8], 3], [[1, 16, 5, 5], 16], [[1, 528, 4, 4], 512]] as [Shape, number][]) {
+    assert.is((await convolve(shape, { outputs, precision: 'fp32' })).taken[0], 0, shape.join('x'));
   }
 });
 

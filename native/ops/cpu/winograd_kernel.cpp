@@ -17,6 +17,8 @@ namespace {
 
 constexpr int64_t kScratchFloats = 1 << 18;  // of a block, about; both halves of it are to stay in the second cache
 constexpr int64_t kLeastTiles = 24;          // of a block, so that the weights are used often enough once they are there
+constexpr int64_t kCachedWeights = 1 << 17;  // of a position: more do not stay in the second cache, nor those of all positions in the third
+constexpr int64_t kLeastTilesBeyond = 72;    // in place of the other, with so many weights
 
 // Multiples of 64 bytes, but not of 4096, at which the positions of a tile would meet in the same few places of the cache.
 int64_t position_stride(int64_t tiles, int64_t channels) {
@@ -43,27 +45,31 @@ float* scratch(size_t floats) {
 }
 
 template <class T>
-void convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& y) {
+void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1), columns = weight.size(1) * kPanel;
-  const Tiling tiling{x.size(2), x.size(3), at::divup(x.size(2), kTile), at::divup(x.size(3), kTile)};
+  const auto& larger = scale == Scale::doubled ? y : x;
+  const Tiling tiling{larger.size(2), larger.size(3), at::divup(larger.size(2), kTile), at::divup(larger.size(3), kTile)};
+  const int64_t positions = positions_of(scale);
   const int64_t tiles = x.size(0) * tiling.tile_rows * tiling.tile_columns;
-  const int64_t fitting = std::max(kLeastTiles, kScratchFloats / (kPositions * (in + columns)) / 12 * 12);
-  const int64_t block = std::min(fitting, at::divup(at::divup(tiles, at::get_num_threads()), 12) * 12);
+  const int64_t least = in * columns > kCachedWeights ? kLeastTilesBeyond : kLeastTiles;
+  const int64_t fitting = std::max(least, kScratchFloats / (positions * (in + columns)) / 12 * 12);
+  const int64_t share = at::divup(tiles, at::get_num_threads());
+  const int64_t block = at::divup(share, at::divup(share, fitting));
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, columns);
   const auto* pixels = static_cast<const T*>(x.data_ptr());
   auto* result = static_cast<T*>(y.data_ptr());
   const auto* matrices = weight.data_ptr<float>();
   const float* offsets = bias.defined() ? bias.data_ptr<float>() : nullptr;
   at::parallel_for(0, at::divup(tiles, block), 1, [&](int64_t begin, int64_t end) {
-    float* const transformed = scratch(static_cast<size_t>(kPositions * (in_stride + out_stride)));
-    float* const products = transformed + kPositions * in_stride;
+    float* const transformed = scratch(static_cast<size_t>(positions * (in_stride + out_stride)));
+    float* const products = transformed + positions * in_stride;
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i * block, count = std::min(block, tiles - first);
-      transform_tiles(pixels, tiling, in, first, count, in_stride, transformed);
-      for (int64_t position = 0; position < kPositions; ++position) {
+      transform_tiles(scale, pixels, tiling, in, first, count, in_stride, transformed);
+      for (int64_t position = 0; position < positions; ++position) {
         multiply_panels(transformed + position * in_stride, matrices + position * in * columns, count, in, columns, products + position * out_stride);
       }
-      restore_tiles(products, tiling, out, columns, first, count, out_stride, offsets, result);
+      restore_tiles(scale, products, tiling, out, columns, first, count, out_stride, offsets, result);
     }
   });
 }
@@ -79,24 +85,26 @@ bool has_winograd() {
 #endif
 }
 
-at::Tensor winograd_weight(const at::Tensor& weight) {
+at::Tensor winograd_weight(const at::Tensor& weight, Scale scale) {
   const at::NoGradGuard no_grad;
   const int64_t out = weight.size(0), in = weight.size(1), panels = at::divup(out, kPanel);
-  const auto points = at::tensor({6., 0., 0., -4., -4., -4., -4., 4., -4., 1., 2., 4., 1., -2., 4., 0., 0., 24.}, at::kDouble).view({6, 3}) / 24;
-  auto result = at::zeros({kPositions, panels, in, kPanel}, weight.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
+  auto points = at::tensor({6., 0., 0., -4., -4., -4., -4., 4., -4., 1., 2., 4., 1., -2., 4., 0., 0., 24.}, at::kDouble).view({6, 3}) / 24;
+  if (scale != Scale::same) points = points.index({at::tensor({0, 1, 3, 4, 5})});
+  auto result = at::zeros({positions_of(scale), panels, in, kPanel}, weight.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
   for (int64_t panel = 0; panel < panels; ++panel) {  // one by one, since what is fp64 in between takes eight times the memory of the weight
     const int64_t columns = std::min(kPanel, out - panel * kPanel);
     const auto taps = weight.narrow(0, panel * kPanel, columns).to(at::kDouble).permute({2, 3, 1, 0});  // [3, 3, I, columns]
-    const auto transformed = at::einsum("ai,ijco,bj->abco", {points, taps, points}).reshape({kPositions, in, columns});
+    const auto transformed = at::einsum("ai,ijco,bj->abco", {points, taps, points}).reshape({positions_of(scale), in, columns});
     result.select(1, panel).narrow(2, 0, columns).copy_(transformed);
   }
   return result;
 }
 
-at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias) {
-  auto y = at::empty({x.size(0), out_channels, x.size(2), x.size(3)}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
-  if (x.scalar_type() == at::kFloat) convolve<float>(x, weight, bias, y);
-  else convolve<Bf16>(x, weight, bias, y);
+at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias, Scale scale) {
+  const auto scaled = [&](int64_t side) { return scale == Scale::doubled ? side * 2 : scale == Scale::halved ? side / 2 : side; };
+  auto y = at::empty({x.size(0), out_channels, scaled(x.size(2)), scaled(x.size(3))}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
+  if (x.scalar_type() == at::kFloat) convolve<float>(scale, x, weight, bias, y);
+  else convolve<Bf16>(scale, x, weight, bias, y);
   return y;
 }
 

@@ -4,17 +4,20 @@
 
 #include <ATen/ATen.h>
 
+#include "ops/cpu/winograd_tiles.h"
+
 namespace sparring::cpu {
 
 // Whether this processor and this build have the kernel (AVX-512; GCC on Linux).
 bool has_winograd();
 
-// weight: [O, I, 3, 3] -> [36, ceil(O / 32), I, 32] fp32: each position of the transformed 6x6 filters as a matrix of its own, in
-// panels of 32 output channels, the last one filled up with zeros.
-at::Tensor winograd_weight(const at::Tensor& weight);
+// weight: [O, I, 3, 3] -> [positions, ceil(O / 32), I, 32] fp32: each position of the transformed 6x6 filters as a matrix of its own, in
+// panels of 32 output channels, the last one filled up with zeros; all 36 positions, or 25 with a scale.
+at::Tensor winograd_weight(const at::Tensor& weight, Scale scale);
 
-// The 3x3 convolution of stride 1 and padding 1. x: [B, I, H, W] channels-last in fp32 or bf16, not empty, I a multiple of 16;
-// weight: from winograd_weight; bias: [O] fp32 contiguous, or undefined -> [B, out_channels, H, W] like x; out_channels a multiple of 16.
-at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias);
+// The 3x3 convolution of stride 1 and padding 1, and what the scale says before or after it. x: [B, I, H, W] channels-last in fp32 or bf16, not
+// empty, I a multiple of 16, H and W even for Scale::halved; weight: from winograd_weight with the same scale; bias: [O] fp32 contiguous,
+// or undefined -> [B, out_channels, H', W'] like x; out_channels a multiple of 16.
+at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias, Scale scale);
 
 }  // namespace sparring::cpu

@@ -54,7 +54,12 @@ SPARRING_INLINE SPARRING_AVX512 void restore_line(const Vec m[6], Vec to[4]) {
   to[3] = difference1 + 8 * difference2 + m[5];
 }
 
-// The image and the first row and column of the output of a tile.
+SPARRING_INLINE SPARRING_AVX512 void add_pairs(Vec line[4]) {
+  line[0] += line[1];
+  line[1] = line[2] + line[3];
+}
+
+// The image and the first row and column of a tile.
 struct Place {
   int64_t image, row, column;
   Place(const Tiling& tiling, int64_t tile)
@@ -63,12 +68,17 @@ struct Place {
         column(tile % tiling.tile_columns * kTile) {}
 };
 
-template <class T>
+// Where position i of a line of six is among those that are multiplied, or -1.
+constexpr int64_t slot(Scale scale, int64_t i) { return scale == Scale::same || i < 2 ? i : i == 2 ? -1 : i - 1; }
+
+template <Scale scale, class T>
 SPARRING_INLINE SPARRING_AVX512 void transform(const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,
                                                int64_t stride, float* out) {
   for (int64_t tile = 0; tile < count; ++tile) {
     const Place place(tiling, first + tile);
-    const T* const image = x + place.image * tiling.height * tiling.width * channels;
+    constexpr int shift = scale == Scale::doubled ? 1 : 0;  // from the larger image to x
+    const int64_t width = tiling.width >> shift;
+    const T* const image = x + place.image * (tiling.height >> shift) * width * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
       Vec half[6][6];  // columns transformed: [column][position]
       for (int64_t j = 0; j < 6; ++j) {
@@ -78,35 +88,44 @@ SPARRING_INLINE SPARRING_AVX512 void transform(const T* x, const Tiling& tiling,
         for (int64_t i = 0; i < 6; ++i) {
           const int64_t row = place.row + i - 1;
           if (row < 0 || row >= tiling.height || column < 0 || column >= tiling.width) d[i] = Vec{};
-          else load_lanes(image + (row * tiling.width + column) * channels + c, d[i]);
+          else load_lanes(image + ((row >> shift) * width + (column >> shift)) * channels + c, d[i]);
         }
         transform_line(d, half[j]);
       }
       for (int64_t i = 0; i < 6; ++i) {
+        if (slot(scale, i) < 0) continue;
         const Vec d[6] = {half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]};
         Vec to[6];
         transform_line(d, to);
 #pragma GCC unroll 6
-        for (int64_t j = 0; j < 6; ++j) store_lanes(out + (6 * i + j) * stride + tile * channels + c, to[j]);
+        for (int64_t j = 0; j < 6; ++j) {
+          if (slot(scale, j) >= 0) store_lanes(out + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * channels + c, to[j]);
+        }
       }
     }
   }
 }
 
-template <class T>
+template <Scale scale, class T>
 SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling& tiling, int64_t channels, int64_t pitch, int64_t first,
                                              int64_t count, int64_t stride, const float* bias, T* y) {
   for (int64_t tile = 0; tile < count; ++tile) {
     const Place place(tiling, first + tile);
-    T* const image = y + place.image * tiling.height * tiling.width * channels;
-    const int64_t rows = std::min(kTile, tiling.height - place.row), columns = std::min(kTile, tiling.width - place.column);
+    constexpr int shift = scale == Scale::halved ? 1 : 0;  // from the larger image to y
+    const int64_t width = tiling.width >> shift, row = place.row >> shift, column = place.column >> shift;
+    T* const image = y + place.image * (tiling.height >> shift) * width * channels;
+    const int64_t rows = std::min(kTile, tiling.height - place.row) >> shift, columns = std::min(kTile, tiling.width - place.column) >> shift;
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vec half[6][4];  // rows of positions restored: [row][column of the tile]
+      Vec half[6][4] = {};  // rows of positions restored: [row][column of the tile]
       for (int64_t i = 0; i < 6; ++i) {
-        Vec m[6];
+        if (slot(scale, i) < 0) continue;
+        Vec m[6] = {};
 #pragma GCC unroll 6
-        for (int64_t j = 0; j < 6; ++j) load_lanes(products + (6 * i + j) * stride + tile * pitch + c, m[j]);
+        for (int64_t j = 0; j < 6; ++j) {
+          if (slot(scale, j) >= 0) load_lanes(products + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * pitch + c, m[j]);
+        }
         restore_line(m, half[i]);
+        if constexpr (scale == Scale::halved) add_pairs(half[i]);
       }
       Vec offset{};
       if (bias) load_lanes(bias + c, offset);
@@ -114,9 +133,8 @@ SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling
         const Vec m[6] = {half[0][j], half[1][j], half[2][j], half[3][j], half[4][j], half[5][j]};
         Vec to[4];
         restore_line(m, to);
-        for (int64_t i = 0; i < rows; ++i) {
-          store_lanes(image + ((place.row + i) * tiling.width + place.column + j) * channels + c, to[i] + offset);
-        }
+        if constexpr (scale == Scale::halved) add_pairs(to);
+        for (int64_t i = 0; i < rows; ++i) store_lanes(image + ((row + i) * width + column + j) * channels + c, to[i] + offset);
       }
     }
   }
@@ -154,18 +172,26 @@ constexpr Multiply kMultiply[kRows + 1] = {nullptr,     multiply<1>, multiply<2>
 
 }  // namespace
 
-SPARRING_AVX512 void transform_tiles(const float* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride, float* out) {
-  transform(x, tiling, channels, first, count, stride, out);
-}
-SPARRING_AVX512 void transform_tiles(const Bf16* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride, float* out) {
-  transform(x, tiling, channels, first, count, stride, out);
-}
-SPARRING_AVX512 void restore_tiles(const float* products, const Tiling& tiling, int64_t channels, int64_t pitch, int64_t first, int64_t count, int64_t stride, const float* bias, float* y) {
-  restore(products, tiling, channels, pitch, first, count, stride, bias, y);
-}
-SPARRING_AVX512 void restore_tiles(const float* products, const Tiling& tiling, int64_t channels, int64_t pitch, int64_t first, int64_t count, int64_t stride, const float* bias, Bf16* y) {
-  restore(products, tiling, channels, pitch, first, count, stride, bias, y);
-}
+#define SPARRING_DEFINE(T)                                                                                                                      \
+  SPARRING_AVX512 void transform_tiles(Scale scale, const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,           \
+                                       int64_t stride, float* out) {                                                                            \
+    switch (scale) {                                                                                                                            \
+      case Scale::same: return transform<Scale::same>(x, tiling, channels, first, count, stride, out);                                          \
+      case Scale::doubled: return transform<Scale::doubled>(x, tiling, channels, first, count, stride, out);                                    \
+      case Scale::halved: return transform<Scale::halved>(x, tiling, channels, first, count, stride, out);                                      \
+    }                                                                                                                                           \
+  }                                                                                                                                             \
+  SPARRING_AVX512 void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t pitch, int64_t first,  \
+                                     int64_t count, int64_t stride, const float* bias, T* y) {                                                  \
+    switch (scale) {                                                                                                                            \
+      case Scale::same: return restore<Scale::same>(products, tiling, channels, pitch, first, count, stride, bias, y);                          \
+      case Scale::doubled: return restore<Scale::doubled>(products, tiling, channels, pitch, first, count, stride, bias, y);                    \
+      case Scale::halved: return restore<Scale::halved>(products, tiling, channels, pitch, first, count, stride, bias, y);                      \
+    }                                                                                                                                           \
+  }
+SPARRING_DEFINE(float)
+SPARRING_DEFINE(Bf16)
+#undef SPARRING_DEFINE
 
 void multiply_panels(const float* a, const float* panels, int64_t rows, int64_t depth, int64_t columns, float* c) {
   for (int64_t column = 0; column < columns; column += kPanel, panels += depth * kPanel) {
