@@ -1,8 +1,14 @@
 /** How many images of a round each class gets, and in which order they are drawn. */
+import type { Config } from '../config/schema.js';
 import { softmax } from '../metrics/softmax.js';
 import type { Classifier } from '../native/models.js';
 import type { SampleStore } from '../store/store.js';
 import { storedLogits } from './evaluate.js';
+
+/** Images that a round generates, before selection. */
+export function imagesOfRound({ imagesPerRound, imagesFor }: Pick<Config['rounds'], 'imagesPerRound' | 'imagesFor'>, training: { images: number; classes: number }): number {
+  return imagesPerRound * { round: 1, class: training.classes, image: training.images }[imagesFor];
+}
 
 /** No class falls below this part of its even share: what the student has learnt it may forget again. */
 const leastShare = 0.25;

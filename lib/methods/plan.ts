@@ -6,6 +6,7 @@ import { openData } from '../data/open.js';
 import { groupName, type Dataset } from '../data/types.js';
 import { Engine } from '../native/engine.js';
 import { Autoencoder, Classifier, Generator } from '../native/models.js';
+import { imagesOfRound } from './allocation.js';
 import { checkCaptions } from './captions.js';
 import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
@@ -39,19 +40,20 @@ export async function planOf(config: Config): Promise<string[]> {
     ...(generator ? [`generator  ${await parameters(generator)} parameters, ${generatorSource}`] : []),
     ...(takesDiscretiser(config.methods) ? [`discretiser ${discretiserSource(config)}`] : []),
     `student    ${await parameters(student)} parameters, ${config.student.training.steps} steps of ${config.student.training.batchSize}`,
-    ...roundsOf(config),
+    ...roundsOf(config, data.train),
     `seeds ${config.seed} to ${config.seed + config.seeds - 1}`,
   ];
 }
 
 /** What the rows do after the student: all are trained alike, but not all generate. */
-function roundsOf({ methods, rounds, sampling: { steps, sampler, guidance, start } }: Config): string[] {
+function roundsOf({ methods, rounds, sampling: { steps, sampler, guidance, start } }: Config, train: Dataset): string[] {
   if (methods.length === 0) return [];
   const generating = methods.filter((method) => recipes[method].images);
   const mayStop = generating.length > 0 && rounds.earlyStop.studentWrong > 0;
   const from = start.kind === 'noise' ? '' : `, from training images (${start.kind}) at strength ${start.strength}`;
   const how = `${steps} ${sampler} steps, ${guidance.kind} guidance${from}`;
-  const also = generating.length === 0 ? '' : generating.length === methods.length ? ` and ${rounds.imagesPerRound} images (${how})` : `, with ${rounds.imagesPerRound} images each in ${generating.join(', ')} (${how})`;
+  const images = imagesOfRound(rounds, { images: train.length, classes: train.classes.length });
+  const also = generating.length === 0 ? '' : generating.length === methods.length ? ` and ${images} images (${how})` : `, with ${images} images each in ${generating.join(', ')} (${how})`;
   return [`then ${methods.join(', ')}: ${mayStop ? 'up to ' : ''}${rounds.count} rounds of ${rounds.training.steps} steps${also}`];
 }
 

@@ -1,5 +1,6 @@
 /** How long what is missing of a study will take: by what is done of it, or by a probe of a few steps and images. */
 import type { Config } from '../config/schema.js';
+import { imagesOfRound } from '../methods/allocation.js';
 import { recipes, trainingOf, type ContinuedMethod, type CounterpartKind, type Recipe } from '../methods/recipes.js';
 import { drawOn } from '../methods/shared-foundation.js';
 import type { Method } from '../report/rows.js';
@@ -116,7 +117,7 @@ function rowSeconds({ config }: Unit, method: 'edrm' | ContinuedMethod, rates: R
   const step = (rates.roundStep * (passes(trainingOf(recipe, rounds.training)) + attackPasses(recipe, config))) / passes(rounds.training) + rates.adversary * discretised(recipe, rounds.training);
   // The student that the row begins with, and the helper of TAB, are trained as the EDRM student is.
   const trainsAnother = recipe.labelsOnly || recipe.real === 'clusters-balanced';
-  return (trainsAnother ? fromNew : 0) + rounds.count * (rounds.training.steps * step + rounds.imagesPerRound * image);
+  return (trainsAnother ? fromNew : 0) + rounds.count * (rounds.training.steps * step + imagesOfRound(rounds, { images: rates.trainImages, classes: rates.classes }) * image);
 }
 
 /** Beside them, of adversaries that are made in each step: those of a plain attack, or of discrete ones beside the images. */

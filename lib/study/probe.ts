@@ -35,8 +35,8 @@ export interface Rates {
   /** A discrete adversary of the teacher through the discretiser, and through the generator; 0 where no row needs any. */
   adversary: number;
   generatorAdversary: number;
-  /** Training images. */
   trainImages: number;
+  classes: number;
   /** Of the test of a classifier under all corruptions, as a whole; 0 where that is not asked for. */
   corruptions: number;
   /** Rows that these data leave undefined. */
@@ -129,6 +129,7 @@ export async function probe(config: Config, signal?: AbortSignal): Promise<Rates
     generatorAdversary: parts.generatorAsDiscretiser ? await adversary(generator!.asDiscretiser(discretisingRun(config))) : 0,
     nullTextImage: await nullTextImage(),
     trainImages: data.train.length,
+    classes: classes.length,
     corruptions: config.evaluation.corruptions ? await corruptions() : 0,
     studentStep: await classifierStep(student, teacher, config.student.training),
     roundStep: await classifierStep(student, teacher, config.rounds.training),

@@ -121,14 +121,16 @@ test('flags win over --set, --set over the file', () => {
 
 test('--dry-run speaks of images only where a row generates some', () => {
   const path = file('rows.yaml', 'data: { kind: birds, train: 8, test: 8, broad: 8 }\nrounds: { count: 2, imagesPerRound: 5, training: { steps: 7 } }\nsampling: { steps: 9 }\n');
-  const then = (methods: string): string[] => {
-    const plan = cli(['distill', '--config', path, '--set', `methods=[${methods}]`, '--dry-run']);
+  const then = (methods: string, ...more: string[]): string[] => {
+    const plan = cli(['distill', '--config', path, '--set', `methods=[${methods}]`, ...more, '--dry-run']);
     assert.is(plan.status, 0, plan.stderr);
     return plan.stdout.split('\n').filter((line) => line.startsWith('then'));
   };
   assert.equal(then('kd, erm'), ['then kd, erm: 2 rounds of 7 steps']);
   assert.equal(then('kd, unguided'), ['then kd, unguided: 2 rounds of 7 steps, with 5 images each in unguided (9 ddim steps, step guidance)']);
   assert.equal(then('unguided, config'), ['then unguided, config: 2 rounds of 7 steps and 5 images (9 ddim steps, step guidance)']);
+  assert.match(then('config', '--set', 'rounds.imagesFor=class')[0]!, /and 10 images/); // two classes
+  assert.match(then('config', '--set', 'rounds.imagesFor=image')[0]!, /and 40 images/); // eight training images
   assert.equal(then(''), []);
 });
 

@@ -2,11 +2,16 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 
-import { allocate, classShares, evenShares, sharesOf } from '../../lib/methods/allocation.js';
+import { allocate, classShares, evenShares, imagesOfRound, sharesOf } from '../../lib/methods/allocation.js';
 import type { Classifier } from '../../lib/native/models.js';
 import type { SampleStore } from '../../lib/store/store.js';
 
 const countOf = (labels: readonly number[], classes: number): number[] => evenShares(classes).map((_, label) => labels.filter((own) => own === label).length);
+
+test('images of a round, of each class, of each training image', () => {
+  const counted = (['round', 'class', 'image'] as const).map((imagesFor) => imagesOfRound({ imagesPerRound: 3, imagesFor }, { images: 50, classes: 10 }));
+  assert.equal(counted, [3, 30, 150]);
+});
 
 test('even shares: the classes take turns', () => {
   for (const classes of [1, 2, 3, 7, 10, 1000]) assert.equal(allocate(3 * classes + 1, evenShares(classes)), Array.from({ length: 3 * classes + 1 }, (_, i) => i % classes));

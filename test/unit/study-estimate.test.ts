@@ -14,7 +14,7 @@ import { makeRun, ready, row } from '../support/study.js';
 const folder = mkdtempSync(join(tmpdir(), 'sparring-study-'));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
-const rates: Rates = { teacherStep: 0, generatorStep: 0.5, discretiserStep: 0.25, nullTextImage: 0, adversary: 0.1, generatorAdversary: 0.2, trainImages: 100, corruptions: 0, studentStep: 1, roundStep: 2, unguidedImage: 4, guidedImage: 8, undefinedRows: [] };
+const rates: Rates = { teacherStep: 0, generatorStep: 0.5, discretiserStep: 0.25, nullTextImage: 0, adversary: 0.1, generatorAdversary: 0.2, trainImages: 100, classes: 2, corruptions: 0, studentStep: 1, roundStep: 2, unguidedImage: 4, guidedImage: 8, undefinedRows: [] };
 const base = { teacher: { weights: 't' }, generator: { training: { steps: 100 } }, student: { training: { steps: 10 } }, rounds: { count: 2, imagesPerRound: 5, training: { steps: 20 } } };
 const refuse = async (): Promise<never> => {
   throw new Error('no probe is needed');
@@ -69,6 +69,7 @@ test('discretisers, the adversaries of a run once for all its rows and those of 
   close(await secondsOf(['dad'], { discretiser: { training: { steps: 8 } } }), 8 * 0.25 + 80 + 100 * 0.1, 'trained');
   close(await secondsOf(['kd'], { discretiser: { training: { steps: 8 } } }), 80, 'not drawn on');
   close(await secondsOf(['kd'], { evaluation: { corruptions: true } }, { corruptions: 50 }), 80 + 3 * 50, 'teacher, edrm and kd');
+  close(await secondsOf(['unguided'], { rounds: { ...base.rounds, imagesFor: 'class' } }), 80 + 2 * 5 * 2 * 4, 'for each of two classes');
   close(await secondsOf(['unguided', 'sdedit'], {}, { nullTextImage: 3 }), 2 * (80 + 10 * (4 + 0)) + 10 * 3, 'null text where the row starts as configured');
 });
 
