@@ -25,6 +25,7 @@ function measuredRow(method: Method, own: readonly Measured[], { teachers, edrms
   return {
     method,
     worstGroupAccuracy: summarise(own.map(wga)),
+    worstGroupIntervals: own.map(({ metrics }) => metrics.groups.find(({ name }) => name === metrics.worstGroup)!.interval),
     meanGroupAccuracy: summarise(own.map(({ metrics }) => metrics.meanGroupAccuracy)),
     trainWeightedAccuracy: summarise(own.map(({ metrics }) => metrics.trainWeightedAccuracy)),
     accuracy: summarise(own.map(({ metrics }) => metrics.accuracy)),

@@ -19,6 +19,8 @@ export interface Row {
   undefined?: string;
   /** Accuracies in 0..1. */
   worstGroupAccuracy: Summary<number | null>;
+  /** What the number of test images leaves open of it: Wilson's 95 % interval of the worst group, of each seed; lacking where there is no accuracy, and in results of versions that did not write it. */
+  worstGroupIntervals?: [low: number, high: number][];
   meanGroupAccuracy: Summary<number | null>;
   /** Groups weighted by their shares of the training data; null where none of its groups was tested. */
   trainWeightedAccuracy: Summary<number | null>;

@@ -29,6 +29,8 @@ interface Place {
 export interface StudyRow extends Place, Record<Measure, Mean> {
   /** Why there are no numbers. */
   undefined?: string;
+  /** Wilson's 95 % interval of the worst group over the test images, its ends averaged over the seeds. */
+  worstGroupInterval?: [low: number, high: number];
   /** As of a row of a run. */
   corruptions?: Record<'accuracy' | 'error', Mean>;
   /** Images before selection, training steps and seconds of one seed on average. */
@@ -72,6 +74,7 @@ function studyRow(place: Place, rows: readonly Row[]): StudyRow {
     ...place,
     ...(undefinedReason !== undefined && { undefined: undefinedReason }),
     ...(Object.fromEntries(measures.map((measure) => [measure, mean(rows.map((row) => single(row[measure])))])) as Record<Measure, Mean>),
+    ...(rows.every((row) => row.worstGroupIntervals) && { worstGroupInterval: [0, 1].map((end) => average(rows.map((row) => row.worstGroupIntervals![0]![end]!))) as [number, number] }),
     ...(rows.every((row) => row.corruptions) && { corruptions: { accuracy: mean(rows.map((row) => single(row.corruptions!.accuracy))), error: mean(rows.map((row) => single(row.corruptions!.error))) } }),
     generated: average(rows.map((row) => row.generated)),
     trainingSteps: average(rows.map((row) => row.trainingSteps)),

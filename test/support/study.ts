@@ -25,7 +25,7 @@ export function ready(given: Record<string, unknown> = {}): Study {
 }
 
 export function row(method: Method, worst: number, seconds = 10): Row {
-  return { method, worstGroupAccuracy: summarise([worst]), meanGroupAccuracy: summarise([worst + 0.05]), trainWeightedAccuracy: summarise<number | null>([0.9]), accuracy: summarise([0.8]), classes: [], gapClosed: summarise<number | null>([null]), generated: 900, trainingSteps: 1920, seconds };
+  return { method, worstGroupAccuracy: summarise([worst]), worstGroupIntervals: [[worst - 0.02, worst + 0.01]], meanGroupAccuracy: summarise([worst + 0.05]), trainWeightedAccuracy: summarise<number | null>([0.9]), accuracy: summarise([0.8]), classes: [], gapClosed: summarise<number | null>([null]), generated: 900, trainingSteps: 1920, seconds };
 }
 
 /** Writes what a run leaves behind. */

@@ -51,7 +51,7 @@ test('the teacher, which all seeds share, has no interval; its distance from the
   assert.equal([teacher.meanGroupAccuracy.interval, teacher.trainWeightedAccuracy.interval], [null, null]);
   close(result.differences[0].worstGroupAccuracy.interval, [0.8 - 0.2484138, 0.8 + 0.2484138]);
   const markdown = studyMarkdown('t', result, {});
-  assert.match(markdown, /\| Teacher +\| +1\.000 \| +1\.050 \|/);
+  assert.match(markdown, /\| Teacher +\| +1\.000 \| +\[0\.980, 1\.010\] \| +1\.050 \|/);
   const note = /^.*Intervals are over the seeds of the students, given this teacher, generator, training and test data/m;
   assert.match(markdown, note);
   assert.match(renderStudy({ title: 't', ...result, curves: new Map(), samples: new Map(), facts: {}, study }), note);
@@ -93,9 +93,9 @@ test('seeds that are missing are left out, one seed has no interval', () => {
 test('a row that is undefined on the data shows the reason and takes part in no difference', () => {
   const study = ready({ seeds: [0, 1, 2] });
   const nothing = { mean: null, values: [null] };
-  const result = studyRows(study, measured(study, three, ({ method }) => (method === 'unguided' ? { undefined: 'needs | groups', worstGroupAccuracy: nothing, meanGroupAccuracy: nothing } : {})));
+  const result = studyRows(study, measured(study, three, ({ method }) => (method === 'unguided' ? { undefined: 'needs | groups', worstGroupAccuracy: nothing, meanGroupAccuracy: nothing, worstGroupIntervals: undefined } : {})));
   assert.equal(result.differences.map(({ method, reference }) => `${method}-${reference}`), ['teacher-edrm', 'config-edrm', 'config-teacher']);
-  assert.match(studyMarkdown('t', result, {}), /\| \+ unguided images +\| +undefined \| +n\/a \|.*\n\n\+ unguided images is undefined on these data: it needs \| groups\.\n/s);
+  assert.match(studyMarkdown('t', result, {}), /\| \+ unguided images +\| +undefined \| +n\/a \| +n\/a \|.*\n\n\+ unguided images is undefined on these data: it needs \| groups\.\n/s);
   assert.match(studyCsv(result), /^birds,base,unguided,,,worstGroupAccuracy,,,,0 1 2, {2},needs \| groups$/m);
   assert.match(renderStudy({ title: 't', ...result, curves: new Map(), samples: new Map(), facts: {}, study }), /<p class=\"note\">\+ unguided images is undefined on these data: it needs \| groups\.<\/p>/);
 });
@@ -105,12 +105,13 @@ test('the tables: Markdown with the facts, CSV with a line for each measure', ()
   const result = studyRows(study, measured(study, three));
   const markdown = studyMarkdown('Title', result, { command: 'sparring study x', machine: 'm' });
   assert.match(markdown, /^# Title\n\n## birds\n\n\| Method +\| +WGA \|/);
-  assert.match(markdown, /\| \+ ConfiG images +\| +0\.900 \[0\.652, 1\.148\] \| +0\.950 \[0\.702, 1\.198\] \| +0\.900 \[0\.900, 0\.900\] \| +0\.800 \[0\.800, 0\.800\] \| +n\/a \| +900 \| +1,920 \| +1\.0 \|/);
+  assert.match(markdown, /\| \+ ConfiG images +\| +0\.900 \[0\.652, 1\.148\] \| +\[0\.880, 0\.910\] \| +0\.950 \[0\.702, 1\.198\] \| +0\.900 \[0\.900, 0\.900\] \| +0\.800 \[0\.800, 0\.800\] \| +n\/a \| +900 \| +1,920 \| +1\.0 \|/);
   assert.match(markdown, /\| \+ ConfiG images +\| Distillation \(EDRM\) +\| \+0\.700 \[\+0\.452, \+0\.948\] \|/);
   assert.match(markdown, /- command: sparring study x\n- machine: m\n$/);
   const lines = studyCsv(result).trimEnd().split('\n');
   assert.is(lines[0], 'dataset,variant,method,minus,minusVariant,measure,mean,low,high,seeds,values,note');
-  assert.is(lines.length, 1 + 4 * 8 + 5 * 2);
+  assert.is(lines.length, 1 + 4 * 9 + 5 * 2);
+  assert.match(lines.find((line) => line.startsWith('birds,base,config,,,worstGroupOverImages'))!, /worstGroupOverImages,,0\.88\d*,0\.91\d*,0 1 2,,$/);
   assert.ok(lines.every((line) => line.split(',').length === 12));
   assert.match(lines.find((line) => line.startsWith('birds,base,config,edrm,base,worstGroupAccuracy'))!, /,0\.7\d*,0\.45158\d+,0\.94841\d+,0 1 2,0\.8 0\.6\d* 0\.7/);
 });
