@@ -90,7 +90,7 @@ test('the examples are valid, and the birds are sampled as the quickstart does',
   assert.ok(dad.config.evaluation.corruptions && dad.config.methods.includes('erm'), 'to which mCE is relative');
   const [clothing] = example('clothing-dad').cells;
   assert.ok(clothing.config.evaluation.corruptions && clothing.config.methods.length === 11);
-  assert.equal([clothing.config.teacher.weights, clothing.config.discretiser.weights].map((path) => path && path.split('/').slice(-3)), [['runs', 'clothing-foundation', 'teacher.safetensors'], ['runs', 'clothing-discretiser', 'discretiser.safetensors']]);
+  assert.equal([clothing.config.teacher.architecture, clothing.config.generator.blockChannels], [{ family: 'cnn', width: 32, stages: 6 }, [32, 64, 96, 128]], 'the networks are those of the foundation');
   const photographs = example('photographs').cells.map(({ config }) => config);
   assert.equal(photographs.map((config) => config.methods.includes('cutmix')), [true, false]);
   assert.equal(photographs[0].generator.blockChannels, [16, 32, 64, 96], 'the networks are those of the foundation');
