@@ -217,7 +217,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       count: count.default(3).describe('rounds of generation and training'),
       imagesPerRound: count.default(300).describe('generated, before selection'),
-      imagesFor: z.enum(['round', 'class', 'image']).default('round').describe('what imagesPerRound is for: the round as a whole, each class, or each training image'),
+      imagesFor: z.enum(['round', 'class', 'image']).default('round').describe('what imagesPerRound is multiplied by: 1, the number of classes, or that of training images; allocation shares out the whole'),
       allocation: z.enum(['balanced', 'hardest']).default('balanced').describe('images per class; hardest: more of the classes on whose images of earlier rounds the student still errs most'),
       training: classifierTraining({ steps: 640, learningRate: 5e-3, emaDecay: 0.98, warmupSteps: 0, jitter: strongJitter, cropPadding: 4 })
         .prefault({})

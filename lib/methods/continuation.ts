@@ -43,7 +43,7 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   const { config, data, reporter, signal } = context;
   const { teacher, generator } = foundation;
   const { rounds } = config;
-  const imagesPerRound = imagesOfRound(rounds, { images: data.train.length, classes: data.train.classes.length });
+  const perRound = imagesOfRound(rounds, { images: data.train.length, classes: data.train.classes.length });
   const recipe = recipes[method];
   const { images, headOnly = false } = recipe;
   const training = trainingOf(recipe, rounds.training);
@@ -66,17 +66,17 @@ export async function continueStudent(context: RunContext, foundation: Foundatio
   let end = rounds.count;
   for (let round = Math.floor(first / training.steps); round < end; round++) {
     const begin = Math.max(first, round * training.steps);
-    if (begin === round * training.steps && store && store.ofRound(round).length < imagesPerRound) {
+    if (begin === round * training.steps && store && store.ofRound(round).length < perRound) {
       await stage.checkpoint(trainer, begin); // a kill while images are made costs no training
       await stage.timed('making', async () => {
         // The other row may have stopped before this round.
         if (pool && pool.ofRound(round).length > 0) return reuseRound(pool, student, store, round, selection);
         using own = await ownGenerator(context, images!.conditions, generator!, student, { seed, round, stage });
-        const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(imagesPerRound / data.train.classes.length), signal ? { signal } : {}) : null;
+        const hard = images?.starts === 'hard' ? await hardImages(student, data.train, Math.ceil(perRound / data.train.classes.length), signal ? { signal } : {}) : null;
         if (takesPrototypes(method)) prototypes ??= await classPrototypes(teacher, data.train, seed, signal ? { signal } : {});
         const drawing = own ?? generator!;
         const drawn = generateRound(drawing, { teacher, student }, store, {
-          seed, round, count: imagesPerRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
+          seed, round, count: perRound, shares: await classShares(rounds.allocation, store, student, round), sampling,
           train: startsFromImages(sampling.start) ? data.train : null, captioned: data.train, selection, compared: comparedImages, provenance: { ...provenanceOf(context, images!.conditions), ...captionProvenance(drawing, data.train) },
           ...hard, ...prototypes,
         }, {

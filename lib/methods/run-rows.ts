@@ -1,6 +1,6 @@
 /** From the outcomes of a run to the rows of its result: each method over the seeds, in the order of the table. */
 import { asReference, corruptionMetrics } from '../metrics/corruption-error.js';
-import { gapClosed } from '../metrics/groups.js';
+import { gapClosed, worstGroupOf } from '../metrics/groups.js';
 import { methods, summarise, type Method, type Row } from '../report/rows.js';
 import { averageCost } from './cost.js';
 import { isMeasured, type Measured, type Outcome } from './outcome.js';
@@ -25,7 +25,7 @@ function measuredRow(method: Method, own: readonly Measured[], { teachers, edrms
   return {
     method,
     worstGroupAccuracy: summarise(own.map(wga)),
-    worstGroupIntervals: own.map(({ metrics }) => metrics.groups.find(({ name }) => name === metrics.worstGroup)!.interval),
+    worstGroupIntervals: own.map(({ metrics }) => worstGroupOf(metrics).interval),
     meanGroupAccuracy: summarise(own.map(({ metrics }) => metrics.meanGroupAccuracy)),
     trainWeightedAccuracy: summarise(own.map(({ metrics }) => metrics.trainWeightedAccuracy)),
     accuracy: summarise(own.map(({ metrics }) => metrics.accuracy)),

@@ -86,6 +86,11 @@ export function groupMetrics(dataset: Omit<Dataset, 'read'>, predictions: ArrayL
   };
 }
 
+/** The group with the lowest accuracy. */
+export function worstGroupOf({ groups, worstGroup }: GroupMetrics): GroupAccuracy {
+  return groups.find(({ name }) => name === worstGroup)!;
+}
+
 /**
  * The share of the distance from plain distillation to the teacher that a method covers:
  * (WGA - WGA of EDRM) / (WGA of teacher - WGA of EDRM); null where the teacher is not above EDRM, so that there is no gap.

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml';
-import type { GroupAccuracy, GroupMetrics } from '../metrics/groups.js';
+import { worstGroupOf, type GroupAccuracy, type GroupMetrics } from '../metrics/groups.js';
 import { writeFileAtomic } from '../training/files.js';
 import { lineChart, type Chart } from './chart.js';
 import { escapeHtml } from './escape.js';
@@ -59,7 +59,7 @@ function resultTable(rows: readonly Row[], evaluations: readonly Evaluation[]): 
   const isCorrupted = rows.some(({ corruptions }) => corruptions);
   const lines = rows.map((row) => {
     if (row.undefined) return `<tr><td>${escapeHtml(methodTitles[row.method])}</td><td colspan="${isCorrupted ? 11 : 9}">undefined</td></tr>`;
-    const worst = evaluations.filter(({ method }) => method === row.method).map(worstOf);
+    const worst = evaluations.filter(({ method }) => method === row.method).map(({ metrics }) => worstGroupOf(metrics));
     const intervals = worst.map(({ accuracy, interval }) => `${accuracy.toFixed(3)} [${interval.map((end) => end.toFixed(3)).join(', ')}]`);
     return `<tr${row.method === 'config' ? ' class="ours"' : ''}><td>${escapeHtml(methodTitles[row.method])}</td>
 <td class="number">${row.worstGroupAccuracy.mean!.toFixed(3)}${intervals.map((text) => `<small>${text}</small>`).join('')}</td>
@@ -128,8 +128,4 @@ function classTable(evaluations: readonly Evaluation[]): string {
   const lines = names.map((name) => `<tr><td>${escapeHtml(name)}</td>${methods.map((method) => cell(name, method)).join('')}</tr>`);
   return `<div class="scroll"><table><thead><tr><th>Class</th>${head}</tr></thead><tbody>${lines.join('')}</tbody></table></div>
 <p class="note">Accuracy on all test images of the class: mean, and the range over seeds.</p>`;
-}
-
-function worstOf({ metrics }: Evaluation): GroupAccuracy {
-  return metrics.groups.find(({ name }) => name === metrics.worstGroup)!;
 }

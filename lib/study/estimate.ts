@@ -29,8 +29,8 @@ export async function estimate({ foundations, units }: StudyPlan, processes: num
   const ratesOf = (unit: Unit): Promise<Rates> => {
     uses.probe = true;
     // A variant may draw on what another leaves alone, or go without what another asks for.
-    const { methods, evaluation, discretiser, sampling, dad } = unit.config;
-    const key = JSON.stringify([unit.dataset, probedParts(methods), evaluation.corruptions, discretiser, sampling.start, dad]);
+    const { data, methods, evaluation, discretiser, sampling, dad } = unit.config;
+    const key = JSON.stringify([unit.dataset, data, probedParts(methods), evaluation.corruptions, discretiser, sampling.start, dad]);
     if (!probes.has(key)) probes.set(key, prober(unit));
     return probes.get(key)!;
   };

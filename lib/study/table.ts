@@ -51,7 +51,7 @@ export const differenceColumns: Column<Difference>[] = [
 ];
 
 export const notes = {
-  rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. WGA over images: what the number of test images leaves open, 95 % interval of the worst group (Wilson), its ends averaged over seeds. Images: generated, before selection. Images, steps and seconds of one seed on average.',
+  rows: 'Mean and 95 % interval over seeds (Student\'s t), accuracies and shares in 0..1. WGA over images: what the number of test images leaves open, 95 % interval of the group that was the worst (Wilson), its ends averaged over seeds. Images: generated, before selection. Images, steps and seconds of one seed on average.',
   differences: 'Differences of the same seeds, their mean and 95 % interval (Student\'s t).',
   scope: 'Intervals are over the seeds of the students, given this teacher, generator, training and test data; the teacher is one and has none.',
 };
@@ -121,7 +121,7 @@ export function studyCsv({ rows, differences }: StudyRows): string {
   const lines = [
     ...rows.flatMap((row) => [
       ...measures.map((measure) => [...place(row, measure), ...mean(row, row[measure]), row.undefined ?? '']),
-      ...(row.worstGroupInterval ? [[...place(row, 'worstGroupOverImages'), '', ...row.worstGroupInterval, row.seeds.join(' '), '', '']] : []),
+      ...(row.worstGroupInterval ? [[...place(row, 'worstGroupInterval'), '', ...row.worstGroupInterval, row.seeds.join(' '), '', '']] : []),
       ...(row.corruptions ? Object.entries({ corruptionAccuracy: row.corruptions.accuracy, corruptionError: row.corruptions.error }).map(([measure, value]) => [...place(row, measure), ...mean(row, value), '']) : []),
       ...Object.entries(row.cost ?? {}).map(([measure, value]) => [...place(row, measure), value, '', '', row.seeds.join(' '), '', '']),
       ...(['generated', 'trainingSteps', 'seconds'] as const).map((measure) => [...place(row, measure), row[measure], '', '', row.seeds.join(' '), '', row.undefined ?? '']),

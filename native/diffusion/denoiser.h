@@ -89,7 +89,7 @@ class Denoiser {
   // To be called after every change of the weights.
   void touch() { frozen_ = nullptr; }
   // For one that will be neither trained nor saved: the weights are kept in the precision of sampling alone (and once more
-  // in fp32, transformed, where ops/frozen_conv.h takes a convolution).
+  // in fp32, transformed, where ops/frozen_conv.h takes a convolution, and merged where one follows an upsampling).
   void freeze_weights(at::ScalarType dtype);
   std::shared_ptr<Denoiser> clone() const;
 

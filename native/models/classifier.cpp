@@ -49,7 +49,7 @@ void to_channels_last(torch::nn::Module& module) {
 void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   module.eval();
   for (auto& child : module.modules()) {
-    if (auto* conv = child->as<UpsampleConv2d>()) conv->freeze(dtype);
+    if (auto* conv = child->as<UpsampleConv2d>()) conv->merge(dtype);
   }
   for (auto& child : module.modules()) {
     // Running variances lose too much in 16 bits; batch norm takes fp32 statistics with 16-bit inputs.
@@ -60,6 +60,7 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
   for (auto& child : module.modules()) {
     if (auto* conv = child->as<FreezableConv2d>()) conv->freeze();
+    if (auto* conv = child->as<UpsampleConv2d>()) conv->freeze();
   }
 }
 

@@ -26,10 +26,13 @@ at::Tensor UpsampleConv2dImpl::forward(const at::Tensor& x) {
   return Conv2dImpl::forward(at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}));
 }
 
-void UpsampleConv2dImpl::freeze(at::ScalarType dtype) {
+void UpsampleConv2dImpl::merge(at::ScalarType dtype) {
   const torch::NoGradGuard no_grad;
-  frozen_ = std::make_shared<FrozenConv>(weight.to(dtype), bias.defined() ? bias.to(dtype) : bias, /*upsamples=*/true);
   merged_ = merge_upsample_conv(weight).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+void UpsampleConv2dImpl::freeze() {
+  frozen_ = std::make_shared<FrozenConv>(weight.detach(), bias.defined() ? bias.detach() : bias, /*upsamples=*/true);
 }
 
 }  // namespace sparring

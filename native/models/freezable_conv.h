@@ -26,11 +26,12 @@ struct UpsampleConv2dImpl : torch::nn::Conv2dImpl {
   UpsampleConv2dImpl(int64_t in, int64_t out, bool bias = true);
 
   at::Tensor forward(const at::Tensor& x);  // [B, I, H, W] -> [B, O, 2H, 2W]
-  void freeze(at::ScalarType dtype);        // before the weights, which will not change again, are converted to dtype
+  void merge(at::ScalarType dtype);         // before the weights, which will not change again, are converted to dtype
+  void freeze();                            // after that
 
  private:
   std::shared_ptr<FrozenConv> frozen_;
-  at::Tensor merged_;  // where frozen_ does not take the input; see ops/upsample_conv.h
+  at::Tensor merged_;  // for what frozen_ does not take; see ops/upsample_conv.h
 };
 TORCH_MODULE(UpsampleConv2d);
 

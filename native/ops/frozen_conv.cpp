@@ -16,7 +16,7 @@ using torch::autograd::tensor_list;
 // Of inputs times outputs. Transformed weights are four times as many and fp32: at most 38 MB for each direction.
 constexpr int64_t kLargestWeight = int64_t{1} << 18;
 // How much of the tiles' area must lie in the image for the kernel to be faster: ATen multiplies bf16 twice as fast as fp32, the
-// kernel does not. Measured in benchmarks/results/2026-11-28-cpu-levers.md.
+// kernel does not. Measured without upsampling in benchmarks/results/2026-11-28-cpu-levers.md.
 double least_filled(at::ScalarType type) { return type == at::kFloat ? 0.5 : 0.8; }
 
 cpu::Scale forward_scale(bool upsamples) { return upsamples ? cpu::Scale::doubled : cpu::Scale::same; }

@@ -54,7 +54,7 @@ test('the last line of stdout is one JSON object with a row per method', () => {
   assert.equal([result.command, result.seeds], ['distill', 1]);
   assert.equal(result.rows.map(({ method }: { method: string }) => method), ['teacher', 'edrm', 'edrm-longer', 'unguided', 'unguided-selected', 'config']);
   for (const row of result.rows) {
-    assert.equal(Object.keys(row), ['method', 'worstGroupAccuracy', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'accuracy', 'classes', 'gapClosed', 'generated', 'trainingSteps', 'seconds', ...(row.method === 'teacher' ? [] : ['cost'])]);
+    assert.equal(Object.keys(row), ['method', 'worstGroupAccuracy', 'worstGroupIntervals', 'meanGroupAccuracy', 'trainWeightedAccuracy', 'accuracy', 'classes', 'gapClosed', 'generated', 'trainingSteps', 'seconds', ...(row.method === 'teacher' ? [] : ['cost'])]);
     for (const summary of [row.worstGroupAccuracy, row.meanGroupAccuracy, row.trainWeightedAccuracy, row.accuracy, ...row.classes.map((one: any) => one.accuracy)]) {
       assert.equal(Object.keys(summary), ['mean', 'values']);
       assert.is(summary.values.length, 1);

@@ -41,6 +41,15 @@ test('every row has equally many steps and images', () => {
   for (const title of ['image to image (SDEdit)', 'guided by prototypes (DistDiff)', 'from images that the student gets wrong (ActGen)', 'guided by the teacher alone', 'guided by the student alone']) assert.ok(html.includes(title), title);
 });
 
+test('a round has so many images times the number of classes, where that is asked for', async () => {
+  const output = join(folder, 'for-class');
+  const ended = distill(output, '--set', `teacher.weights=${teacher}`, '--set', `generator.weights=${generator}`, '--set', 'methods=[unguided]', '--set', 'rounds.imagesPerRound=3', '--set', 'rounds.imagesFor=class');
+  assert.is(ended.status, 0, ended.stderr);
+  assert.is(lastLine(ended.stdout).rows.at(-1).generated, 2 * 3 * 2);
+  const store = await openStore(join(output, `seed-${seed}`, 'unguided', 'store'));
+  assert.equal(store.ofRound(1).map(({ label }) => label).sort(), [0, 0, 0, 1, 1, 1]);
+});
+
 test('the first round of each row has the same noise, and images of its own', async () => {
   const images: string[] = [];
   const seeds: number[][] = [];

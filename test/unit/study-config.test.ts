@@ -80,7 +80,7 @@ test('paths in a study, and in a config that it names, start at the folder of th
 });
 
 test('the examples are valid, and the birds are sampled as the quickstart does', () => {
-  const example = (name: string): Study => readStudy(fileURLToPath(new URL(`../../examples/studies/${name}.yaml`, import.meta.url)));
+  const example = (name: string, options: { quick?: boolean } = {}): Study => readStudy(fileURLToPath(new URL(`../../examples/studies/${name}.yaml`, import.meta.url)), options);
   const { sampling } = example('birds').cells[0].config;
   assert.equal([sampling.sampler, (sampling.guidance as { until: number }).until], ['dpm-solver++-2m', 0.6]);
   const [mnist] = example('spuco-mnist').cells;
@@ -91,6 +91,9 @@ test('the examples are valid, and the birds are sampled as the quickstart does',
   const [clothing] = example('clothing-dad').cells;
   assert.ok(clothing.config.evaluation.corruptions && clothing.config.methods.length === 11);
   assert.equal([clothing.config.teacher.architecture, clothing.config.generator.blockChannels], [{ family: 'cnn', width: 32, stages: 6 }, [32, 64, 96, 128]], 'the networks are those of the foundation');
+  const [small] = example('clothing-dad', { quick: true }).cells;
+  assert.equal([small.config.teacher.architecture, small.config.generator.blockChannels, small.config.rounds.count], [{ family: 'cnn', width: 24, stages: 6 }, [16, 32, 64, 96], 3]);
+  for (const name of ['birds', 'spuco-mnist', 'birds-ablations', 'birds-dad', 'photographs']) example(name, { quick: true });
   const photographs = example('photographs').cells.map(({ config }) => config);
   assert.equal(photographs.map((config) => config.methods.includes('cutmix')), [true, false]);
   assert.equal(photographs[0].generator.blockChannels, [16, 32, 64, 96], 'the networks are those of the foundation');

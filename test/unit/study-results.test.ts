@@ -111,7 +111,7 @@ test('the tables: Markdown with the facts, CSV with a line for each measure', ()
   const lines = studyCsv(result).trimEnd().split('\n');
   assert.is(lines[0], 'dataset,variant,method,minus,minusVariant,measure,mean,low,high,seeds,values,note');
   assert.is(lines.length, 1 + 4 * 9 + 5 * 2);
-  assert.match(lines.find((line) => line.startsWith('birds,base,config,,,worstGroupOverImages'))!, /worstGroupOverImages,,0\.88\d*,0\.91\d*,0 1 2,,$/);
+  assert.match(lines.find((line) => line.startsWith('birds,base,config,,,worstGroupInterval'))!, /worstGroupInterval,,0\.88\d*,0\.91\d*,0 1 2,,$/);
   assert.ok(lines.every((line) => line.split(',').length === 12));
   assert.match(lines.find((line) => line.startsWith('birds,base,config,edrm,base,worstGroupAccuracy'))!, /,0\.7\d*,0\.45158\d+,0\.94841\d+,0 1 2,0\.8 0\.6\d* 0\.7/);
 });

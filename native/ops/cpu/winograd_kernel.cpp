@@ -16,9 +16,9 @@ namespace sparring::cpu {
 namespace {
 
 constexpr int64_t kScratchFloats = 1 << 18;  // of a block, about; both halves of it are to stay in the second cache
-constexpr int64_t kLeastTiles = 24;          // of a block, so that the weights are used often enough once they are there
+constexpr int64_t kFewTiles = 24;            // of a block, so that the weights are used often enough once they are there
 constexpr int64_t kCachedWeights = 1 << 17;  // of a position: more do not stay in the second cache, nor those of all positions in the third
-constexpr int64_t kLeastTilesBeyond = 72;    // in place of the other, with so many weights
+constexpr int64_t kManyTiles = 72;           // in place of the other with more weights than those, which come from further away
 
 // Multiples of 64 bytes, but not of 4096, at which the positions of a tile would meet in the same few places of the cache.
 int64_t position_stride(int64_t tiles, int64_t channels) {
@@ -51,10 +51,10 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
   const Tiling tiling{larger.size(2), larger.size(3), at::divup(larger.size(2), kTile), at::divup(larger.size(3), kTile)};
   const int64_t positions = positions_of(scale);
   const int64_t tiles = x.size(0) * tiling.tile_rows * tiling.tile_columns;
-  const int64_t least = in * columns > kCachedWeights ? kLeastTilesBeyond : kLeastTiles;
+  const int64_t least = in * columns > kCachedWeights ? kManyTiles : kFewTiles;
   const int64_t fitting = std::max(least, kScratchFloats / (positions * (in + columns)) / 12 * 12);
   const int64_t share = at::divup(tiles, at::get_num_threads());
-  const int64_t block = at::divup(share, at::divup(share, fitting));
+  const int64_t block = at::divup(share, at::divup(share, fitting));  // evened out, so that no thread ends long before another
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, columns);
   const auto* pixels = static_cast<const T*>(x.data_ptr());
   auto* result = static_cast<T*>(y.data_ptr());

@@ -1,4 +1,4 @@
-// The vectorised loops of winograd_conv, for one block of tiles. Internal to native/ops/cpu.
+// The vectorised loops of winograd_conv, for one block of tiles, and what its callers have to say of the size. Internal to native/ops.
 #pragma once
 
 #include <cstdint>
