@@ -75,14 +75,12 @@ function keysOfKept(store: SampleStore): Map<number, string> {
   return new Map(store.samples().filter((record) => record.kept).map(({ source, key }) => [source!, key]));
 }
 
-/** As many images of the dataset as counterparts would be, in epochs without a gap; those that have a counterpart come first in a batch. */
+/** Images of the dataset in epochs without a gap, those that have a counterpart first in a batch, and their counterparts. */
 export function pairs(train: Dataset, { store, keys }: Counterparts, seed: number): (count: number, step: number) => Promise<Batch> {
   return async (count, step) => {
-    const indices = Array.from(batchIndices(train.length, Math.ceil(count / 2), step, seed + 1));
-    const slots = [...indices.keys()]; // at the end of an epoch a record may come twice
-    const first = new Set(slots.filter((slot) => keys.has(indices[slot]!)).slice(0, Math.floor(count / 2)));
-    const paired = [...first].map((slot) => indices[slot]!);
-    const batch = await readBatch(train, Int32Array.from([...paired, ...slots.filter((slot) => !first.has(slot)).map((slot) => indices[slot]!)]));
+    const indices = Array.from(batchIndices(train.length, count, step, seed + 1));
+    const paired = indices.filter((record) => keys.has(record));
+    const batch = await readBatch(train, Int32Array.from([...paired, ...indices.filter((record) => !keys.has(record))]));
     return paired.length === 0 ? batch : { ...batch, counterparts: await store.readImages(paired.map((record) => keys.get(record)!)) };
   };
 }

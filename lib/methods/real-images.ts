@@ -20,7 +20,7 @@ import { balanceClusters, repeatErrors, type Resampled } from './resampling.js';
 const jttTimes = 50;
 
 export interface RealImages {
-  /** `count` images of a step, counterparts included, a pure function of it. */
+  /** `count` images of a step and, beside them, what counterparts they have; a pure function of the step. */
   batch(count: number, step: number): Promise<Batch>;
   /** Images that come more often than others, where the row looks for such. */
   upWeighted?: number;
@@ -32,7 +32,7 @@ export interface RealImages {
 }
 
 /** @param name of the row's stage */
-export async function realImages(context: RunContext, foundation: Foundation, { real, counterparts, online }: Recipe, edrm: Classifier, name: string, seed: number): Promise<RealImages> {
+export async function realImages(context: RunContext, foundation: Foundation, { real, counterparts }: Recipe, edrm: Classifier, name: string, seed: number): Promise<RealImages> {
   const { train, validation } = context.data;
   const cancellable = { ...(context.signal && { signal: context.signal }) };
   if (counterparts) {
@@ -41,7 +41,7 @@ export async function realImages(context: RunContext, foundation: Foundation, { 
   }
   switch (real) {
     case undefined:
-      return { ...(online === 'counterparts' ? halved(inOrder(train, seed)) : inOrder(train, seed)), seconds: 0 };
+      return { ...inOrder(train, seed), seconds: 0 };
     case 'errors-repeated':
       return repeated(train, repeatErrors(train.labels, await predictAll(edrm, train, cancellable), jttTimes), seed, 0);
     case 'clusters-balanced': {
@@ -55,11 +55,6 @@ export async function realImages(context: RunContext, foundation: Foundation, { 
     case 'validation-balanced':
       return { ...byGroup(validation!, seed), seconds: 0 }; // there is one, or the row is undefined
   }
-}
-
-/** Half as many, whose counterparts, made in the step, are the other half. */
-function halved({ batch }: Pick<RealImages, 'batch'>): Pick<RealImages, 'batch'> {
-  return { batch: (count, step) => batch(Math.ceil(count / 2), step) };
 }
 
 /** Epochs without a gap, each in an order of its own. */

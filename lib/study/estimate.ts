@@ -114,20 +114,21 @@ function rowSeconds({ config }: Unit, method: 'edrm' | ContinuedMethod, rates: R
   const reused = method === 'unguided-selected' && methods.includes('unguided'); // the images of the other row
   const drawn = images?.guidance === 'none' ? rates.unguidedImage : rates.guidedImage;
   const image = images === null || reused ? 0 : drawn + (images.start ? 0 : rates.nullTextImage);
-  const step = (rates.roundStep * (passes(trainingOf(recipe, rounds.training)) + attackPasses(recipe, config))) / passes(rounds.training) + rates.adversary * discretised(recipe, rounds.training);
+  const step = (rates.roundStep * (passes(trainingOf(recipe, rounds.training)) + adversaryPasses(recipe, config))) / passes(rounds.training) + rates.adversary * discretised(recipe, rounds.training);
   // The student that the row begins with, and the helper of TAB, are trained as the EDRM student is.
   const trainsAnother = recipe.labelsOnly || recipe.real === 'clusters-balanced';
   return (trainsAnother ? fromNew : 0) + rounds.count * (rounds.training.steps * step + imagesOfRound(rounds, { images: rates.trainImages, classes: rates.classes }) * image);
 }
 
-/** Beside them, of adversaries that are made in each step: those of a plain attack, or of discrete ones beside the images. */
-function attackPasses({ online }: Recipe, { adversarialTraining }: Config): number {
-  return online === 'plain' ? adversarialTraining.steps : online === 'discrete' ? 1 : 0;
+/** Beside them, of adversaries: the steps of a plain attack, or discrete ones beside the images, made beforehand (of real images alone) or in the step. */
+function adversaryPasses({ images, counterparts, online }: Recipe, { adversarialTraining, rounds }: Config): number {
+  const beforehand = !counterparts ? 0 : images ? 1 - rounds.replay : 1;
+  return beforehand + (online === 'plain' ? adversarialTraining.steps : online ? 1 : 0);
 }
 
 /** Discrete adversaries that are made in each step; an attack on the student counts as one on the teacher. */
 function discretised({ online }: Recipe, { batchSize }: Config['rounds']['training']): number {
-  return online === 'discrete' ? batchSize : online === 'counterparts' ? Math.ceil(batchSize / 2) : 0;
+  return online && online !== 'plain' ? batchSize : 0;
 }
 
 /** Of the student in each step: AugMix has three views of an image. */
