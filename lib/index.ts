@@ -27,6 +27,7 @@ export { methods, type Method, type Row, type Summary } from './report/rows.js';
 
 // Models and training, step by step
 export { Engine, type Cancellable, type EngineOptions } from './native/engine.js';
+export { Lpips } from './native/lpips.js';
 export { Autoencoder, Classifier, Generator } from './native/models.js';
 export { pixelGenerator, type PixelGeneratorOptions } from './config/generators.js';
 export { pretrainedGenerator, type PretrainedOptions } from './diffusion/pretrained.js';

@@ -14,7 +14,7 @@ with every default filled in, is saved as \`config.yaml\` in the run folder.
 
 - Values of \`--set\` are YAML: \`--set rounds.count=3\`, \`--set 'generator.attention=[0, 1]'\`.
 - Relative paths in a file (\`data.root\` and \`data.file\`; \`weights\` and \`start\` of \`teacher\` and \`generator\`;
-  \`teacher.zeroShot.clip\`; \`discretiser.weights\`; the folders of \`ood\` and \`spurious\`; \`pretrained.path\` of \`generator\` and \`discretiser\`) start at the
+  \`teacher.zeroShot.clip\`; \`discretiser.weights\` and \`discretiser.lpips\`; \`sampling.guidance.decoder\`; \`dad.stores\`; the folders of \`ood\` and \`spurious\`; \`pretrained.path\` of \`generator\` and \`discretiser\`) start at the
   file's folder. Those given with \`--set\`, and \`output\` wherever it is given, start at the working directory.
 - In place of an \`architecture\` section a name may stand, \`architecture: vit_small_patch16\`:
   ${names.map(code).join(', ')}.

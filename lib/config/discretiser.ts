@@ -25,7 +25,8 @@ export function discretiserSection<TrainOn extends z.ZodType, Training extends z
     normGroups: count.default(8).describe('groups of group normalisation; divides every level'),
     numCodes: count.max(2 ** 20).default(512).describe('entries of the codebook'),
     codeChannels: count.default(8).describe('numbers of a code'),
-    perceptualWeight: z.number().min(0).default(0.3).describe('of the distance in the features of the teacher; 0 = none'),
+    perceptualWeight: z.number().min(0).default(0.3).describe('of the distance in the features of lpips or, without it, of the teacher; 0 = none'),
+    lpips: z.string().optional().describe('safetensors file of LPIPS on VGG16, see docs/dad.md'),
     adversarialWeight: z.number().min(0).default(0.1).describe('of the discriminator, times the adaptive weight of the paper; 0 = none'),
     adversarialFrom: z.int().min(0).default(1000).describe('step from which the discriminator takes part'),
     trainOn,
@@ -36,4 +37,14 @@ export function discretiserSection<TrainOn extends z.ZodType, Training extends z
 /** What is trained. */
 export function discretiserSpec({ blockChannels, attention, layersPerBlock, normGroups, numCodes, codeChannels }: Config['discretiser']): AutoencoderSpec & { kind: 'vqgan' } {
   return { kind: 'vqgan', blockChannels, attention, layersPerBlock, normGroups, latentChannels: codeChannels, numCodes, codeChannels };
+}
+
+/** Whether it is trained here. */
+export function isTrainedDiscretiser({ weights, pretrained }: Config['discretiser']): boolean {
+  return !weights && !pretrained;
+}
+
+/** Whether it is trained with the teacher's features as perceptual loss. */
+export function comparesTeacherFeatures(discretiser: Config['discretiser']): boolean {
+  return isTrainedDiscretiser(discretiser) && discretiser.lpips === undefined && discretiser.perceptualWeight > 0;
 }

@@ -8,6 +8,7 @@ import { SparringError } from '../errors.js';
 import { smallestSide } from '../data/corruptions.js';
 import { discretisingRun, recipes } from '../methods/recipes.js';
 import { architectureNamed, architectureProblem } from './architectures.js';
+import { isTrainedDiscretiser } from './discretiser.js';
 import { withoutPreset } from './presets.js';
 import { oodFolders } from './ood.js';
 import { configSchema, type Config } from './schema.js';
@@ -17,7 +18,7 @@ import { nearest } from './suggest.js';
 export type Tree = Record<string, unknown>;
 
 /** Keys of weights on disk. */
-const weightKeys = ['teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'discretiser.weights', 'discretiser.pretrained.path', 'sampling.guidance.decoder'];
+const weightKeys = ['teacher.weights', 'teacher.start', 'teacher.zeroShot.clip', 'generator.weights', 'generator.start', 'generator.pretrained.path', 'discretiser.weights', 'discretiser.pretrained.path', 'discretiser.lpips', 'sampling.guidance.decoder'];
 
 /** Keys whose relative paths are meant from the folder of the config file. */
 const pathKeys = ['data.root', 'data.file', 'dad.stores', ...weightKeys, ...oodFolders.map((key) => `ood.${key}`), 'spurious.root', 'spurious.imageNet'];
@@ -142,6 +143,9 @@ function checkTogether(config: Config, source: string): void {
   const paired = config.methods.find((method) => recipes[method].counterparts ?? recipes[method].online);
   if (paired && augment.policy === 'augmix') fail(`rounds.training.augment.policy: expected another one for ${paired}, found augmix.`, 'Adversaries have no mixed versions; leave the row out, or take randaugment.');
   if (sampling.guidance.decoder !== undefined && !generator.pretrained) fail('sampling.guidance.decoder: expected generator.pretrained beside it, found none.', 'A generator of pixels has no latents to decode; leave decoder out.');
+  const { lpips, perceptualWeight } = config.discretiser;
+  if (lpips !== undefined && !isTrainedDiscretiser(config.discretiser)) fail('discretiser.lpips: expected a discretiser to train beside it, found one that is given.', 'Leave lpips out.');
+  if (lpips !== undefined && perceptualWeight === 0) fail('discretiser.lpips: expected discretiser.perceptualWeight above 0 beside it, found 0.', 'Leave one of the two out.');
   for (const role of ['teacher', 'generator'] as const) {
     if (config[role].weights && config[role].start) fail(`${role}: expected weights or start, found both.`, 'With weights it is ready to use; with start it is trained on from them.');
   }

@@ -1,11 +1,11 @@
 /**
- * The discretiser of DAD, Q: images to the nearest codes of a VQGAN and back. Loaded from a file, or trained here with the
- * teacher's features as perceptual loss.
+ * The discretiser of DAD, Q: images to the nearest codes of a VQGAN and back. Loaded from a file, or trained here with LPIPS or
+ * the teacher's features as perceptual loss.
  */
 import { join } from 'node:path';
 
 import { autoencoderSpecs } from '../config/autoencoders.js';
-import { discretiserSpec } from '../config/discretiser.js';
+import { comparesTeacherFeatures, discretiserSpec, isTrainedDiscretiser } from '../config/discretiser.js';
 import type { Config } from '../config/schema.js';
 import { trainingSplit } from '../data/open.js';
 import type { Dataset } from '../data/types.js';
@@ -13,6 +13,7 @@ import { isVqganFolder, vqganFolderSpec } from '../diffusion/vqgan-folder.js';
 import { SparringError } from '../errors.js';
 import type { AutoencoderSpec } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
+import { Lpips } from '../native/lpips.js';
 import { Autoencoder, type Classifier } from '../native/models.js';
 import { Trainer } from '../training/trainer.js';
 import { openStage, type RunContext } from './context.js';
@@ -28,10 +29,11 @@ export async function obtainDiscretiser(context: RunContext, teacher: Classifier
   const file = join(stage.folder, foundationFiles.discretiser);
   if (!stage.finished()) {
     using begin = await Autoencoder.create(engine, discretiserSpec(config.discretiser), config.seed);
-    if (perceptualWeight > 0 && teacher.spec.architecture.family === 'torchscript') {
-      throw new SparringError('weights', 'discretiser.perceptualWeight: expected a teacher whose features are known, found TorchScript.', 'Set it to 0, or take safetensors weights with their architecture.');
+    if (comparesTeacherFeatures(config.discretiser) && teacher.spec.architecture.family === 'torchscript') {
+      throw new SparringError('weights', 'discretiser.perceptualWeight: expected a teacher whose features are known, found TorchScript.', 'Give discretiser.lpips, set it to 0, or take safetensors weights with their architecture.');
     }
-    using trainer = await Trainer.discretiser(begin, perceptualWeight > 0 ? teacher : null, training, { seed: config.seed, size: split.imageSize, perceptualWeight, adversarialWeight, adversarialFrom });
+    using lpips = await openLpips(engine, config.discretiser);
+    using trainer = await Trainer.discretiser(begin, lpips ?? (comparesTeacherFeatures(config.discretiser) ? teacher : null), training, { seed: config.seed, size: split.imageSize, perceptualWeight, adversarialWeight, adversarialFrom });
     await trainOnSplit(context, trainer, stage, split, training);
     await new Autoencoder(engine, trainer.result(), begin.spec).save(file);
     await stage.finish({ seconds: stage.seconds, steps: training.steps });
@@ -39,14 +41,14 @@ export async function obtainDiscretiser(context: RunContext, teacher: Classifier
   return { model: await Autoencoder.load(engine, file), ...stage.finished<{ seconds: number }>()! };
 }
 
-/** Whether it is trained here. */
-export function isTrainedDiscretiser({ weights, pretrained }: Config['discretiser']): boolean {
-  return !weights && !pretrained;
+/** LPIPS, where that is its perceptual loss. Throws SparringError 'io' or 'weights'. */
+export async function openLpips(engine: Engine, { lpips }: Config['discretiser']): Promise<Lpips | null> {
+  return lpips === undefined ? null : Lpips.load(engine, lpips);
 }
 
-/** The split that it is trained on. Throws SparringError 'config' when there is none or the architecture does not fit its images. */
+/** The split that it is trained on. Throws SparringError 'config' when there is none or its images do not fit the architecture or LPIPS. */
 export function checkDiscretiser({ config, data }: Pick<RunContext, 'config' | 'data'>): Dataset {
-  const { blockChannels, attention, normGroups, adversarialWeight, trainOn } = config.discretiser;
+  const { blockChannels, attention, normGroups, adversarialWeight, lpips, trainOn } = config.discretiser;
   if (attention.length !== blockChannels.length) {
     throw new SparringError('config', `discretiser.attention: expected ${blockChannels.length} entries, one per level, found ${attention.length}.`, 'Give 0 or 1 for each entry of blockChannels.');
   }
@@ -54,13 +56,15 @@ export function checkDiscretiser({ config, data }: Pick<RunContext, 'config' | '
   if (odd !== undefined) throw new SparringError('config', `discretiser.normGroups: ${normGroups} does not divide ${odd} channels.`, 'Choose a divisor of every level.');
   checkSize(discretiserSpec(config.discretiser), data.train, 'discretiser.blockChannels');
   if (adversarialWeight > 0 && data.train.imageSize < 12) throw new SparringError('config', `discretiser.adversarialWeight: expected 0 for images of ${data.train.imageSize} px, found ${adversarialWeight}.`, 'The discriminator needs 12 px.');
+  if (lpips !== undefined && data.train.imageSize < 16) throw new SparringError('config', `discretiser.lpips: expected images of at least 16 px, found ${data.train.imageSize} px.`, 'Leave it out.');
   return trainingSplit(data, trainOn, 'discretiser.trainOn');
 }
 
-/** Throws what `obtainDiscretiser` would throw before it trains. */
-export async function readyDiscretiser({ config, engine, data }: Pick<RunContext, 'config' | 'engine' | 'data'>): Promise<void> {
-  if (isTrainedDiscretiser(config.discretiser)) checkDiscretiser({ config, data });
-  else (await openDiscretiser(engine, config.discretiser, data.train))[Symbol.dispose]();
+/** Throws what `obtainDiscretiser` would throw before it trains, or, where it has trained, before it loads the result. */
+export async function readyDiscretiser({ config, engine, data }: Pick<RunContext, 'config' | 'engine' | 'data'>, { trained = false } = {}): Promise<void> {
+  if (!isTrainedDiscretiser(config.discretiser)) return (await openDiscretiser(engine, config.discretiser, data.train))[Symbol.dispose]();
+  checkDiscretiser({ config, data });
+  if (!trained) (await openLpips(engine, config.discretiser))?.[Symbol.dispose]();
 }
 
 /** One that is given. */

@@ -22,7 +22,7 @@ export async function inFoundationFolder<Trained, Result>(
   config: Config,
   options: RunOptions,
   { check, train, write }: {
-    check(context: RunContext): void;
+    check(context: RunContext): void | Promise<void>;
     train(context: RunContext): Promise<Trained>;
     write(context: RunContext, trained: Trained, folder: string): Promise<Result>;
   },
@@ -32,7 +32,7 @@ export async function inFoundationFolder<Trained, Result>(
   const fresh = prepareRunFolder(work, config, options.resume ?? false);
   const result = await aloneIn(work, 'foundation', async () => {
     const context = await openContext(config, work, options);
-    check(context);
+    await check(context);
     if (fresh) await saveRunConfig(work, config);
     const log = await openMetricsLog(work, { keep: (row) => row.step <= stepsDone(work, row.stage) });
     context.reporter.log = (row) => log.write(row);

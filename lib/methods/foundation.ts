@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { Config, TrainingConfig } from '../config/schema.js';
 import { describeClassifierFolder, isModelFolder } from '../classifiers/folder.js';
 import { zeroShotClassifier } from '../clip/zero-shot.js';
+import { comparesTeacherFeatures } from '../config/discretiser.js';
 import { pixelGenerator } from '../config/generators.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
@@ -103,11 +104,11 @@ export async function openTeacher(engine: Engine, { teacher, seed, methods, disc
 }
 
 /** Throws SparringError 'weights' where a row needs the features of a teacher that has none. */
-function checkFeatures(teacher: Classifier, { methods, discretiser: { weights, pretrained, perceptualWeight } }: Pick<Config, 'methods' | 'discretiser'>, path: string): Classifier {
-  const learnsFeatures = takesDiscretiser(methods) && !weights && !pretrained && perceptualWeight > 0;
+function checkFeatures(teacher: Classifier, { methods, discretiser }: Pick<Config, 'methods' | 'discretiser'>, path: string): Classifier {
+  const learnsFeatures = takesDiscretiser(methods) && comparesTeacherFeatures(discretiser);
   const row = methods.find(takesPrototypes) ?? (learnsFeatures ? 'the training of discretiser' : undefined);
   if (row === undefined || teacher.spec.architecture.family !== 'torchscript') return teacher;
-  throw new SparringError('weights', `${path}: expected a teacher whose features are known for ${row}, found TorchScript.`, learnsFeatures ? 'Take safetensors weights with their architecture, or set discretiser.perceptualWeight to 0.' : `Take safetensors weights with their architecture, or leave ${row} out of methods.`);
+  throw new SparringError('weights', `${path}: expected a teacher whose features are known for ${row}, found TorchScript.`, learnsFeatures ? 'Take safetensors weights with their architecture, give discretiser.lpips, or set discretiser.perceptualWeight to 0.' : `Take safetensors weights with their architecture, or leave ${row} out of methods.`);
 }
 
 /** Likewise the generator, for which `sampling` must be possible. */

@@ -1,6 +1,7 @@
 /** Trains a discretiser to be shipped or shared: 16-bit weights, what it does to the test images, and how it was made. */
 import { join } from 'node:path';
 
+import { isTrainedDiscretiser } from '../config/discretiser.js';
 import type { Config } from '../config/schema.js';
 import { trainingSplit } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
@@ -9,7 +10,7 @@ import { Autoencoder } from '../native/models.js';
 import { imageGrid } from '../report/grid.js';
 import { writeFileAtomic } from '../training/files.js';
 import type { RunContext } from './context.js';
-import { checkDiscretiser, discretise, isTrainedDiscretiser, obtainDiscretiser } from './discretiser.js';
+import { discretise, obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { measureDiscretiser, type DiscretiserMeasures } from './discretiser-measures.js';
 import { foundationFiles, isTrained, obtainTeacher } from './foundation.js';
 import { inFoundationFolder } from './foundation-folder.js';
@@ -48,11 +49,11 @@ export async function makeDiscretiser(config: Config, options: RunOptions = {}):
   });
 }
 
-/** Throws SparringError 'config' when teacher or discretiser cannot be trained on the data. */
-export function checkTrainable({ config, data }: Pick<RunContext, 'config' | 'data'>): void {
+/** Throws SparringError when teacher or discretiser cannot be trained on the data. */
+export async function checkTrainable({ config, engine, data }: Pick<RunContext, 'config' | 'engine' | 'data'>): Promise<void> {
   if (!isTrainedDiscretiser(config.discretiser)) throw new SparringError('config', 'discretiser: expected one to train, found weights that are ready.', 'Leave out discretiser.weights and discretiser.pretrained.');
   if (isTrained(config.teacher)) trainingSplit(data, config.teacher.trainOn, 'teacher.trainOn');
-  checkDiscretiser({ config, data });
+  await readyDiscretiser({ config, engine, data });
 }
 
 /** Random test images, and Q of each below it. */

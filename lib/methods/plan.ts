@@ -1,5 +1,5 @@
 /** What a run would do, checked as far as it can be without doing it. */
-import { discretiserSpec } from '../config/discretiser.js';
+import { discretiserSpec, isTrainedDiscretiser } from '../config/discretiser.js';
 import type { Config } from '../config/schema.js';
 import { groupCounts } from '../data/memory.js';
 import { openData } from '../data/open.js';
@@ -8,7 +8,7 @@ import { Engine } from '../native/engine.js';
 import { Autoencoder, Classifier, Generator } from '../native/models.js';
 import { imagesOfRound } from './allocation.js';
 import { checkCaptions } from './captions.js';
-import { isTrainedDiscretiser, readyDiscretiser } from './discretiser.js';
+import { readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, openGenerator, openTeacher } from './foundation.js';
 import { checkTrainable } from './make-discretiser.js';
 import { recipes, takesDiscretiser, takesGenerator } from './recipes.js';
@@ -61,7 +61,7 @@ function roundsOf({ methods, rounds, sampling: { steps, sampler, guidance, start
 export async function planOfDiscretiser(config: Config): Promise<string[]> {
   const engine = await Engine.open(config);
   const data = await openData(config.data);
-  checkTrainable({ config, data });
+  await checkTrainable({ config, engine, data });
   using teacher = await openTeacher(engine, config, data.train);
   using discretiser = await Autoencoder.create(engine, discretiserSpec(config.discretiser), config.seed);
   const { blockChannels, numCodes, training } = config.discretiser;

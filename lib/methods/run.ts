@@ -21,7 +21,7 @@ import { trainFromLabels } from './erm.js';
 import { distil, type StudentResult } from './distil.js';
 import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { evaluate } from './evaluate.js';
-import { checkSplits, isTrained, obtainFoundation, obtainTeacher, type Foundation } from './foundation.js';
+import { checkSplits, isTrained, obtainFoundation, obtainTeacher, type Foundation, type FoundationRole } from './foundation.js';
 import { openGivenAdversaries } from './given-adversaries.js';
 import { checkFingerprints, fingerprintsOf, saveFingerprints } from './given-files.js';
 import type { Outcome } from './outcome.js';
@@ -69,7 +69,7 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
   checkStartImages(config, data.train);
   if (generates) checkCaptions(config, data.train);
   const discretises = takesDiscretiser(config.methods);
-  if (discretises) await readyDiscretiser({ config, engine, data });
+  if (discretises) await readyDiscretiser({ config, engine, data }, { trained: isReady('discretiser', folder) });
   const adversaries = await openGivenAdversaries({ config, engine, data, ...(signal && { signal }) });
   for (const row of undefinedRows(config.methods, data)) options.onWarning?.(row);
   const given = await fingerprintsOf([config], { passedOver: notRead(config, folder), signal });
@@ -112,13 +112,18 @@ async function runStages(config: Config, folder: string, fresh: boolean, options
 
 /** Keys of weights that no row reads, or that were read for a network whose training is done; and stores, which each row checks. */
 function notRead({ methods }: Config, folder: string): string[] {
-  const ready = (['teacher', 'generator'] as const).filter((role) => stepsDone(folder, `foundation/${role}`) === Infinity);
+  const ready = (['teacher', 'generator', 'discretiser'] as const).filter((role) => isReady(role, folder));
   return [
     'dad.stores',
     ...(takesGenerator(methods) ? [] : ['generator', 'sampling']),
     ...(takesDiscretiser(methods) ? [] : ['discretiser']),
-    ...ready.flatMap((role) => [`${role}.start`, `${role}.zeroShot`]),
+    ...ready.flatMap((role) => [`${role}.start`, `${role}.zeroShot`, `${role}.lpips`]),
   ];
+}
+
+/** Whether it was trained in this folder. */
+function isReady(role: FoundationRole, folder: string): boolean {
+  return stepsDone(folder, `foundation/${role}`) === Infinity;
 }
 
 /** The foundation of rows that generate nothing. */

@@ -1,11 +1,12 @@
 /** Teacher, generator and discretiser for several runs: trained once, in a folder of the form that a run has. */
+import { isTrainedDiscretiser } from '../config/discretiser.js';
 import type { Config } from '../config/schema.js';
 import { openData } from '../data/open.js';
 import { explainStop } from '../errors.js';
 import { Engine } from '../native/engine.js';
 import { openMetricsLog } from '../report/metrics-log.js';
 import { stepsDone } from '../training/stage.js';
-import { checkDiscretiser, isTrainedDiscretiser, obtainDiscretiser } from './discretiser.js';
+import { obtainDiscretiser, readyDiscretiser } from './discretiser.js';
 import { checkSplits, isTrained, isTrainedGenerator, obtainFoundation, obtainTeacher, type FoundationRole } from './foundation.js';
 import { takesDiscretiser, takesGenerator } from './recipes.js';
 import type { RunOptions } from './run.js';
@@ -34,7 +35,7 @@ export async function shareFoundation(config: Config, folder: string, roles: rea
   const engine = await Engine.open(config);
   const data = await openData(config.data);
   checkSplits(config, data, { generates: roles.includes('generator') });
-  if (roles.includes('discretiser')) checkDiscretiser({ config, data });
+  if (roles.includes('discretiser')) await readyDiscretiser({ config, engine, data });
   if (unsaved) await saveRunConfig(folder, config);
   const log = await openMetricsLog(folder, { keep: (row) => row.step <= stepsDone(folder, row.stage) });
   const reporter = { log: (row: Parameters<typeof log.write>[0]) => log.write(row), progress: onProgress };

@@ -6,7 +6,7 @@
 import type { NativeAttackInspection, NativeAttacks } from './attacks.js';
 import type { NativeCorruptions } from './corruptions.js';
 import type { NativeGeneration } from './generation.js';
-import type { CancelToken, ModelHandle, TextEncoderHandle, TrainerHandle } from './handles.js';
+import type { CancelToken, LpipsHandle, ModelHandle, TextEncoderHandle, TrainerHandle } from './handles.js';
 import type { NativeInspection } from './inspection.js';
 import type { NativeNetworks } from './networks.js';
 import type { NativeTraining } from './training.js';
@@ -34,5 +34,5 @@ export interface NativeCore extends NativeNetworks, NativeTraining, NativeGenera
   setThreads(threads: number): Promise<void>;
   createToken(): CancelToken;
   cancel(token: CancelToken): void;
-  dispose(handle: ModelHandle | TextEncoderHandle | TrainerHandle<ModelHandle>): void;
+  dispose(handle: ModelHandle | TextEncoderHandle | LpipsHandle | TrainerHandle<ModelHandle>): void;
 }

@@ -7,6 +7,7 @@ export type TextEncoderHandle = { readonly [kind]: 'text-encoder' };
 export type TrainerHandle<Model> = { readonly [kind]: 'trainer'; readonly model: Model };
 export type CancelToken = { readonly [kind]: 'token' };
 export type AutoencoderHandle = { readonly [kind]: 'autoencoder' };
+export type LpipsHandle = { readonly [kind]: 'lpips' };
 export type ModelHandle = ClassifierHandle | DenoiserHandle | AutoencoderHandle;
 
 /** bf16: 16-bit convolutions and matrix products, fp32 weights, statistics, losses and sampler state. */

@@ -1,6 +1,6 @@
 /** Gradients and intermediate values of the native core, for tests and benchmarks. Tensors are flat, in NCHW order. */
 import type {
-  AugmentOptions, ChainLoss, Cutouts, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
+  AugmentOptions, ChainLoss, Cutouts, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, LpipsHandle, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
 } from './contract.js';
 import type { NoiseScheduleSpec, PredictionType, SamplerSpec, UNetSpec } from './specs.js';
 
@@ -29,6 +29,8 @@ export interface NativeInspection {
   ): Fields<'latents' | 'gradient'>;
   decodeGradient(model: AutoencoderHandle, options: { x: Float32Array; direction: Float32Array; size: number; precision: Precision }): Fields<'images' | 'gradient'>;
   quantiseGradient(model: AutoencoderHandle, options: { x: Float32Array; direction: Float32Array; size: number }): Fields<'latents' | 'gradient'>;
+  /** Mean distance of images in -1..1, [B, 3, size, size], to their targets, [1], and its gradient with respect to them. */
+  lpipsGradient(lpips: LpipsHandle, options: { images: Float32Array; targets: Float32Array; size: number }): Fields<'distance' | 'gradient'>;
   guidanceGradient(
     model: DenoiserHandle,
     opponents: Opponents,

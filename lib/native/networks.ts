@@ -1,5 +1,5 @@
 /** Networks of the native core: made, loaded, saved, looked at and asked. */
-import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, JobControl, ModelHandle, Precision, StorageType, TextEncoderHandle } from './handles.js';
+import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, JobControl, LpipsHandle, ModelHandle, Precision, StorageType, TextEncoderHandle } from './handles.js';
 import type { AutoencoderSpec, ClassifierSpec, DenoiserSpec, KeyNames, TextEncoderSpec } from './specs.js';
 
 export interface Placement {
@@ -98,4 +98,6 @@ export interface NativeNetworks {
   decodeLatents(model: AutoencoderHandle, latents: Float32Array, options: { size: number; precision: Precision }, control?: JobControl): Promise<Uint8Array>;
   /** Each position of the latents to its nearest code, of a `vqgan`; indices are [B, size / f, size / f]. */
   quantise(model: AutoencoderHandle, latents: Float32Array, options: { size: number }, control?: JobControl): Fields<'latents' | 'indices'>;
+  /** LPIPS on VGG16, frozen in `precision`; `path` as above. */
+  loadLpips(path: string, options: { device: string; precision: Precision }): Promise<LpipsHandle>;
 }

@@ -1,6 +1,6 @@
 /** Training in the native core. */
 import type { DiscreteAttack, DiscretiserHandle } from './attacks.js';
-import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, JobControl, ModelHandle, Precision, TrainerHandle } from './handles.js';
+import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, JobControl, LpipsHandle, ModelHandle, Precision, TrainerHandle } from './handles.js';
 
 export interface OptimizerOptions {
   kind: 'adamw' | 'sgd';
@@ -105,12 +105,12 @@ export interface NativeTraining {
   /** Textual inversion of a generator with conditions of its own, which begins at those of the null class; `emaDecay` is 0. */
   createConditionTrainer(denoiser: DenoiserHandle, options: TrainerOptions): Promise<TrainerHandle<DenoiserHandle>>;
   /**
-   * Of a `vqgan`, on images of side `size`; labels are of no account. The classifier is the one whose features the perceptual loss
-   * compares, null where its weight is 0. The discriminator is trained and takes part from step `adversarialFrom` on.
+   * Of a `vqgan`, on images of side `size`; labels are of no account. `features` are those that the perceptual loss compares, null
+   * where its weight is 0. The discriminator is trained and takes part from step `adversarialFrom` on.
    */
   createAutoencoderTrainer(
     autoencoder: AutoencoderHandle,
-    classifier: ClassifierHandle | null,
+    features: ClassifierHandle | LpipsHandle | null,
     options: TrainerOptions & { size: number; perceptualWeight: number; adversarialWeight: number; adversarialFrom: number },
   ): Promise<TrainerHandle<AutoencoderHandle>>;
   trainStep(

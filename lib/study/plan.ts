@@ -128,12 +128,12 @@ function begunWith(before: unknown, output: string): Partial<Record<FoundationRo
 /** The config of a run that takes as weights what its foundation trains. */
 function withFoundation(config: Config, foundation: FoundationPlan | null, begun: Partial<Record<FoundationRole, string>>): Config {
   const roles = trainedRoles(config);
-  // What is trained here needs neither a start nor, of a teacher, prompts any more.
+  // What is trained here needs neither a start nor, of a teacher, prompts or, of a discretiser, LPIPS any more.
   const ready = <Section extends Config[FoundationRole]>(role: FoundationRole, section: Section): Section => {
     const isGiven = section.weights !== undefined || ('pretrained' in section && section.pretrained !== undefined);
     const weights = foundation && roles.includes(role) ? join(foundation.folder, 'foundation', role, foundationFiles[role]) : isGiven ? undefined : begun[role];
     if (weights === undefined) return section;
-    const { start: _start, zeroShot: _zeroShot, ...rest } = section as Record<string, unknown>;
+    const { start: _start, zeroShot: _zeroShot, lpips: _lpips, ...rest } = section as Record<string, unknown>;
     return { ...rest, weights } as Section;
   };
   return { ...config, teacher: ready('teacher', config.teacher), generator: ready('generator', config.generator), discretiser: ready('discretiser', config.discretiser) };

@@ -2,6 +2,7 @@ import type { ClassifierTrainingConfig, TrainingConfig } from '../config/schema.
 import { SparringError } from '../errors.js';
 import type { AutoencoderHandle, ClassifierHandle, DenoiserHandle, DistillationOptions, ModelHandle, StepOptions, StepResult, TrainerHandle, TrainerOptions } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
+import type { Lpips } from '../native/lpips.js';
 import { Autoencoder, Classifier, Generator } from '../native/models.js';
 
 /** A batch of uint8 images, [B, size, size, 3], with a class each. */
@@ -55,16 +56,16 @@ export class Trainer<Model extends ModelHandle> implements Disposable {
     return new Trainer(engine, await engine.run((core) => core.createConditionTrainer(generator.handle, trainerOptions(training, engine, seed))));
   }
 
-  /** A VQGAN, with the features of `teacher` as perceptual loss; null where its weight is 0. */
+  /** A VQGAN, whose perceptual loss compares `features`; null where its weight is 0. */
   static async discretiser(
     autoencoder: Autoencoder,
-    teacher: Classifier | null,
+    features: Classifier | Lpips | null,
     training: TrainingConfig,
     { seed, ...losses }: { seed: number; size: number; perceptualWeight: number; adversarialWeight: number; adversarialFrom: number },
   ): Promise<Trainer<AutoencoderHandle>> {
     const { engine } = autoencoder;
     const options = { ...trainerOptions(training, engine, seed), ...losses };
-    return new Trainer(engine, await engine.run((core) => core.createAutoencoderTrainer(autoencoder.handle, teacher?.handle ?? null, options)));
+    return new Trainer(engine, await engine.run((core) => core.createAutoencoderTrainer(autoencoder.handle, features?.handle ?? null, options)));
   }
 
   step({ images, labels, counterparts }: Batch, learningRate: number, step: number, { signal, ...perImage }: Cancellable & Pick<StepOptions, 'weights' | 'losses'> = {}): Promise<StepResult> {

@@ -1,7 +1,6 @@
 #include "distill/autoencoder_trainer.h"
 
 #include "distill/adversarial_loss.h"
-#include "distill/perceptual_loss.h"
 #include "error.h"
 #include "models/initialisation.h"
 #include "ops/autocast.h"
@@ -33,10 +32,10 @@ at::Tensor gradient_of(const at::Tensor& loss, const at::Tensor& input) { return
 
 }  // namespace
 
-AutoencoderTrainer::AutoencoderTrainer(std::shared_ptr<Autoencoder> autoencoder, std::shared_ptr<Classifier> classifier, AutoencoderTrainerOptions options)
+AutoencoderTrainer::AutoencoderTrainer(std::shared_ptr<Autoencoder> autoencoder, PerceptualLoss perceptual, AutoencoderTrainerOptions options)
     : autoencoder_(with_codebook(std::move(autoencoder))),
       ema_(options.training.ema_decay > 0 ? autoencoder_->clone() : nullptr),
-      classifier_(std::move(classifier)),
+      perceptual_(std::move(perceptual)),
       options_(options),
       discriminator_(make_discriminator(options, autoencoder_->device())),
       state_(autoencoder_->module(), ema_ ? &ema_->module() : nullptr, options.training),
@@ -73,8 +72,8 @@ StepResult AutoencoderTrainer::step(const at::Tensor& images, double learning_ra
   auto fidelity = absolute;
   StepResult result;
   result.terms = {{"absoluteError", absolute.item<double>()}, {"codebook", codebook.item<double>()}};  // the commitment is the same number
-  if (classifier_) {
-    const auto perceptual = perceptual_loss(*classifier_, seen, x, training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
+  if (perceptual_) {
+    const auto perceptual = perceptual_(seen, x);
     result.terms.emplace_back("perceptual", perceptual.item<double>());
     fidelity = fidelity + options_.perceptual_weight * perceptual;
   }

@@ -7,8 +7,8 @@
 #include "distill/augment.h"
 #include "distill/classifier_trainer.h"
 #include "distill/codebook.h"
+#include "distill/perceptual_loss.h"
 #include "models/autoencoder.h"
-#include "models/classifier.h"
 #include "models/patch_discriminator.h"
 
 namespace sparring {
@@ -17,15 +17,15 @@ struct AutoencoderTrainerOptions {
   TrainingOptions training;  // of the discriminator too, which has no moving average
   AugmentOptions augment;
   int64_t image_size = 32;
-  double perceptual_weight = 1;    // 0: none
+  double perceptual_weight = 1;
   double adversarial_weight = 0;   // times the adaptive weight; 0: no discriminator
   uint64_t adversarial_from = 0;   // first step in which the discriminator is trained and takes part
 };
 
 class AutoencoderTrainer {
  public:
-  // `classifier`: whose features the perceptual loss compares; null without that loss.
-  AutoencoderTrainer(std::shared_ptr<Autoencoder> autoencoder, std::shared_ptr<Classifier> classifier, AutoencoderTrainerOptions options);
+  // `perceptual`: empty without that loss.
+  AutoencoderTrainer(std::shared_ptr<Autoencoder> autoencoder, PerceptualLoss perceptual, AutoencoderTrainerOptions options);
 
   // images: [B, H, W, 3] uint8. Changes nothing when it throws.
   StepResult step(const at::Tensor& images, double learning_rate, uint64_t step);
@@ -49,7 +49,7 @@ class AutoencoderTrainer {
   Judged judge(const at::Tensor& images, const at::Tensor& reconstruction, const at::Tensor& seen, const at::Tensor& gradient);
 
   std::shared_ptr<Autoencoder> autoencoder_, ema_;
-  std::shared_ptr<Classifier> classifier_;
+  PerceptualLoss perceptual_;
   AutoencoderTrainerOptions options_;
   PatchDiscriminator discriminator_{nullptr};
   TrainingState state_;

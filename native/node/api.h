@@ -37,6 +37,7 @@ void register_training(Api& api);      // trainers and their steps
 void register_generation(Api& api);    // guided and unguided sampling
 void register_conditions(Api& api);    // what generators are told of the classes
 void register_autoencoders(Api& api);  // encode, decode, quantise
+void register_lpips(Api& api);         // a perceptual loss
 void register_attacks(Api& api);       // discrete adversaries, and attacks for evaluation
 void register_corruptions(Api& api);    // common corruptions of images
 void register_examination(Api& api);   // what networks and weights files are like

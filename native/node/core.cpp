@@ -89,6 +89,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_generation(api);
     register_conditions(api);
     register_autoencoders(api);
+    register_lpips(api);
     register_attacks(api);
     register_corruptions(api);
     register_examination(api);

@@ -54,7 +54,7 @@ void check_online(const OnlineAdversaryOptions& online, bool has_teacher, ViewPo
   if (online.use == OnlineUse::counterparts && (!has_teacher || augmix)) throw Error("usage", "createClassifierTrainer: adversaries are counterparts with a teacher and without AugMix only.");
 }
 
-AutoencoderTrainerOptions autoencoder_trainer_options(const Napi::Object& given, const Autoencoder& autoencoder, const Classifier* classifier) {
+AutoencoderTrainerOptions autoencoder_trainer_options(const Napi::Object& given, const Autoencoder& autoencoder) {
   AutoencoderTrainerOptions options{training_options(given), augment_options(object(given, "augment")), integer(given, "size")};
   options.perceptual_weight = number(given, "perceptualWeight");
   options.adversarial_weight = number(given, "adversarialWeight");
@@ -63,12 +63,22 @@ AutoencoderTrainerOptions autoencoder_trainer_options(const Napi::Object& given,
     throw Error("config", "Training of an autoencoder: expected images with a side that is a multiple of " + std::to_string(autoencoder.downsampling()) +
                               " pixels, found " + std::to_string(options.image_size) + ".");
   }
-  if ((options.perceptual_weight > 0) != (classifier != nullptr)) throw Error("usage", "Training of an autoencoder: expected a classifier where the perceptual weight is above 0, and none otherwise.");
-  if (classifier && classifier->options().image_size != options.image_size) {
-    throw Error("config", "Training of an autoencoder: the classifier takes images of " + std::to_string(classifier->options().image_size) + " px, the autoencoder " +
-                              std::to_string(options.image_size) + " px.");
-  }
   return options;
+}
+
+// In the features of a classifier or of LPIPS; empty for null.
+PerceptualLoss perceptual_loss_in(const Napi::Value& features, int64_t image_size, at::ScalarType dtype) {
+  if (features.IsNull()) return nullptr;
+  auto* base = features.IsExternal() ? features.As<Napi::External<HandleBase>>().Data() : nullptr;
+  if (dynamic_cast<Handle<LpipsImpl>*>(base)) {
+    if (image_size < LpipsImpl::kLeastSide) throw Error("config", c10::str("Training of an autoencoder: LPIPS needs images of at least ", LpipsImpl::kLeastSide, " px, found ", image_size, " px."));
+    return perceptual_loss(unwrap<LpipsImpl>(features, "LPIPS"));
+  }
+  const auto classifier = unwrap<Classifier>(features, "classifier");
+  if (classifier->options().image_size != image_size) {
+    throw Error("config", c10::str("Training of an autoencoder: the classifier takes images of ", classifier->options().image_size, " px, the autoencoder ", image_size, " px."));
+  }
+  return perceptual_loss(classifier, dtype);
 }
 
 // What of a trainer is saved: one state, or the trainer itself where it has several.
@@ -192,13 +202,14 @@ void register_training(Api& api) {
     };
   });
 
-  // createAutoencoderTrainer(autoencoder, classifier | null, options)
+  // createAutoencoderTrainer(autoencoder, classifier | LPIPS | null, options)
   api.add_async("createAutoencoderTrainer", 3, [](const Napi::CallbackInfo& info) -> Work {
     const auto autoencoder = unwrap<Autoencoder>(info[0], "autoencoder");
-    const auto classifier = info[1].IsNull() ? nullptr : unwrap<Classifier>(info[1], "classifier");
-    const auto options = autoencoder_trainer_options(info[2].As<Napi::Object>(), *autoencoder, classifier.get());
-    return [autoencoder, classifier, options](const JobContext&) -> Finish {
-      auto trainer = std::make_shared<AutoencoderTrainer>(autoencoder, classifier, options);
+    const auto given = info[2].As<Napi::Object>();
+    const auto options = autoencoder_trainer_options(given, *autoencoder);
+    if ((options.perceptual_weight > 0) == info[1].IsNull()) throw Error("usage", "Training of an autoencoder: expected a classifier or LPIPS where the perceptual weight is above 0, and none otherwise.");
+    return [autoencoder, options, perceptual = perceptual_loss_in(info[1], options.image_size, precision(given))](const JobContext&) -> Finish {
+      auto trainer = std::make_shared<AutoencoderTrainer>(autoencoder, perceptual, options);
       return [trainer](Napi::Env env) { return wrap(env, trainer); };
     };
   });

@@ -1,5 +1,5 @@
 /** `foundation --kind vqgan`: what it writes, that it is the same after an interruption, and what it refuses. */
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import * as assert from 'uvu/assert';
 import { Engine } from '../../lib/native/engine.js';
 import { Autoencoder } from '../../lib/native/models.js';
 import { cli, lastLine, startCli } from '../support/cli.js';
+import { goldenPath } from '../support/safetensors.js';
 import { miniature } from '../support/miniature.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-discretiser-'));
@@ -62,6 +63,26 @@ test('stopped by Ctrl-C and resumed, it ends with the same weights and measures'
   assert.equal(measured(output), measured(made));
 });
 
+test('with LPIPS it is another discretiser', () => {
+  const output = join(folder, 'lpips');
+  const ended = cli(makeArgs(output, '--set', `discretiser.lpips=${goldenPath('lpips')}`));
+  assert.is(ended.status, 0, ended.stderr);
+  assert.not(readFileSync(join(output, 'discretiser.safetensors')).equals(readFileSync(join(made, 'discretiser.safetensors'))));
+});
+
+test('a run goes on without LPIPS once its discretiser is trained', () => {
+  const [lpips, output] = [join(folder, 'lpips.safetensors'), join(folder, 'run')];
+  cpSync(goldenPath('lpips'), lpips);
+  const distill = (...more: string[]) => cli(['distill', '--config', configFile, '--output', output, '--json', '--quiet', '--set', `discretiser.lpips=${lpips}`, '--set', 'discretiser.training.steps=2', ...more]);
+  const ended = distill('--set', 'methods=[dad]');
+  assert.is(ended.status, 0, ended.stderr);
+  assert.equal(Object.keys(JSON.parse(readFileSync(join(output, 'weights.json'), 'utf8'))), [lpips]);
+  rmSync(lpips);
+  const joined = distill('--resume', '--set', 'methods=[dad, dad-labels]');
+  assert.is(joined.status, 0, joined.stderr);
+  assert.equal(lastLine(joined.stdout).rows.map(({ method }: { method: string }) => method), ['teacher', 'edrm', 'dad-labels', 'dad']);
+});
+
 test('--dry-run says what would be trained and writes nothing', () => {
   const output = join(folder, 'dry');
   const ended = cli(['foundation', '--kind', 'vqgan', '--config', configFile, '--output', output, '--dry-run']);
@@ -72,18 +93,20 @@ test('--dry-run says what would be trained and writes nothing', () => {
 });
 
 test('what cannot be trained is refused before anything is written', () => {
-  const cases: [settings: string[], code: string, message: RegExp][] = [
+  const cases: [settings: string[], code: string, message: RegExp, status?: number][] = [
     [['discretiser.attention=[0]'], 'config', /discretiser\.attention: expected 2 entries, one per level, found 1/],
     [['discretiser.normGroups=5'], 'config', /discretiser\.normGroups: 5 does not divide 8 channels/],
     [['discretiser.blockChannels=[8,8,8,8,8,8,8]', 'discretiser.attention=[0,0,0,0,0,0,0]'], 'config', /discretiser\.blockChannels: 7 levels need an image size divisible by 64, found 32/],
     [['discretiser.trainOn=balanced'], 'config', /discretiser\.trainOn: .* has no split 'balanced'/],
     [['discretiser.weights=some.safetensors'], 'config', /discretiser: expected one to train, found weights that are ready/],
+    [['discretiser.lpips=nowhere.safetensors'], 'io', /nowhere\.safetensors/, 1],
+    [[`discretiser.lpips=${goldenPath('resnet_cifar')}`], 'weights', /expected LPIPS on VGG16/, 1],
     [['discretiser.perceptualWieght=1'], 'config', /unknown key 'discretiser\.perceptualWieght'/],
   ];
-  for (const [settings, code, message] of cases) {
+  for (const [settings, code, message, status = 2] of cases) {
     const output = join(folder, 'refused');
     const ended = cli(makeArgs(output, ...settings.flatMap((value) => ['--set', value])));
-    assert.is(ended.status, 2, ended.stderr);
+    assert.is(ended.status, status, ended.stderr);
     assert.match(ended.stderr, new RegExp(`error \\(${code}\\)`));
     assert.match(ended.stderr, message);
     assert.not(existsSync(join(output, 'work/config.yaml')));

@@ -10,6 +10,7 @@ import { pixelGenerator } from '../../lib/config/generators.js';
 import { Generator } from '../../lib/native/models.js';
 import { cli, lastLine } from '../support/cli.js';
 import { miniature } from '../support/miniature.js';
+import { goldenPath } from '../support/safetensors.js';
 import { openEngine } from '../support/tiny.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sparring-torchscript-'));
@@ -46,6 +47,12 @@ test('a row that needs the features of the teacher is refused before anything is
   const plan = cli(['distill', '--config', configFile, '--dry-run', ...fits, '--set', 'methods=[unguided, distdiff]']);
   assert.is(plan.status, 1, plan.stderr);
   assert.match(plan.stderr, /torchscript_scripted\.pt: expected a teacher whose features are known for distdiff, found TorchScript/);
+  const withDiscretiser = (...more: string[]) => cli(['distill', '--config', configFile, '--dry-run', ...fits, '--set', 'methods=[dad]', ...more]);
+  const refused = withDiscretiser();
+  assert.is(refused.status, 1, refused.stderr);
+  assert.match(refused.stderr, /features are known for the training of discretiser, found TorchScript/);
+  const passed = withDiscretiser('--set', `discretiser.lpips=${goldenPath('lpips')}`);
+  assert.is(passed.status, 0, passed.stderr);
 });
 
 test('generation guided against TorchScript students', async () => {

@@ -8,9 +8,10 @@ import { birdSplits } from '../../lib/data/birds-dataset.js';
 import { batchIndices } from '../../lib/data/order.js';
 import { measureDiscretiser } from '../../lib/methods/discretiser-measures.js';
 import type { AutoencoderHandle, AutoencoderSpec, StepResult, TrainerHandle, TrainerOptions } from '../../lib/native/contract.js';
+import { Lpips } from '../../lib/native/lpips.js';
 import { Autoencoder, Classifier } from '../../lib/native/models.js';
 import { mean, norm, relativeError, rows } from '../support/numeric.js';
-import { encodeSafetensors, readSafetensors, type Tensor } from '../support/safetensors.js';
+import { encodeSafetensors, goldenPath, readSafetensors, type Tensor } from '../support/safetensors.js';
 import { batch, failure, fullAugmentation, openEngine, pixels, size, temporaryFolder, tinyClassifier, trainerOptions } from '../support/tiny.js';
 
 const engine = await openEngine();
@@ -269,9 +270,11 @@ test('every wrong input is one clear error', async () => {
   await says(create(kl, null, {}), /expected one with a codebook/, 'usage');
   await says(create(autoencoder, null, { size: 15 }), /multiple of 2 pixels, found 15/, 'config');
   await says(create(autoencoder, null, { size: 8, adversarialWeight: 1 }), /images of at least 12 pixels, found 8/, 'config');
-  await says(create(autoencoder, null, { perceptualWeight: 1 }), /a classifier where the perceptual weight is above 0/, 'usage');
+  await says(create(autoencoder, null, { perceptualWeight: 1 }), /a classifier or LPIPS where the perceptual weight is above 0/, 'usage');
   await says(create(autoencoder, teacher, {}), /and none otherwise/, 'usage');
   await says(create(autoencoder, teacher, { perceptualWeight: 1, size: 32 }), /takes images of 16 px, the autoencoder 32 px/, 'config');
+  using lpips = await Lpips.load(engine, goldenPath('lpips'));
+  await says(() => engine.run((core) => core.createAutoencoderTrainer(autoencoder.handle, lpips.handle, { ...trainerOptions(), size: 8, perceptualWeight: 1, adversarialWeight: 0, adversarialFrom: 0 })), /LPIPS needs images of at least 16 px, found 8 px/, 'config');
   const trainer = await trainerOf(autoencoder);
   const { images, labels } = batch(0, 4);
   await failure(() => engine.run((core) => core.trainStep(trainer, images, labels, { learningRate: 0.1, step: 0, losses: true })), 'usage');

@@ -1,4 +1,4 @@
-"""Makes test/parity/goldens/ with the reference implementations: diffusers, timm, transformers, open_clip, torch.optim.
+"""Makes test/parity/goldens/ with the reference implementations: diffusers, timm, transformers, open_clip, lpips, torch.optim.
 
     PYTHONHASHSEED=0 python test/parity/make_goldens.py [--output folder] [module of test/parity/reference ...]
 

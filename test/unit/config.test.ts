@@ -63,6 +63,8 @@ test('the discretiser of small images gives one code for 4 x 4 pixels', () => {
   assert.equal(discretiser, { blockChannels: [24, 32, 48], attention: [0, 0, 0], layersPerBlock: 1, normGroups: 8, numCodes: 512, codeChannels: 8, perceptualWeight: 0.3, adversarialWeight: 0.1, adversarialFrom: 1000 });
   assert.equal([training.steps, training.learningRate, training.emaDecay, trainOn], [1500, 2e-3, 0.99, 'broad']);
   assert.is(resolveConfig({ discretiser: { pretrained: { path: 'x' } } }).discretiser.pretrained?.architecture, 'vq-f8');
+  assert.match(complaint({ discretiser: { lpips: 'lpips.safetensors', perceptualWeight: 0 } }), /discretiser\.lpips: expected discretiser\.perceptualWeight above 0/);
+  assert.match(complaint({ discretiser: { lpips: 'lpips.safetensors', weights: 'q.safetensors' } }), /discretiser\.lpips: expected a discretiser to train beside it, found one that is given/);
   assert.match(complaint({ discretiser: { numCodes: 0 } }), /discretiser\.numCodes: expected number to be >=1, found 0/);
 });
 
@@ -71,6 +73,13 @@ test('a preset is written out, and what is given beside it stays', () => {
   assert.equal(guidance({ preset: 'exact' }), guidance({}));
   const turbo = guidance({ preset: 'turbo', guidance: { scale: 0.3, until: 0.2 } });
   assert.equal(turbo.guidance, { ...guidance({}).guidance, gradient: 'x0', latentPool: 2, until: 0.2, scale: 0.3 });
+  assert.equal([turbo.sampler, turbo.steps], ['dpm-solver++-2m', guidance({}).steps]);
+  assert.is(guidance({ preset: 'turbo', sampler: 'ddpm' }).sampler, 'ddpm');
+  const latents = (sampling: object) => resolveConfig({ generator: { pretrained: { path: 'x' } }, sampling }).sampling;
+  const pool = (preset: string, guidance: object) => (latents({ preset, guidance }).guidance as { latentPool: number }).latentPool;
+  assert.equal([pool('turbo', {}), pool('turbo', { decoder: 'taesd' }), pool('fast', { decoder: 'taesd' }), pool('turbo', { decoder: 'taesd', latentPool: 4 })], [2, 1, 1, 4]);
+  assert.is(latents({ preset: 'turbo', start: { kind: 'inversion', strength: 0.5 } }).sampler, 'ddim');
+  assert.is(latents({ preset: 'turbo', eta: 0.5 }).sampler, 'ddim');
   assert.match(complaint({ sampling: { preset: 'fast', guidance: 3 } }), /sampling\.guidance: expected .*found 3/);
   assert.is((guidance({ preset: 'fast' }).guidance as { until: number }).until, 0.5);
   assert.match(complaint({ sampling: { preset: 'turob' } }), /sampling\.preset: expected one of exact, fast, turbo, found "turob"/);
@@ -253,9 +262,9 @@ test('discrete adversaries: the attack of the paper is the default, the paths of
   assert.equal(dad.attack, { variant: 'adversarial', norm: 'l2', epsilon: 0.1, stepSize: 0.1, steps: 1, randomStart: 0 });
   assert.equal([discretiser.weights, discretiser.pretrained], [undefined, undefined]);
   assert.equal(dad.stores, []);
-  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, pretrained: { path: vq } }\ndad: { stores: [one, /abs/two] }\n');
+  const path = file('configs/dad.yaml', 'discretiser: { weights: q.safetensors, lpips: lpips.safetensors, pretrained: { path: vq } }\ndad: { stores: [one, /abs/two] }\n');
   const tree = readConfigFile(path) as any;
-  assert.equal([tree.discretiser.weights, tree.discretiser.pretrained.path], [join(folder, 'configs/q.safetensors'), join(folder, 'configs/vq')]);
+  assert.equal([tree.discretiser.weights, tree.discretiser.lpips, tree.discretiser.pretrained.path], ['q.safetensors', 'lpips.safetensors', 'vq'].map((name) => join(folder, 'configs', name)));
   assert.equal(tree.dad.stores, [join(folder, 'configs/one'), '/abs/two']);
   assert.match(complaint({ dad: { attack: { variant: 'noise' } } }), /dad\.attack\.variant: expected one of adversarial, noise-only, sample-only, found "noise"/);
 });

@@ -3,9 +3,9 @@
 from importlib.metadata import PackageNotFoundError, version
 
 PINNED = {"torch": "2.13.0", "torchvision": "0.28.0", "diffusers": "0.42.1", "timm": "1.0.31", "transformers": "5.24.0", "open_clip_torch": "3.3.0",
-          "safetensors": "0.8.0", "numpy": "2.4.6"}
-WITHOUT_DEPENDENCIES = ("torchvision", "timm", "diffusers", "transformers", "open_clip_torch")
-OTHERS = "pillow==13.0.0 huggingface_hub pyyaml requests filelock regex packaging importlib_metadata tqdm tokenizers ftfy"
+          "lpips": "0.1.4", "safetensors": "0.8.0", "numpy": "2.4.6"}
+WITHOUT_DEPENDENCIES = ("torchvision", "timm", "diffusers", "transformers", "open_clip_torch", "lpips")
+OTHERS = "pillow==13.0.0 huggingface_hub pyyaml requests filelock regex packaging importlib_metadata tqdm tokenizers ftfy scipy"
 
 
 def found(package):
