@@ -23,7 +23,8 @@ data: { kind: birds, imageSize: 64, train: 32, test: 24, broad: 32 }
 teacher: { architecture: { family: vit, patch: 16, dim: 32, depth: 2, heads: 2, mlpDim: 64 }, training: { steps: 8, batchSize: 8 } }
 generator: { pretrained: { path: ${JSON.stringify(model)}, prompt: 'a {}', names: { landbird: land bird, waterbird: water bird }, drawSize: 32 } }
 student: { architecture: mobilenetv3_small_100, training: { steps: 4, batchSize: 8 } }
-methods: [unguided, distdiff, config]
+methods: [dad-generator, unguided, distdiff, config]
+dad: { generatorStrength: 0.7 }
 rounds: { count: 2, imagesPerRound: 6, training: { steps: 3, batchSize: 8 }, teacherProbability: 0 }
 sampling: { steps: 3, guidanceScale: 2, batchSize: 4, sampler: euler, guidance: { kind: step, scale: 0.2, until: 0.2 } }
 `);
@@ -55,7 +56,7 @@ test('distil, generate in latent space, continue', async () => {
   const ended = cli(args());
   assert.is(ended.status, 0, ended.stderr);
   const rows = lastLine(ended.stdout).rows as { method: string; generated: number; trainingSteps: number }[];
-  assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), [['teacher', 0, 8], ['edrm', 0, 4], ['unguided', 12, 6], ['distdiff', 12, 6], ['config', 12, 6]]);
+  assert.equal(rows.map(({ method, generated, trainingSteps }) => [method, generated, trainingSteps]), [['teacher', 0, 8], ['edrm', 0, 4], ['dad-generator', 32, 6], ['unguided', 12, 6], ['distdiff', 12, 6], ['config', 12, 6]]);
   const [guided, unguided] = await Promise.all(['config', 'unguided'].map(async (method) => {
     const store = await openStore(join(run, 'seed-0', method, 'store'));
     return store.readImages(store.samples().map(({ key }) => key));
@@ -63,6 +64,10 @@ test('distil, generate in latent space, continue', async () => {
   assert.is(guided.length, 12 * 64 * 64 * 3);
   assert.ok(new Set(unguided).size > 20, 'the images are not flat');
   assert.not.equal(guided, unguided);
+  const through = await openStore(join(run, 'dad/generator/store'));
+  const passed = await through.readImages(through.samples().map(({ key }) => key));
+  assert.is(passed.length, 32 * 64 * 64 * 3);
+  assert.ok(new Set(passed).size > 20, 'the images that went through the latents are not flat');
   assert.not(existsSync(join(run, 'foundation', 'generator', 'generator.safetensors')), 'a published model is not copied');
 });
 
