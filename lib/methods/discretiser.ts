@@ -11,7 +11,7 @@ import { trainingSplit } from '../data/open.js';
 import type { Dataset } from '../data/types.js';
 import { isVqganFolder, vqganFolderSpec } from '../diffusion/vqgan-folder.js';
 import { SparringError } from '../errors.js';
-import type { AutoencoderSpec } from '../native/contract.js';
+import type { AutoencoderHandle, AutoencoderSpec } from '../native/contract.js';
 import type { Cancellable, Engine } from '../native/engine.js';
 import { Lpips } from '../native/lpips.js';
 import { Autoencoder, type Classifier } from '../native/models.js';
@@ -22,7 +22,7 @@ import { foundationFiles, trainOnSplit, type Trained } from './foundation.js';
 /** Loads or trains it; its kind is `vqgan`. Throws SparringError 'config' or 'weights' before any training when it does not fit the data. */
 export async function obtainDiscretiser(context: RunContext, teacher: Classifier): Promise<Trained<Autoencoder>> {
   const { config, engine, data } = context;
-  const { perceptualWeight, adversarialWeight, adversarialFrom, training } = config.discretiser;
+  const { training } = config.discretiser;
   if (!isTrainedDiscretiser(config.discretiser)) return { model: await openDiscretiser(engine, config.discretiser, data.train), seconds: 0 };
   const split = checkDiscretiser(context);
   const stage = openStage(context, 'foundation/discretiser');
@@ -32,8 +32,7 @@ export async function obtainDiscretiser(context: RunContext, teacher: Classifier
     if (comparesTeacherFeatures(config.discretiser) && teacher.spec.architecture.family === 'torchscript') {
       throw new SparringError('weights', 'discretiser.perceptualWeight: expected a teacher whose features are known, found TorchScript.', 'Give discretiser.lpips, set it to 0, or take safetensors weights with their architecture.');
     }
-    using lpips = await openLpips(engine, config.discretiser);
-    using trainer = await Trainer.discretiser(begin, lpips ?? (comparesTeacherFeatures(config.discretiser) ? teacher : null), training, { seed: config.seed, size: split.imageSize, perceptualWeight, adversarialWeight, adversarialFrom });
+    using trainer = await discretiserTrainer(begin, teacher, config, split.imageSize);
     await trainOnSplit(context, trainer, stage, split, training);
     await new Autoencoder(engine, trainer.result(), begin.spec).save(file);
     await stage.finish({ seconds: stage.seconds, steps: training.steps });
@@ -41,8 +40,16 @@ export async function obtainDiscretiser(context: RunContext, teacher: Classifier
   return { model: await Autoencoder.load(engine, file), ...stage.finished<{ seconds: number }>()! };
 }
 
+/** Trains `begin` on images of side `size`; its perceptual loss compares the features of LPIPS or of the teacher. */
+export async function discretiserTrainer(begin: Autoencoder, teacher: Classifier, { discretiser, seed }: Pick<Config, 'discretiser' | 'seed'>, size: number): Promise<Trainer<AutoencoderHandle>> {
+  const { perceptualWeight, adversarialWeight, adversarialFrom, training } = discretiser;
+  using lpips = await openLpips(begin.engine, discretiser); // the trainer keeps what it needs of it
+  const features = lpips ?? (comparesTeacherFeatures(discretiser) ? teacher : null);
+  return await Trainer.discretiser(begin, features, training, { seed, size, perceptualWeight, adversarialWeight, adversarialFrom });
+}
+
 /** LPIPS, where that is its perceptual loss. Throws SparringError 'io' or 'weights'. */
-export async function openLpips(engine: Engine, { lpips }: Config['discretiser']): Promise<Lpips | null> {
+async function openLpips(engine: Engine, { lpips }: Config['discretiser']): Promise<Lpips | null> {
   return lpips === undefined ? null : Lpips.load(engine, lpips);
 }
 

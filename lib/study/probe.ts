@@ -1,12 +1,12 @@
 /** How long a training step and an image take here: a few of each, on untrained networks of the right form. */
 import type { Config, ClassifierTrainingConfig } from '../config/schema.js';
-import { comparesTeacherFeatures, discretiserSpec, isTrainedDiscretiser } from '../config/discretiser.js';
+import { discretiserSpec, isTrainedDiscretiser } from '../config/discretiser.js';
 import { commonCorruptions, corrupted, severities } from '../data/corruptions.js';
 import { openData } from '../data/open.js';
 import { batchIndices } from '../data/order.js';
 import type { Dataset } from '../data/types.js';
 import { readBatch } from '../methods/context.js';
-import { openDiscretiser, openLpips } from '../methods/discretiser.js';
+import { discretiserTrainer, openDiscretiser } from '../methods/discretiser.js';
 import { isTrained, isTrainedGenerator, openGenerator, openTeacher } from '../methods/foundation.js';
 import { discretisingRun, guides, recipes, takesDiscretiser, takesGenerator, type ContinuedMethod } from '../methods/recipes.js';
 import { undefinedReason } from '../methods/undefined-rows.js';
@@ -105,10 +105,8 @@ export async function probe(config: Config, signal?: AbortSignal): Promise<Rates
   const openedDiscretiser = async (): Promise<Autoencoder> => trainsDiscretiser ? Autoencoder.create(engine, discretiserSpec(config.discretiser), seed) : openDiscretiser(engine, config.discretiser, data.train);
   using discretiser = parts.discretiser ? await openedDiscretiser() : null;
   const discretiserStep = async (): Promise<number> => {
-    const { training, perceptualWeight, adversarialWeight } = config.discretiser;
-    using lpips = await openLpips(engine, config.discretiser);
-    using trainer = await Trainer.discretiser(discretiser!, lpips ?? (comparesTeacherFeatures(config.discretiser) ? teacher : null), training, { seed, size: imageSize, perceptualWeight, adversarialWeight, adversarialFrom: 0 });
-    return await secondsOfStep(trainer, data.train, training.batchSize, signal);
+    using trainer = await discretiserTrainer(discretiser!, teacher, { seed, discretiser: { ...config.discretiser, adversarialFrom: 0 } }, imageSize);
+    return await secondsOfStep(trainer, data.train, config.discretiser.training.batchSize, signal);
   };
   const adversary = async (q: Discretiser): Promise<number> => secondsOfImage(async (count) => {
     const { images, labels } = await readBatch(data.train, batchIndices(data.train.length, count, 0, 0));
