@@ -138,6 +138,20 @@ export interface NativeInspection {
     direction: Float32Array;
     precision: Precision;
   }): Fields<'available' | 'taken' | 'output' | 'gradient' | 'unrecorded' | 'plainOutput' | 'plainGradient' | 'exactOutput' | 'exactGradient'>;
+  /**
+   * The same without upsampling as a training step computes it, its weights in fp32: relative errors of output and gradients of x, weight and bias against fp64,
+   * of ATen's (plain), of a second run with `threads` threads against the first, and of its mean with ATen's in one forward pass (shared).
+   */
+  trainedConvolution(options: {
+    shape: readonly number[];
+    outputs: number;
+    x: Float32Array;
+    weight: Float32Array;
+    bias: Float32Array | null;
+    direction: Float32Array;
+    autocast: boolean;
+    threads: number;
+  }): Fields<'available' | 'taken' | 'own' | 'plain' | 'repeated' | 'shared'>;
   augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
   mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
   /** One operation on 8-bit images; [B, size, size, 3] in 0..255. `fill` comes in from outside of the image. */

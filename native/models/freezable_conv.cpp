@@ -1,20 +1,33 @@
 #include "models/freezable_conv.h"
 
 #include "ops/frozen_conv.h"
+#include "ops/trained_conv.h"
 #include "ops/upsample_conv.h"
 
 namespace sparring {
 
+namespace {
+
+// 3x3 of stride and padding 1
+bool is_plain(const torch::nn::detail::ConvNdOptions<2>& options) {
+  const auto* padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
+  const auto is = [](const torch::ExpandingArray<2>& values, int64_t expected) { return values->at(0) == expected && values->at(1) == expected; };
+  return padding && is(*padding, 1) && is(options.kernel_size(), 3) && is(options.stride(), 1) && is(options.dilation(), 1) && options.groups() == 1;
+}
+
+at::Tensor convolve(torch::nn::Conv2dImpl& conv, const at::Tensor& x) {
+  return is_plain(conv.options) && trained_conv_takes(x, conv.weight) ? trained_conv(x, conv.weight, conv.bias) : conv.torch::nn::Conv2dImpl::forward(x);
+}
+
+}  // namespace
+
 at::Tensor FreezableConv2dImpl::forward(const at::Tensor& x) {
-  return frozen_ && frozen_->takes(x) ? (*frozen_)(x) : Conv2dImpl::forward(x);
+  if (!frozen_) return convolve(*this, x);
+  return frozen_->takes(x) ? (*frozen_)(x) : Conv2dImpl::forward(x);
 }
 
 void FreezableConv2dImpl::freeze() {
-  const auto* padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
-  const auto is = [](const torch::ExpandingArray<2>& values, int64_t expected) { return values->at(0) == expected && values->at(1) == expected; };
-  if (padding && is(*padding, 1) && is(options.kernel_size(), 3) && is(options.stride(), 1) && is(options.dilation(), 1) && options.groups() == 1) {
-    frozen_ = std::make_shared<FrozenConv>(weight.detach(), bias.defined() ? bias.detach() : bias);
-  }
+  if (is_plain(options)) frozen_ = std::make_shared<FrozenConv>(weight.detach(), bias.defined() ? bias.detach() : bias);
 }
 
 UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)
@@ -23,7 +36,7 @@ UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)
 at::Tensor UpsampleConv2dImpl::forward(const at::Tensor& x) {
   if (frozen_ && frozen_->takes(x)) return (*frozen_)(x);
   if (merged_.defined()) return upsample_conv(x, merged_, bias);
-  return Conv2dImpl::forward(at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}));
+  return convolve(*this, at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}));
 }
 
 void UpsampleConv2dImpl::merge(at::ScalarType dtype) {

@@ -1,4 +1,4 @@
-// Convolutions that run on prepared weights once their network is frozen.
+// Convolutions with kernels of their own, which run on prepared weights once their network is frozen.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@ namespace sparring {
 
 class FrozenConv;
 
-// torch::nn::Conv2d, keys and initialisation included, until freeze().
+// torch::nn::Conv2d, keys and initialisation included.
 struct FreezableConv2dImpl : torch::nn::Conv2dImpl {
   using torch::nn::Conv2dImpl::Conv2dImpl;
 

@@ -3,8 +3,10 @@
 
 #include "guidance/cutouts.h"
 #include "node/fields.h"
+#include "ops/autocast.h"
 #include "ops/cpu/winograd_kernel.h"
 #include "ops/frozen_conv.h"
+#include "ops/trained_conv.h"
 
 namespace sparring::node {
 namespace {
@@ -20,6 +22,31 @@ Differentiated differentiate(const Operation& operation, const at::Tensor& x, co
   const auto output = operation(input);
   const auto gradient = torch::autograd::grad({output}, {input}, {direction.to(output.scalar_type())})[0];
   return {output.detach().to(at::kFloat).contiguous(), gradient.to(at::kFloat).contiguous()};
+}
+
+at::Tensor flag(bool value) { return at::full({1}, value ? 1.0 : 0.0); }
+
+// inputs: x, weight and, if there is one, bias. Output and gradients of inputs of its product with a direction, in that order, fp64.
+template <class Operation>
+std::vector<at::Tensor> differentiate_all(const Operation& operation, const std::vector<at::Tensor>& inputs, const at::Tensor& direction, bool autocast) {
+  std::vector<at::Tensor> leaves;
+  for (const auto& input : inputs) leaves.push_back(input.detach().clone().requires_grad_(true));
+  at::Tensor output;
+  {
+    AutocastGuard guard(at::kCPU, autocast);
+    output = operation(leaves[0], leaves[1], leaves.size() > 2 ? leaves[2] : at::Tensor());
+  }
+  std::vector<at::Tensor> results{output};
+  for (const auto& gradient : torch::autograd::grad({output}, leaves, {direction.to(output.scalar_type())})) results.push_back(gradient);
+  for (auto& result : results) result = result.detach().to(at::kDouble);
+  return results;
+}
+
+// L2, relative; [output and gradients]
+at::Tensor errors(const std::vector<at::Tensor>& found, const std::vector<at::Tensor>& exact) {
+  std::vector<at::Tensor> result;
+  for (size_t i = 0; i < found.size(); ++i) result.push_back((found[i] - exact[i]).norm() / exact[i].norm());
+  return at::stack(result).to(at::kFloat);
 }
 
 }  // namespace
@@ -58,7 +85,6 @@ void register_convolution_inspection(Api& api) {
           return at::conv2d(image, weight.to(type), bias.defined() ? bias.to(type) : bias, 1, 1);
         };
       };
-      const auto flag = [](bool value) { return at::full({1}, value ? 1.0 : 0.0); };
       const auto in_network = [&](const at::Tensor& input) { return frozen.takes(input) ? frozen(input) : plain_in(x.scalar_type())(input); };
       const auto own = differentiate(in_network, x, direction);
       const auto plain = differentiate(plain_in(x.scalar_type()), x, direction);
@@ -67,6 +93,44 @@ void register_convolution_inspection(Api& api) {
       return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(frozen.takes(x))}, {"output", own.output}, {"gradient", own.gradient},
                             {"unrecorded", in_network(x).to(at::kFloat).contiguous()}, {"plainOutput", plain.output}, {"plainGradient", plain.gradient},
                             {"exactOutput", exact.output}, {"exactGradient", exact.gradient}});
+    };
+  });
+
+  // trainedConvolution({shape: [B, I, H, W], outputs, x, weight [O, I, 3, 3], bias [O] or null, direction [B, O, H, W], autocast, threads}) ->
+  // {available, taken, own, plain, repeated, shared}. taken: whether the kernel is used for these shapes. own, plain: errors of output and
+  // gradients of x, weight and bias against ATen in fp64, as a training step computes them and by ATen; repeated: of a second run with
+  // `threads` threads against the first; shared: of twice the convolution, once as a training step and then by ATen, in one forward pass.
+  api.add_async("trainedConvolution", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    const auto shape = integers(options, "shape");
+    if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
+    const auto outputs = integer(options, "outputs");
+    const auto autocast = boolean(options, "autocast");
+    const auto x = floats(options.Get("x"), shape), direction = floats(options.Get("direction"), {shape[0], outputs, shape[2], shape[3]});
+    std::vector<at::Tensor> inputs{autocast ? x.to(at::kBFloat16).to(at::kFloat) : x, floats(options.Get("weight"), {outputs, shape[1], 3, 3})};
+    if (!options.Get("bias").IsNull()) inputs.push_back(floats(options.Get("bias"), {outputs}));
+    for (size_t i = 0; i < 2; ++i) inputs[i] = inputs[i].contiguous(at::MemoryFormat::ChannelsLast);
+    return [inputs, autocast, direction = autocast ? direction.to(at::kBFloat16).to(at::kFloat) : direction, threads = static_cast<int>(integer(options, "threads"))](const JobContext&) -> Finish {
+      const auto by_aten = [](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) { return at::conv2d(input, weight, bias, 1, 1); };
+      bool taken = false;
+      const auto in_network = [&](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+        taken = trained_conv_takes(input, weight);
+        return taken ? trained_conv(input, weight, bias) : by_aten(input, weight, bias);
+      };
+      const auto twice = [&](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) { return in_network(input, weight, bias) + by_aten(input, weight, bias); };
+      std::vector<at::Tensor> precise;
+      for (const auto& input : inputs) precise.push_back(input.to(at::kDouble));
+      const auto exact = differentiate_all(by_aten, precise, direction, false);
+      const auto own = differentiate_all(in_network, inputs, direction, autocast);
+      const auto plain = differentiate_all(by_aten, inputs, direction, autocast);
+      auto shared = differentiate_all(twice, inputs, direction, autocast);
+      for (auto& result : shared) result = result / 2;
+      const int before = at::get_num_threads();
+      at::set_num_threads(threads);
+      const auto again = differentiate_all(in_network, inputs, direction, autocast);
+      at::set_num_threads(before);
+      return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(taken)}, {"own", errors(own, exact)}, {"plain", errors(plain, exact)},
+                            {"repeated", errors(again, own)}, {"shared", errors(shared, exact)}});
     };
   });
 }

@@ -15,9 +15,6 @@ using torch::autograd::tensor_list;
 
 // Of inputs times outputs. Transformed weights are four times as many and fp32: at most 38 MB for each direction.
 constexpr int64_t kLargestWeight = int64_t{1} << 18;
-// How much of the tiles' area must lie in the image for the kernel to be faster: ATen multiplies bf16 twice as fast as fp32, the
-// kernel does not. Measured without upsampling in benchmarks/results/2026-11-28-cpu-levers.md.
-double least_filled(at::ScalarType type) { return type == at::kFloat ? 0.5 : 0.8; }
 
 cpu::Scale forward_scale(bool upsamples) { return upsamples ? cpu::Scale::doubled : cpu::Scale::same; }
 cpu::Scale backward_scale(bool upsamples) { return upsamples ? cpu::Scale::halved : cpu::Scale::same; }
@@ -46,9 +43,8 @@ bool FrozenConv::takes(const at::Tensor& x) const {
   const auto type = x.scalar_type();
   if (!x.is_cpu() || (type != at::kFloat && type != at::kBFloat16) || type != weight_.scalar_type() || x.numel() == 0 || !cpu::has_winograd()) return false;
   if (x.dim() != 4 || x.size(1) != weight_.size(1)) return false;  // ATen says what is wrong
-  const int64_t out = weight_.size(0), in = weight_.size(1), factor = upsamples_ ? 2 : 1, height = factor * x.size(2), width = factor * x.size(3);
-  const auto tiled = [](int64_t side) { return (side + 3) / 4 * 4; };
-  return in % 16 == 0 && out % 16 == 0 && in * out <= kLargestWeight && height * width >= least_filled(type) * tiled(height) * tiled(width);
+  const int64_t out = weight_.size(0), in = weight_.size(1), factor = upsamples_ ? 2 : 1;
+  return in * out <= kLargestWeight && cpu::winograd_pays(in, out, factor * x.size(2), factor * x.size(3), type);
 }
 
 at::Tensor FrozenConv::operator()(const at::Tensor& x) {

@@ -10,6 +10,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
+#include "ops/cpu/lanes.h"
+#include "ops/cpu/winograd_products.h"
 #include "ops/cpu/winograd_tiles.h"
 
 namespace sparring::cpu {
@@ -19,6 +21,9 @@ constexpr int64_t kScratchFloats = 1 << 18;  // of a block, about; both halves o
 constexpr int64_t kFewTiles = 24;            // of a block, so that the weights are used often enough once they are there
 constexpr int64_t kCachedWeights = 1 << 17;  // of a position: more do not stay in the second cache, nor those of all positions in the third
 constexpr int64_t kManyTiles = 72;           // in place of the other with more weights than those, which come from further away
+constexpr int64_t kFewWeights = 1 << 14;     // of a position, that the second cache holds beside all else
+constexpr int64_t kGradientFloats = 1 << 21;  // of a block of both sides of a weight gradient, about; a position of it stays in the second cache
+constexpr int64_t kGroupRows = 256, kGroupSums = 1 << 13;  // outputs, and outputs times inputs, whose weight gradients are computed at a time
 
 // Multiples of 64 bytes, but not of 4096, at which the positions of a tile would meet in the same few places of the cache.
 int64_t position_stride(int64_t tiles, int64_t channels) {
@@ -46,16 +51,16 @@ float* scratch(size_t floats) {
 
 template <class T>
 void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& y) {
-  const int64_t in = x.size(1), out = y.size(1), columns = weight.size(1) * kPanel;
+  const int64_t in = x.size(1), out = y.size(1);
   const auto& larger = scale == Scale::doubled ? y : x;
   const Tiling tiling{larger.size(2), larger.size(3), at::divup(larger.size(2), kTile), at::divup(larger.size(3), kTile)};
   const int64_t positions = positions_of(scale);
   const int64_t tiles = x.size(0) * tiling.tile_rows * tiling.tile_columns;
-  const int64_t least = in * columns > kCachedWeights ? kManyTiles : kFewTiles;
-  const int64_t fitting = std::max(least, kScratchFloats / (positions * (in + columns)) / 12 * 12);
+  const int64_t least = in * out > kCachedWeights ? kManyTiles : kFewTiles;
+  const int64_t fitting = std::max(least, kScratchFloats / (positions * (in + out)) / 12 * 12);
   const int64_t share = at::divup(tiles, at::get_num_threads());
   const int64_t block = at::divup(share, at::divup(share, fitting));  // evened out, so that no thread ends long before another
-  const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, columns);
+  const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
   const auto* pixels = static_cast<const T*>(x.data_ptr());
   auto* result = static_cast<T*>(y.data_ptr());
   const auto* matrices = weight.data_ptr<float>();
@@ -67,11 +72,52 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
       const int64_t first = i * block, count = std::min(block, tiles - first);
       transform_tiles(scale, pixels, tiling, in, first, count, in_stride, transformed);
       for (int64_t position = 0; position < positions; ++position) {
-        multiply_panels(transformed + position * in_stride, matrices + position * in * columns, count, in, columns, products + position * out_stride);
+        multiply_panels(transformed + position * in_stride, matrices + position * weight.stride(0), count, in, out, products + position * out_stride);
       }
-      restore_tiles(scale, products, tiling, out, columns, first, count, out_stride, offsets, result);
+      restore_tiles(scale, products, tiling, out, first, count, out_stride, offsets, result);
     }
   });
+}
+
+// In blocks of tiles: both sides are transformed, and multiplied position by position over the tiles. The products of all blocks are added up
+// before the filters are restored, for as many outputs and inputs at a time as the second cache holds.
+template <class T>
+void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& dweight) {
+  const int64_t in = x.size(1), out = dy.size(1), positions = positions_of(Scale::same);
+  const Tiling tiling{x.size(2), x.size(3), at::divup(x.size(2), kTile), at::divup(x.size(3), kTile)};
+  const int64_t tiles = x.size(0) * tiles_of(x.size(2), x.size(3));
+  const int64_t blocks = at::divup(tiles, std::max(kFewTiles, kGradientFloats / (positions * (in + out)))), block = at::divup(tiles, blocks);
+  const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
+  float* const inputs = scratch(static_cast<size_t>(positions * (in_stride + out_stride)));
+  float* const outputs = inputs + positions * in_stride;
+
+  const int64_t rows = std::min(out, kGroupRows), columns = std::min(in, std::max(kPanel, kGroupSums / rows / kPanel * kPanel));  // of a group
+  const int64_t row_groups = at::divup(out, rows), column_groups = at::divup(in, columns), group_floats = positions * rows * columns;
+  // One group's sums are enough where they are complete after one block.
+  const auto sums = at::empty({(blocks == 1 ? 1 : row_groups * column_groups) * group_floats}, x.options().dtype(at::kFloat));
+  for (int64_t b = 0; b < blocks; ++b) {
+    const int64_t first = b * block, count = std::min(block, tiles - first);
+    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      transform_tiles(Scale::same, static_cast<const T*>(x.const_data_ptr()), tiling, in, first + begin, end - begin, in_stride, inputs + begin * in);
+      spread_tiles(static_cast<const T*>(dy.const_data_ptr()), tiling, out, first + begin, end - begin, out_stride, outputs + begin * out);
+    });
+    for (int64_t group = 0; group < row_groups * column_groups; ++group) {
+      const int64_t row = group / column_groups * rows, column = group % column_groups * columns;
+      const int64_t group_rows = std::min(rows, out - row), group_columns = std::min(columns, in - column);
+      float* const own = sums.mutable_data_ptr<float>() + (blocks == 1 ? 0 : group * group_floats);  // [positions, rows, columns]
+      at::parallel_for(0, positions, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t position = begin; position < end; ++position) {
+          multiply_transposed(outputs + position * out_stride + row, out, inputs + position * in_stride + column, in, group_rows, count, group_columns, b > 0,
+                              own + position * rows * columns, columns);
+        }
+      });
+      if (b + 1 < blocks) continue;
+      float* const result = dweight.mutable_data_ptr<float>();  // [O, 3, 3, I]
+      at::parallel_for(0, group_rows, 8, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) restore_taps(own + i * columns, rows * columns, group_columns, in, result + (row + i) * 9 * in + column);
+      });
+    }
+  }
 }
 
 }  // namespace
@@ -85,18 +131,32 @@ bool has_winograd() {
 #endif
 }
 
+int64_t tiles_of(int64_t height, int64_t width) { return at::divup(height, kTile) * at::divup(width, kTile); }
+
+double share_of_tiles(int64_t height, int64_t width) {
+  return static_cast<double>(height * width) / static_cast<double>(tiles_of(height, width) * kTile * kTile);
+}
+
+// Measured in benchmarks/results/2026-11-28-cpu-levers.md: ATen multiplies bf16 twice as fast as fp32, the kernel does not.
+bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
+  const double share = share_of_tiles(height, width);
+  if (in % kLanes != 0 || out % kLanes != 0) return false;
+  return type == at::kFloat ? share >= 0.5 : share >= (in * out <= kFewWeights ? 0.75 : 0.8) && std::min(in, out) >= 32;
+}
+
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale) {
   const at::NoGradGuard no_grad;
-  const int64_t out = weight.size(0), in = weight.size(1), panels = at::divup(out, kPanel);
-  auto points = at::tensor({6., 0., 0., -4., -4., -4., -4., 4., -4., 1., 2., 4., 1., -2., 4., 0., 0., 24.}, at::kDouble).view({6, 3}) / 24;
-  if (scale != Scale::same) points = points.index({at::tensor({0, 1, 3, 4, 5})});
-  auto result = at::zeros({positions_of(scale), panels, in, kPanel}, weight.options().dtype(at::kFloat).memory_format(at::MemoryFormat::Contiguous));
-  for (int64_t panel = 0; panel < panels; ++panel) {  // one by one, since what is fp64 in between takes eight times the memory of the weight
-    const int64_t columns = std::min(kPanel, out - panel * kPanel);
-    const auto taps = weight.narrow(0, panel * kPanel, columns).to(at::kDouble).permute({2, 3, 1, 0});  // [3, 3, I, columns]
-    const auto transformed = at::einsum("ai,ijco,bj->abco", {points, taps, points}).reshape({positions_of(scale), in, columns});
-    result.select(1, panel).narrow(2, 0, columns).copy_(transformed);
-  }
+  const int64_t out = weight.size(0), in = weight.size(1), panels = at::divup(out, kPanel), positions = positions_of(scale);
+  const auto taps = weight.to(at::kFloat).permute({2, 3, 1, 0}).contiguous();  // [3, 3, I, O]
+  const auto result = at::empty({positions, panels, in, kPanel}, taps.options());
+  const auto* from = taps.const_data_ptr<float>();
+  auto* to = result.mutable_data_ptr<float>();
+  at::parallel_for(0, panels * in, at::divup(1024, positions), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t column = row / in * kPanel;
+      transform_taps(scale, from + row % in * out + column, in * out, std::min(kPanel, out - column), panels * in * kPanel, to + row * kPanel);
+    }
+  });
   return result;
 }
 
@@ -106,6 +166,13 @@ at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t 
   if (x.scalar_type() == at::kFloat) convolve<float>(scale, x, weight, bias, y);
   else convolve<Bf16>(scale, x, weight, bias, y);
   return y;
+}
+
+at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& dy) {
+  const auto dweight = at::empty({dy.size(1), x.size(1), 3, 3}, x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+  if (x.scalar_type() == at::kFloat) differentiate_weight<float>(x, dy, dweight);
+  else differentiate_weight<Bf16>(x, dy, dweight);
+  return dweight;
 }
 
 }  // namespace sparring::cpu

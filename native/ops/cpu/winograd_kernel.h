@@ -1,4 +1,4 @@
-// The CPU kernel behind frozen 3x3 convolutions: Winograd's minimal filtering F(4x4, 3x3) (Lavin & Gray 2015,
+// The CPU kernels behind 3x3 convolutions: Winograd's minimal filtering F(4x4, 3x3) (Lavin & Gray 2015,
 // arXiv 1509.09308), in fp32 whatever the type of the activations. Internal to native/ops.
 #pragma once
 
@@ -10,14 +10,23 @@ namespace sparring::cpu {
 
 // Whether this processor and this build have the kernel (AVX-512; GCC on Linux).
 bool has_winograd();
+// How many tiles an image has, and how much of their area lies in it.
+int64_t tiles_of(int64_t height, int64_t width);
+double share_of_tiles(int64_t height, int64_t width);
+// Whether winograd_conv is faster than ATen's convolution for images of this size, channels and type, with weights that are transformed already.
+bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
 
-// weight: [O, I, 3, 3] -> [positions, ceil(O / 32), I, 32] fp32: each position of the transformed 6x6 filters as a matrix of its own, in
-// panels of 32 output channels, the last one filled up with zeros; all 36 positions, or 25 with a scale.
+// weight: [O, I, 3, 3], O a multiple of 16 -> [positions, ceil(O / 32), I, 32] fp32: each position of the transformed 6x6 filters as a matrix of its own, in
+// panels of 32 output channels, the second half of the last one undefined where O is no multiple of 32; all 36 positions, or 25 with a scale.
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale);
 
 // The 3x3 convolution of stride 1 and padding 1, and what the scale says before or after it. x: [B, I, H, W] channels-last in fp32 or bf16, not
 // empty, I a multiple of 16, H and W even for Scale::halved; weight: from winograd_weight with the same scale; bias: [O] fp32 contiguous,
 // or undefined -> [B, out_channels, H', W'] like x; out_channels a multiple of 16.
 at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias, Scale scale);
+
+// The gradient of the weight of the same convolution without a scale: x: [B, I, H, W], dy: [B, O, H, W], both channels-last in the same type,
+// fp32 or bf16, not empty, O and I multiples of 16 -> [O, I, 3, 3] channels-last, fp32. Bits do not depend on the number of threads.
+at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& dy);
 
 }  // namespace sparring::cpu

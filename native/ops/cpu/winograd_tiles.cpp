@@ -1,36 +1,11 @@
-// Vectors of GCC's vector extension; everything here runs on AVX-512 only, which the caller has made sure of.
 #include "ops/cpu/winograd_tiles.h"
 
 #include <algorithm>
-#include <cstring>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define SPARRING_AVX512 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
-#else
-#define SPARRING_AVX512
-#endif
+#include "ops/cpu/lanes.h"
 
 namespace sparring::cpu {
 namespace {
-
-using Vec = float __attribute__((vector_size(64)));
-using Words = uint32_t __attribute__((vector_size(64)));
-using Halves = uint16_t __attribute__((vector_size(32)));
-
-SPARRING_INLINE SPARRING_AVX512 void load_lanes(const float* from, Vec& to) { std::memcpy(&to, from, sizeof(to)); }
-SPARRING_INLINE SPARRING_AVX512 void load_lanes(const Bf16* from, Vec& to) {
-  Halves halves;
-  std::memcpy(&halves, from, sizeof(halves));
-  to = (Vec)(__builtin_convertvector(halves, Words) << 16);
-}
-SPARRING_INLINE SPARRING_AVX512 void store_lanes(float* to, const Vec& from) { std::memcpy(to, &from, sizeof(from)); }
-SPARRING_INLINE SPARRING_AVX512 void store_lanes(Bf16* to, const Vec& from) {
-  const auto bits = (Words)from;
-  const Words nearest_even = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-  const Words nan = nearest_even * 0 + 0x7fc0;  // rounding could carry a NaN over into a number
-  const Halves halves = __builtin_convertvector(from == from ? nearest_even : nan, Halves);
-  std::memcpy(to, &halves, sizeof(halves));
-}
 
 // One dimension of the transforms, with the interpolation points 0, 1, -1, 2, -2.
 // to = B^T d
@@ -52,6 +27,36 @@ SPARRING_INLINE SPARRING_AVX512 void restore_line(const Vec m[6], Vec to[4]) {
   to[1] = difference1 + 2 * difference2;
   to[2] = sum1 + 4 * sum2;
   to[3] = difference1 + 8 * difference2 + m[5];
+}
+
+// to = A y
+SPARRING_INLINE SPARRING_AVX512 void spread_line(const Vec y[4], Vec to[6]) {
+  const Vec even = y[0] + y[2], odd = y[1] + y[3];
+  const Vec even2 = y[0] + 4 * y[2], odd2 = 2 * y[1] + 8 * y[3];
+  to[0] = y[0];
+  to[1] = even + odd;
+  to[2] = even - odd;
+  to[3] = even2 + odd2;
+  to[4] = even2 - odd2;
+  to[5] = y[3];
+}
+// to = G g
+SPARRING_INLINE SPARRING_AVX512 void transform_taps_line(const Vec g[3], Vec to[6]) {
+  const Vec even = (g[0] + g[2]) * (-1.0f / 6), odd = g[1] * (1.0f / 6);
+  const Vec even2 = (g[0] + 4 * g[2]) * (1.0f / 24), odd2 = g[1] * (1.0f / 12);
+  to[0] = g[0] * 0.25f;
+  to[1] = even - odd;
+  to[2] = even + odd;
+  to[3] = even2 + odd2;
+  to[4] = even2 - odd2;
+  to[5] = g[2];
+}
+// to = G^T m
+SPARRING_INLINE SPARRING_AVX512 void restore_taps_line(const Vec m[6], Vec to[3]) {
+  const Vec sum1 = m[1] + m[2], sum2 = m[3] + m[4];
+  to[0] = m[0] * 0.25f - sum1 * (1.0f / 6) + sum2 * (1.0f / 24);
+  to[1] = (m[2] - m[1]) * (1.0f / 6) + (m[3] - m[4]) * (1.0f / 12);
+  to[2] = (sum2 - sum1) * (1.0f / 6) + m[5];
 }
 
 SPARRING_INLINE SPARRING_AVX512 void add_pairs(Vec line[4]) {
@@ -107,7 +112,7 @@ SPARRING_INLINE SPARRING_AVX512 void transform(const T* x, const Tiling& tiling,
 }
 
 template <Scale scale, class T>
-SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling& tiling, int64_t channels, int64_t pitch, int64_t first,
+SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling& tiling, int64_t channels, int64_t first,
                                              int64_t count, int64_t stride, const float* bias, T* y) {
   for (int64_t tile = 0; tile < count; ++tile) {
     const Place place(tiling, first + tile);
@@ -122,7 +127,7 @@ SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling
         Vec m[6] = {};
 #pragma GCC unroll 6
         for (int64_t j = 0; j < 6; ++j) {
-          if (slot(scale, j) >= 0) load_lanes(products + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * pitch + c, m[j]);
+          if (slot(scale, j) >= 0) load_lanes(products + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * channels + c, m[j]);
         }
         restore_line(m, half[i]);
         if constexpr (scale == Scale::halved) add_pairs(half[i]);
@@ -140,35 +145,53 @@ SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling
   }
 }
 
-// c[rows, 32] = a[rows, depth] b[depth, 32], accumulated in registers.
-template <int rows>
-SPARRING_AVX512 void multiply(const float* a, const float* b, int64_t depth, float* c, int64_t pitch) {
-  Vec sums[rows][2];
-#pragma GCC unroll 12
-  for (int row = 0; row < rows; ++row) sums[row][0] = sums[row][1] = Vec{};
-  for (int64_t k = 0; k < depth; ++k) {
-    Vec left, right;
-    load_lanes(b + k * kPanel, left);
-    load_lanes(b + k * kPanel + kLanes, right);
-#pragma GCC unroll 12  // or the sums would not stay in registers
-    for (int row = 0; row < rows; ++row) {
-      const float value = a[row * depth + k];
-      sums[row][0] += value * left;
-      sums[row][1] += value * right;
+template <class T>
+SPARRING_INLINE SPARRING_AVX512 void spread(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride,
+                                            float* out) {
+  for (int64_t tile = 0; tile < count; ++tile) {
+    const Place place(tiling, first + tile);
+    const T* const image = dy + place.image * tiling.height * tiling.width * channels;
+    const int64_t rows = std::min(kTile, tiling.height - place.row), columns = std::min(kTile, tiling.width - place.column);
+    for (int64_t c = 0; c < channels; c += kLanes) {
+      Vec half[4][6] = {};  // columns spread: [column][position]
+      for (int64_t j = 0; j < columns; ++j) {
+        Vec y[4] = {};
+        for (int64_t i = 0; i < rows; ++i) load_lanes(image + ((place.row + i) * tiling.width + place.column + j) * channels + c, y[i]);
+        spread_line(y, half[j]);
+      }
+      for (int64_t i = 0; i < 6; ++i) {
+        const Vec y[4] = {half[0][i], half[1][i], half[2][i], half[3][i]};
+        Vec to[6];
+        spread_line(y, to);
+#pragma GCC unroll 6
+        for (int64_t j = 0; j < 6; ++j) store_lanes(out + (6 * i + j) * stride + tile * channels + c, to[j]);
+      }
     }
-  }
-#pragma GCC unroll 12
-  for (int row = 0; row < rows; ++row) {
-    store_lanes(c + row * pitch, sums[row][0]);
-    store_lanes(c + row * pitch + kLanes, sums[row][1]);
   }
 }
 
-constexpr int64_t kRows = 12;  // two vectors each leave registers for the weights
-
-using Multiply = void (*)(const float*, const float*, int64_t, float*, int64_t);
-constexpr Multiply kMultiply[kRows + 1] = {nullptr,     multiply<1>, multiply<2>, multiply<3>,  multiply<4>,  multiply<5>, multiply<6>,
-                                           multiply<7>, multiply<8>, multiply<9>, multiply<10>, multiply<11>, multiply<12>};
+template <Scale scale>
+SPARRING_INLINE SPARRING_AVX512 void transform_weights(const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out) {
+  for (int64_t c = 0; c < columns; c += kLanes) {
+    Vec half[3][6];  // [column][position]
+    for (int64_t j = 0; j < 3; ++j) {
+      Vec g[3];
+#pragma GCC unroll 3
+      for (int64_t i = 0; i < 3; ++i) load_lanes(taps + (3 * i + j) * pitch + c, g[i]);
+      transform_taps_line(g, half[j]);
+    }
+    for (int64_t i = 0; i < 6; ++i) {
+      if (slot(scale, i) < 0) continue;
+      const Vec g[3] = {half[0][i], half[1][i], half[2][i]};
+      Vec to[6];
+      transform_taps_line(g, to);
+#pragma GCC unroll 6
+      for (int64_t j = 0; j < 6; ++j) {
+        if (slot(scale, j) >= 0) store_lanes(out + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + c, to[j]);
+      }
+    }
+  }
+}
 
 }  // namespace
 
@@ -181,22 +204,42 @@ constexpr Multiply kMultiply[kRows + 1] = {nullptr,     multiply<1>, multiply<2>
       case Scale::halved: return transform<Scale::halved>(x, tiling, channels, first, count, stride, out);                                      \
     }                                                                                                                                           \
   }                                                                                                                                             \
-  SPARRING_AVX512 void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t pitch, int64_t first,  \
+  SPARRING_AVX512 void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t first,                 \
                                      int64_t count, int64_t stride, const float* bias, T* y) {                                                  \
     switch (scale) {                                                                                                                            \
-      case Scale::same: return restore<Scale::same>(products, tiling, channels, pitch, first, count, stride, bias, y);                          \
-      case Scale::doubled: return restore<Scale::doubled>(products, tiling, channels, pitch, first, count, stride, bias, y);                    \
-      case Scale::halved: return restore<Scale::halved>(products, tiling, channels, pitch, first, count, stride, bias, y);                      \
+      case Scale::same: return restore<Scale::same>(products, tiling, channels, first, count, stride, bias, y);                          \
+      case Scale::doubled: return restore<Scale::doubled>(products, tiling, channels, first, count, stride, bias, y);                    \
+      case Scale::halved: return restore<Scale::halved>(products, tiling, channels, first, count, stride, bias, y);                      \
     }                                                                                                                                           \
+  }                                                                                                                                             \
+  SPARRING_AVX512 void spread_tiles(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride,           \
+                                    float* out) {                                                                                               \
+    spread(dy, tiling, channels, first, count, stride, out);                                                                                    \
   }
 SPARRING_DEFINE(float)
 SPARRING_DEFINE(Bf16)
 #undef SPARRING_DEFINE
 
-void multiply_panels(const float* a, const float* panels, int64_t rows, int64_t depth, int64_t columns, float* c) {
-  for (int64_t column = 0; column < columns; column += kPanel, panels += depth * kPanel) {
-    for (int64_t row = 0; row < rows; row += kRows) {
-      kMultiply[std::min(kRows, rows - row)](a + row * depth, panels, depth, c + row * columns + column, columns);
+SPARRING_AVX512 void transform_taps(Scale scale, const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out) {
+  if (scale == Scale::same) transform_weights<Scale::same>(taps, pitch, columns, stride, out);
+  else transform_weights<Scale::doubled>(taps, pitch, columns, stride, out);  // halving leaves out the same positions
+}
+
+SPARRING_AVX512 void restore_taps(const float* sums, int64_t stride, int64_t columns, int64_t pitch, float* taps) {
+  for (int64_t c = 0; c < columns; c += kLanes) {
+    Vec half[6][3];  // rows of positions restored: [row][column of the filter]
+    for (int64_t i = 0; i < 6; ++i) {
+      Vec m[6];
+#pragma GCC unroll 6
+      for (int64_t j = 0; j < 6; ++j) load_lanes(sums + (6 * i + j) * stride + c, m[j]);
+      restore_taps_line(m, half[i]);
+    }
+    for (int64_t j = 0; j < 3; ++j) {
+      const Vec m[6] = {half[0][j], half[1][j], half[2][j], half[3][j], half[4][j], half[5][j]};
+      Vec to[3];
+      restore_taps_line(m, to);
+#pragma GCC unroll 3
+      for (int64_t i = 0; i < 3; ++i) store_lanes(taps + (3 * i + j) * pitch + c, to[i]);
     }
   }
 }

@@ -1,4 +1,5 @@
-// The vectorised loops of winograd_conv, for one block of tiles, and what its callers have to say of the size. Internal to native/ops.
+// The vectorised transforms of Winograd's convolutions, of one block of tiles and of filters, and what their callers have to say of the size.
+// They come in sixteens of channels. Internal to native/ops.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +8,7 @@
 
 namespace sparring::cpu {
 
-constexpr int64_t kTile = 4;       // side of a tile of the output
-constexpr int64_t kLanes = 16;      // channels at a time
-constexpr int64_t kPanel = 32;      // columns of a panel of weights
+constexpr int64_t kTile = 4;  // side of a tile of the output
 
 // What changes the size of the image beside the convolution: nothing, doubling by nearest neighbours before it, or sums of 2x2 pixels
 // after it, which is the gradient of doubling. Tiles are those of the larger image.
@@ -30,15 +29,21 @@ struct Tiling {
   /* x: [B, H, W, channels] -> out: [positions, stride]: of each position [count, channels], tiles first..first + count - 1. */ \
   void transform_tiles(Scale scale, const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,    \
                        int64_t stride, float* out);                                                                      \
-  /* products: [positions, stride]: of each position [count, pitch] -> the tiles of y: [B, H', W', channels], with bias  \
+  /* products: [positions, stride]: of each position [count, channels] -> the tiles of y: [B, H', W', channels], with bias \
      [channels] added unless it is null. */                                                                              \
-  void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t pitch,          \
-                     int64_t first, int64_t count, int64_t stride, const float* bias, T* y);
+  void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t first,          \
+                     int64_t count, int64_t stride, const float* bias, T* y);                             \
+  /* dy: [B, H, W, channels] -> out: [36, stride]: of each position [count, channels]; the transpose of restore_tiles. */ \
+  void spread_tiles(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride, float* out);
 SPARRING_DECLARE(float)
 SPARRING_DECLARE(Bf16)
 #undef SPARRING_DECLARE
 
-// a: [rows, depth], panels: [columns / 32, depth, 32] -> c: [rows, columns]
-void multiply_panels(const float* a, const float* panels, int64_t rows, int64_t depth, int64_t columns, float* c);
+// taps: [3, 3, columns] with `pitch` numbers from one tap to the next -> out: [positions, columns] with `stride` numbers from one position
+// to the next. columns: a multiple of 16.
+void transform_taps(Scale scale, const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out);
+// sums: [36, columns] with `stride` numbers from one position to the next -> taps: [3, 3, columns] with `pitch` numbers between taps; the
+// transpose of transform_taps.
+void restore_taps(const float* sums, int64_t stride, int64_t columns, int64_t pitch, float* taps);
 
 }  // namespace sparring::cpu
