@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "ops/random.h"
+#include "ops/upload.h"
 
 namespace sparring {
 namespace {
@@ -20,7 +21,7 @@ size_t steps_at(size_t steps, double strength) { return static_cast<size_t>(stat
 
 NoiseSource seeded_noise(std::vector<int64_t> seeds, std::vector<int64_t> sample_shape, at::Device device) {
   return [seeds = std::move(seeds), sample_shape = std::move(sample_shape), device](size_t i) {
-    return seeded_normal(seeds, sample_shape, Stream::sampling_noise, i).to(device);
+    return upload(seeded_normal(seeds, sample_shape, Stream::sampling_noise, i), device);
   };
 }
 

@@ -4,6 +4,7 @@
 #include "error.h"
 #include "models/initialisation.h"
 #include "ops/autocast.h"
+#include "ops/upload.h"
 
 namespace sparring {
 namespace {
@@ -57,7 +58,7 @@ StepResult AutoencoderTrainer::step(const at::Tensor& images, double learning_ra
   const auto& training = options_.training;
   auto& vqgan = autoencoder_->vqgan();
   const auto device = autoencoder_->device();
-  const auto x = (augment(images, options_.augment, training.seed, step) * 2 - 1).to(device);  // [B, 3, H, W] in -1..1
+  const auto x = upload(augment(images, options_.augment, training.seed, step) * 2 - 1, device);  // [B, 3, H, W] in -1..1
 
   vqgan.train();
   const auto latents = autocast([&] { return vqgan.encode(x); });  // [B, C, h, w] fp32

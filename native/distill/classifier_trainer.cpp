@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/autocast.h"
+#include "ops/upload.h"
 
 namespace sparring {
 namespace {
@@ -67,9 +68,9 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
   const auto count = batch.images.size(0), given_count = batch.counterparts.defined() ? batch.counterparts.size(0) : 0;
   auto [versions, mixed] = draw_views(batch.images, given_count, step);
   if (given_count > 0) versions.push_back(draw_views(batch.counterparts, given_count, step).versions[0]);
-  auto drawn = versions.size() == 1 ? versions[0].to(device) : at::cat(versions).to(device);  // [versions * B + C, 3, H, W]
+  auto drawn = upload(versions.size() == 1 ? versions[0] : at::cat(versions), device);  // [versions * B + C, 3, H, W]
   const auto images = drawn.narrow(0, 0, count);
-  const auto target = batch.labels.to(device);
+  const auto target = upload(batch.labels, device);
   const bool online = options_.online.has_value(), instead = online && options_.online->use == OnlineUse::instead, beside = online && options_.online->use == OnlineUse::beside;
 
   Counterparts counterparts;
@@ -97,7 +98,7 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
 
   const auto label_loss = [&](const at::Tensor& own) {
     const auto first = [&](const at::Tensor& all) { return all.narrow(0, 0, own.size(0)); };
-    return mixed ? mixed_cross_entropy(own, first(target), first(mixed->partner).to(device), first(mixed->share).to(device))
+    return mixed ? mixed_cross_entropy(own, first(target), upload(first(mixed->partner), device), upload(first(mixed->share), device))
                  : at::cross_entropy_loss(own, first(target), {}, at::Reduction::None);
   };
   const auto distance = options_.relation == Relation::soft_labels ? distillation_loss : correlation_loss;
@@ -115,7 +116,7 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
   }
   if (beside) losses = losses + options_.online->weight * label_loss(all_logits.narrow(0, drawn.size(0), count));
   if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.narrow(0, 0, 3 * count).chunk(3));
-  const auto loss = (batch.weights.defined() ? batch.weights.to(device) * losses : losses).mean();
+  const auto loss = (batch.weights.defined() ? upload(batch.weights, device) * losses : losses).mean();
 
   const auto correct = logits.detach().argmax(1).eq(target).sum();
   const auto [value, norm, others] = state_.apply(loss, learning_rate, step, {correct});

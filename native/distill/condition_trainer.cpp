@@ -1,6 +1,7 @@
 #include "distill/condition_trainer.h"
 
 #include "distill/noising.h"
+#include "ops/upload.h"
 #include "error.h"
 
 namespace sparring {
@@ -38,11 +39,11 @@ StepResult ConditionTrainer::step(const at::Tensor& images, const at::Tensor& la
   const auto& training = options_.training;
   const auto device = denoiser_->device();
   const auto dtype = training.autocast_bf16 ? at::kBFloat16 : at::kFloat;
-  const auto views = (augment(images, options_.augment, training.seed, step) * 2 - 1).to(device);  // [B, 3, H, W] in -1..1
+  const auto views = upload(augment(images, options_.augment, training.seed, step) * 2 - 1, device);  // [B, 3, H, W] in -1..1
   const auto [x_t, timesteps, target] = noised(*denoiser_, denoiser_->from_images(views, dtype), training.seed, step);
 
   denoiser_->set_conditions(table());
-  const auto loss = at::mse_loss(denoiser_->forward_frozen(x_t, timesteps, labels.to(device), dtype), target);
+  const auto loss = at::mse_loss(denoiser_->forward_frozen(x_t, timesteps, upload(labels, device), dtype), target);
   try {
     const auto [value, norm, others] = state_.apply(loss, learning_rate, step);
     touch();

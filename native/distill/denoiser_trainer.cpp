@@ -3,6 +3,7 @@
 #include "distill/noising.h"
 #include "error.h"
 #include "ops/autocast.h"
+#include "ops/upload.h"
 #include "ops/random.h"
 
 namespace sparring {
@@ -30,7 +31,7 @@ DenoiserTrainer::DenoiserTrainer(std::shared_ptr<Denoiser> denoiser, DenoiserTra
 StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
   const auto seed = options_.training.seed;
   const auto device = denoiser_->device();
-  const auto x0 = (augment(images, options_.augment, seed, step) * 2 - 1).to(device);  // [B, 3, H, W] in -1..1
+  const auto x0 = upload(augment(images, options_.augment, seed, step) * 2 - 1, device);  // [B, 3, H, W] in -1..1
   const auto [x_t, timesteps, target] = noised(*denoiser_, x0, seed, step);
 
   auto classes = labels.clone();
@@ -43,7 +44,7 @@ StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& lab
   at::Tensor predicted;
   {
     AutocastGuard autocast(device.type(), options_.training.autocast_bf16);
-    predicted = denoiser_->forward(x_t, timesteps, classes.to(device));
+    predicted = denoiser_->forward(x_t, timesteps, upload(classes, device));
   }
   const auto loss = at::mse_loss(predicted, target);
   const auto [value, norm, others] = state_.apply(loss, learning_rate, step);

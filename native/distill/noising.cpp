@@ -1,6 +1,7 @@
 #include "distill/noising.h"
 
 #include "ops/random.h"
+#include "ops/upload.h"
 
 namespace sparring {
 
@@ -13,8 +14,8 @@ NoisedImages noised(const Denoiser& denoiser, const at::Tensor& x0, uint64_t see
     timesteps[i] = static_cast<int64_t>(time_rng.uniform(i) * static_cast<double>(denoiser.schedule().num_train_timesteps()));
     noise_seeds.push_back(static_cast<int64_t>(mix64(seed) + static_cast<uint64_t>(i)));
   }
-  timesteps = timesteps.to(x0.device());
-  const auto noise = seeded_normal(noise_seeds, x0.sizes().slice(1), Stream::training_noise, step).to(x0.device());
+  timesteps = upload(timesteps, x0.device());
+  const auto noise = upload(seeded_normal(noise_seeds, x0.sizes().slice(1), Stream::training_noise, step), x0.device());
   auto [alpha, sigma] = denoiser.schedule().coefficients(timesteps);  // [B]
   alpha = alpha.view({-1, 1, 1, 1});
   sigma = sigma.view({-1, 1, 1, 1});

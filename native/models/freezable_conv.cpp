@@ -16,7 +16,7 @@ bool is_plain(const torch::nn::detail::ConvNdOptions<2>& options) {
 }
 
 at::Tensor convolve(torch::nn::Conv2dImpl& conv, const at::Tensor& x) {
-  return is_plain(conv.options) && trained_conv_takes(x, conv.weight) ? trained_conv(x, conv.weight, conv.bias) : conv.torch::nn::Conv2dImpl::forward(x);
+  return is_plain(conv.options) && trained_conv_takes(x, conv.weight) ? trained_conv(x, conv.weight, conv.bias) : conv.forward(x);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <torch/torch.h>
 
 #include "guidance/cutouts.h"
+#include "node/comparisons.h"
 #include "node/fields.h"
 #include "ops/autocast.h"
 #include "ops/cpu/winograd_kernel.h"
@@ -40,13 +41,6 @@ std::vector<at::Tensor> differentiate_all(const Operation& operation, const std:
   for (const auto& gradient : torch::autograd::grad({output}, leaves, {direction.to(output.scalar_type())})) results.push_back(gradient);
   for (auto& result : results) result = result.detach().to(at::kDouble);
   return results;
-}
-
-// L2, relative; [output and gradients]
-at::Tensor errors(const std::vector<at::Tensor>& found, const std::vector<at::Tensor>& exact) {
-  std::vector<at::Tensor> result;
-  for (size_t i = 0; i < found.size(); ++i) result.push_back((found[i] - exact[i]).norm() / exact[i].norm());
-  return at::stack(result).to(at::kFloat);
 }
 
 }  // namespace
@@ -106,18 +100,21 @@ void register_convolution_inspection(Api& api) {
     if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
     const auto outputs = integer(options, "outputs");
     const auto autocast = boolean(options, "autocast");
-    const auto x = floats(options.Get("x"), shape), direction = floats(options.Get("direction"), {shape[0], outputs, shape[2], shape[3]});
-    std::vector<at::Tensor> inputs{autocast ? x.to(at::kBFloat16).to(at::kFloat) : x, floats(options.Get("weight"), {outputs, shape[1], 3, 3})};
+    const auto rounded = [autocast](const at::Tensor& tensor) { return autocast ? tensor.to(at::kBFloat16).to(at::kFloat) : tensor; };
+    const auto direction = rounded(floats(options.Get("direction"), {shape[0], outputs, shape[2], shape[3]}));
+    std::vector<at::Tensor> inputs{rounded(floats(options.Get("x"), shape)), floats(options.Get("weight"), {outputs, shape[1], 3, 3})};
     if (!options.Get("bias").IsNull()) inputs.push_back(floats(options.Get("bias"), {outputs}));
     for (size_t i = 0; i < 2; ++i) inputs[i] = inputs[i].contiguous(at::MemoryFormat::ChannelsLast);
-    return [inputs, autocast, direction = autocast ? direction.to(at::kBFloat16).to(at::kFloat) : direction, threads = static_cast<int>(integer(options, "threads"))](const JobContext&) -> Finish {
+    return [inputs, autocast, direction, threads = static_cast<int>(integer(options, "threads"))](const JobContext&) -> Finish {
       const auto by_aten = [](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) { return at::conv2d(input, weight, bias, 1, 1); };
       bool taken = false;
       const auto in_network = [&](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
         taken = trained_conv_takes(input, weight);
         return taken ? trained_conv(input, weight, bias) : by_aten(input, weight, bias);
       };
-      const auto twice = [&](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) { return in_network(input, weight, bias) + by_aten(input, weight, bias); };
+      const auto twice = [&](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+        return in_network(input, weight, bias) + by_aten(input, weight, bias);
+      };
       std::vector<at::Tensor> precise;
       for (const auto& input : inputs) precise.push_back(input.to(at::kDouble));
       const auto exact = differentiate_all(by_aten, precise, direction, false);
@@ -125,12 +122,11 @@ void register_convolution_inspection(Api& api) {
       const auto plain = differentiate_all(by_aten, inputs, direction, autocast);
       auto shared = differentiate_all(twice, inputs, direction, autocast);
       for (auto& result : shared) result = result / 2;
-      const int before = at::get_num_threads();
-      at::set_num_threads(threads);
+      const ThreadsGuard more_threads(threads);
       const auto again = differentiate_all(in_network, inputs, direction, autocast);
-      at::set_num_threads(before);
-      return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(taken)}, {"own", errors(own, exact)}, {"plain", errors(plain, exact)},
-                            {"repeated", errors(again, own)}, {"shared", errors(shared, exact)}});
+      return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(taken)}, {"own", relative_errors(own, exact).to(at::kFloat)},
+                            {"plain", relative_errors(plain, exact).to(at::kFloat)}, {"repeated", relative_errors(again, own).to(at::kFloat)},
+                            {"shared", relative_errors(shared, exact).to(at::kFloat)}});
     };
   });
 }

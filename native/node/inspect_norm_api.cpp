@@ -5,6 +5,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/torch.h>
 
+#include "node/comparisons.h"
 #include "node/fields.h"
 #include "ops/batch_norm.h"
 #include "ops/group_norm_silu.h"
@@ -31,27 +32,9 @@ NormResults differentiate(const NormInputs& given, bool weight_gradients, const 
   return results;
 }
 
-// |found - expected| / |expected| of each
-at::Tensor relative_errors(const NormResults& found, const NormResults& expected) {
-  std::vector<at::Tensor> errors;
-  for (size_t i = 0; i < found.size(); ++i) errors.push_back((found[i].to(at::kDouble) - expected[i]).norm() / expected[i].norm());
-  return at::stack(errors);
-}
-
 bool equal(const NormResults& a, const NormResults& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const at::Tensor& x, const at::Tensor& y) { return at::equal(x, y); });
 }
-
-class ThreadsGuard {
- public:
-  explicit ThreadsGuard(int threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
-  ~ThreadsGuard() { at::set_num_threads(before_); }
-  ThreadsGuard(const ThreadsGuard&) = delete;
-  ThreadsGuard& operator=(const ThreadsGuard&) = delete;
-
- private:
-  int before_;
-};
 
 // Of a training step from given weights: y, dx, dweight, dbias, and running mean, running variance and number of batches afterwards.
 template <class Norm>

@@ -13,19 +13,14 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Of inputs times outputs: those whose transformed weights may be held once, for a while, and those that it pays to transform at each use.
-constexpr int64_t kLargestWeight = int64_t{1} << 18, kLargestTransformed = int64_t{1} << 16;
-constexpr int64_t kFewestTiles = 64;  // for which it pays
-
-// In bf16 ATen's convolutions need half the time; its gradient of the weight does not.
-bool gradient_pays(const at::Tensor& x, const at::Tensor& weight, at::ScalarType type) {
-  const int64_t out = weight.size(0), in = weight.size(1);
-  return in % 16 == 0 && out % 16 == 0 && in * out <= kLargestWeight && cpu::share_of_tiles(x.size(2), x.size(3)) >= (type == at::kFloat ? 0.5 : 0.75);
-}
+constexpr int64_t kLargestGradient = int64_t{1} << 18;  // of inputs times outputs, whose sums then take at most 38 MB
+// It costs something to transform the weights at each use: of how many inputs times outputs, and for how few tiles, it pays.
+constexpr int64_t kLargestTransformed = int64_t{1} << 16, kFewestTiles = 64;
 
 bool convolution_pays(const at::Tensor& x, const at::Tensor& weight) {
-  const int64_t out = weight.size(0), in = weight.size(1);
-  return in * out <= kLargestTransformed && x.size(0) * cpu::tiles_of(x.size(2), x.size(3)) >= kFewestTiles && cpu::winograd_pays(in, out, x.size(2), x.size(3), x.scalar_type());
+  const int64_t out = weight.size(0), in = weight.size(1), height = x.size(2), width = x.size(3);
+  return in * out <= kLargestTransformed && x.size(0) * cpu::tiles_of(height, width) >= kFewestTiles &&
+         cpu::winograd_pays(in, out, height, width, x.scalar_type());
 }
 
 at::ScalarType type_of(const at::Tensor& x) {
@@ -43,7 +38,7 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
     ctx->saved_data["biased"] = bias.has_value();
     const auto offset = bias.value_or(at::Tensor());
     if (!convolution_pays(x, weight)) return at::conv2d(x, weight.to(x.scalar_type()), cast(offset, x.scalar_type()), 1, 1);
-    return cpu::winograd_conv(x, cpu::winograd_weight(weight, cpu::Scale::same), weight.size(0), offset, cpu::Scale::same);
+    return cpu::winograd_conv(x, cpu::winograd_weight(weight, cpu::Scale::same), weight.size(0), cast(offset, at::kFloat), cpu::Scale::same);
   }
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& gradients) {
@@ -56,11 +51,12 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
       if (convolution_pays(x, weight)) {  // with the mirrored filters, inputs and outputs exchanged
         dx = cpu::winograd_conv(dy, cpu::winograd_weight(weight.flip({2, 3}).transpose(0, 1), cpu::Scale::same), x.size(1), {}, cpu::Scale::same);
       } else {
-        dx = std::get<0>(at::convolution_backward(dy, x, weight.to(x.scalar_type()), std::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
+        const auto rounded = weight.to(x.scalar_type());
+        dx = std::get<0>(at::convolution_backward(dy, x, rounded, std::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
       }
     }
     if (ctx->needs_input_grad(1)) dweight = cpu::winograd_weight_gradient(x, dy);
-    if (ctx->saved_data["biased"].toBool()) dbias = at::sum(dy, {0, 2, 3}, /*keepdim=*/false, at::kFloat);
+    if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) dbias = at::sum(dy, {0, 2, 3}, /*keepdim=*/false, at::kFloat);
     return {dx, dweight, dbias};
   }
 };
@@ -68,9 +64,11 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
 }  // namespace
 
 bool trained_conv_takes(const at::Tensor& x, const at::Tensor& weight) {
-  if (!x.is_cpu() || !cpu::has_winograd() || weight.scalar_type() != at::kFloat || x.dim() != 4 || x.numel() == 0 || x.size(1) != weight.size(1)) return false;
+  if (!at::GradMode::is_enabled() || !weight.requires_grad() || !x.is_cpu() || !cpu::has_winograd()) return false;
+  if (weight.scalar_type() != at::kFloat || x.dim() != 4 || x.numel() == 0 || x.size(1) != weight.size(1)) return false;
   const auto type = type_of(x);
-  return (type == at::kFloat || type == at::kBFloat16) && gradient_pays(x, weight, type);
+  const int64_t out = weight.size(0), in = weight.size(1);
+  return (type == at::kFloat || type == at::kBFloat16) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(in, out, x.size(2), x.size(3), type);
 }
 
 at::Tensor trained_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

@@ -34,8 +34,9 @@ const cases: [what: string, shape: Shape, outputs: number][] = [
   ['the smallest panel', [16, 16, 8, 8], 16],
   ['tiles that reach over the edge', [5, 48, 15, 14], 80],
   ['a quarter of the tiles outside', [6, 64, 14, 14], 32],
-  ['several blocks of tiles', [3, 32, 96, 92], 64], // of 607 tiles at most, and several sums within each
+  ['two blocks of tiles, the second shorter', [1, 32, 100, 100], 64], // 313 and 312, with several sums in each
   ['several groups of outputs and inputs', [1, 160, 8, 8], 288],
+  ['several blocks and groups, the last groups half full', [1, 176, 48, 52], 288],
   ['the most weights', [1, 512, 4, 4], 512],
 ];
 
@@ -64,10 +65,20 @@ test('without a bias', async () => {
   for (const error of own) assert.ok(error < 5e-6, String(error));
 });
 
-test('narrow inputs, images smaller than half a tile and large weights are left to ATen', async () => {
+test('the convolution itself is the kernel\'s where there are enough tiles for it', async () => {
+  for (const [shape, isKernel] of [[[4, 32, 16, 16], true], [[2, 32, 16, 16], false]] as [Shape, boolean][]) {
+    const { available, own, plain } = await convolve(shape, 32);
+    assert.is(own[0] !== plain[0], isKernel && available[0] === 1, shape.join('x'));
+  }
+});
+
+test('narrow inputs, images that fill too little of their tiles and large weights are left to ATen', async () => {
   for (const [shape, outputs] of [[[1, 3, 8, 8], 16], [[1, 16, 8, 8], 3], [[8, 16, 5, 5], 16], [[1, 528, 4, 4], 512]] as [Shape, number][]) {
     assert.is((await convolve(shape, outputs)).taken[0], 0, shape.join('x'));
   }
+  const { available, taken } = await convolve([4, 32, 6, 13], 32);
+  assert.equal(taken, available);
+  assert.is((await convolve([4, 32, 6, 13], 32, { autocast: true })).taken[0], 0);
 });
 
 test.run();

@@ -88,6 +88,7 @@ void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::T
   const int64_t tiles = x.size(0) * tiles_of(x.size(2), x.size(3));
   const int64_t blocks = at::divup(tiles, std::max(kFewTiles, kGradientFloats / (positions * (in + out)))), block = at::divup(tiles, blocks);
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
+  // This thread's, for all: nothing below may ask for its own.
   float* const inputs = scratch(static_cast<size_t>(positions * (in_stride + out_stride)));
   float* const outputs = inputs + positions * in_stride;
 
@@ -137,11 +138,15 @@ double share_of_tiles(int64_t height, int64_t width) {
   return static_cast<double>(height * width) / static_cast<double>(tiles_of(height, width) * kTile * kTile);
 }
 
-// Measured in benchmarks/results/2026-11-28-cpu-levers.md: ATen multiplies bf16 twice as fast as fp32, the kernel does not.
+// Both as measured in benchmarks/results/2026-11-28-cpu-levers.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
-  const double share = share_of_tiles(height, width);
   if (in % kLanes != 0 || out % kLanes != 0) return false;
+  const double share = share_of_tiles(height, width);
   return type == at::kFloat ? share >= 0.5 : share >= (in * out <= kFewWeights ? 0.75 : 0.8) && std::min(in, out) >= 32;
+}
+
+bool winograd_gradient_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
+  return in % kLanes == 0 && out % kLanes == 0 && share_of_tiles(height, width) >= (type == at::kFloat ? 0.5 : 0.75);
 }
 
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale) {
