@@ -152,6 +152,15 @@ export interface NativeInspection {
     autocast: boolean;
     threads: number;
   }): Fields<'available' | 'taken' | 'own' | 'plain' | 'repeated' | 'shared'>;
+  /** A depthwise convolution under autocast: relative errors of output and gradients of x and weight against fp64, and those of ATen's. */
+  depthwiseConvolution(options: {
+    shape: readonly number[];
+    kernel: number;
+    stride: number;
+    x: Float32Array;
+    weight: Float32Array;
+    direction: Float32Array;
+  }): Fields<'own' | 'plain'>;
   augment(images: Uint8Array, options: AugmentOptions & { size: number; seed: number; step: number }): Fields<'pixels'>;
   mix(images: Uint8Array, options: MixingOptions & { size: number; seed: number; step: number }): Fields<'pixels' | 'partner' | 'share'>;
   /** One operation on 8-bit images; [B, size, size, 3] in 0..255. `fill` comes in from outside of the image. */

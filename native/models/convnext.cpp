@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "models/depthwise_conv.h"
 #include "models/nested.h"
 #include "ops/linear.h"
 
@@ -32,7 +33,7 @@ TORCH_MODULE(LayerNorm2d);
 
 struct ConvNeXtBlockImpl : torch::nn::Module {
   explicit ConvNeXtBlockImpl(int64_t dim) {
-    conv_dw = register_module("conv_dw", Conv2d(Conv2dOptions(dim, dim, 7).padding(3).groups(dim)));
+    conv_dw = register_module("conv_dw", DepthwiseConv2d(Conv2dOptions(dim, dim, 7).padding(3).groups(dim)));
     norm = register_module("norm", LayerNorm(norm_options(dim)));
     fc1 = register_nested(*this, {"mlp", "fc1"}, Linear(dim, 4 * dim));
     fc2 = register_nested(*this, {"mlp", "fc2"}, Linear(4 * dim, dim));
@@ -45,7 +46,7 @@ struct ConvNeXtBlockImpl : torch::nn::Module {
     return channels_to_front(h) + x;
   }
 
-  Conv2d conv_dw{nullptr};
+  DepthwiseConv2d conv_dw{nullptr};
   LayerNorm norm{nullptr};
   Linear fc1{nullptr}, fc2{nullptr};
   at::Tensor gamma;  // layer scale, [C]

@@ -17,9 +17,15 @@ int64_t round_channels(double channels) {
   return rounded < 0.9 * channels ? rounded + divisor : rounded;
 }
 
-Conv2d same_convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t groups) {
-  return Conv2d(Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).groups(groups).bias(false));
+namespace {
+
+Conv2dOptions same_options(int64_t in, int64_t out, int64_t kernel, int64_t stride) {
+  return Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false);
 }
+
+}  // namespace
+
+Conv2d same_convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride) { return Conv2d(same_options(in, out, kernel, stride)); }
 
 // ---------------------------------------------------------------- block
 
@@ -30,7 +36,7 @@ InvertedResidualImpl::InvertedResidualImpl(const InvertedResidualOptions& option
     expand = register_module("conv_pw", same_convolution(in, expanded, 1, 1));
     expand_norm = register_module("bn1", BatchNorm2d(expanded));
   }
-  depthwise = register_module("conv_dw", same_convolution(expanded, expanded, options.kernel(), options.stride(), expanded));
+  depthwise = register_module("conv_dw", DepthwiseConv2d(same_options(expanded, expanded, options.kernel(), options.stride()).groups(expanded)));
   depthwise_norm = register_module(expands ? "bn2" : "bn1", BatchNorm2d(expanded));
   if (options.squeezed() > 0) {
     squeeze = register_nested(*this, {"se", "conv_reduce"}, Conv2d(Conv2dOptions(expanded, options.squeezed(), 1)));

@@ -7,6 +7,8 @@
 
 #include <torch/torch.h>
 
+#include "models/depthwise_conv.h"
+
 namespace sparring {
 
 using Activation = at::Tensor (*)(const at::Tensor&);
@@ -28,7 +30,8 @@ struct InvertedResidualImpl : torch::nn::Module {
   at::Tensor forward(const at::Tensor& x);  // [B, in, H, W] -> [B, out, H / stride, W / stride]
 
   InvertedResidualOptions options;
-  torch::nn::Conv2d expand{nullptr}, depthwise{nullptr}, project{nullptr};
+  torch::nn::Conv2d expand{nullptr}, project{nullptr};
+  DepthwiseConv2d depthwise{nullptr};
   torch::nn::BatchNorm2d expand_norm{nullptr}, depthwise_norm{nullptr}, project_norm{nullptr};
   torch::nn::Conv2d squeeze{nullptr}, excite{nullptr};
 };
@@ -53,7 +56,7 @@ struct SqueezeStyle {
 int64_t round_channels(double channels);
 
 // Convolution without bias that keeps the size at stride 1, as everywhere in these networks.
-torch::nn::Conv2d same_convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t groups = 1);
+torch::nn::Conv2d same_convolution(int64_t in, int64_t out, int64_t kernel, int64_t stride);
 
 // One Sequential per stage of the table. `channels` are those of the input, and afterwards those of the output.
 std::vector<torch::nn::Sequential> make_stages(const std::vector<std::vector<BlockRow>>& table, double width,

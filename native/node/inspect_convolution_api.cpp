@@ -2,6 +2,7 @@
 #include <torch/torch.h>
 
 #include "guidance/cutouts.h"
+#include "models/depthwise_conv.h"
 #include "node/comparisons.h"
 #include "node/fields.h"
 #include "ops/autocast.h"
@@ -127,6 +128,30 @@ void register_convolution_inspection(Api& api) {
       return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(taken)}, {"own", relative_errors(own, exact).to(at::kFloat)},
                             {"plain", relative_errors(plain, exact).to(at::kFloat)}, {"repeated", relative_errors(again, own).to(at::kFloat)},
                             {"shared", relative_errors(shared, exact).to(at::kFloat)}});
+    };
+  });
+
+  // depthwiseConvolution({shape: [B, C, H, W], kernel, stride, x, weight [C, 1, k, k], direction [B, C, H / stride, W / stride]}) -> {own, plain}: errors, under
+  // autocast, of output and gradients of x and weight against ATen in fp64, as a network computes them and by ATen
+  api.add_async("depthwiseConvolution", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    const auto shape = integers(options, "shape");
+    if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
+    const auto kernel = integer(options, "kernel"), stride = integer(options, "stride");
+    const auto rounded = [&](const char* key, at::IntArrayRef sizes) { return floats(options.Get(key), sizes).to(at::kBFloat16).to(at::kFloat); };
+    const auto side = [stride](int64_t length) { return (length - 1) / stride + 1; };
+    const std::vector<at::Tensor> inputs{rounded("x", shape).contiguous(at::MemoryFormat::ChannelsLast), rounded("weight", {shape[1], 1, kernel, kernel})};
+    return [inputs, kernel, stride, direction = rounded("direction", {shape[0], shape[1], side(shape[2]), side(shape[3])})](const JobContext&) -> Finish {
+      const auto channels = inputs[0].size(1);
+      const auto by_aten = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor&) { return at::conv2d(x, weight, {}, stride, kernel / 2, 1, channels); };
+      const auto in_network = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor&) {
+        DepthwiseConv2d conv(torch::nn::Conv2dOptions(channels, channels, kernel).stride(stride).padding(kernel / 2).groups(channels).bias(false));
+        conv->weight = weight;
+        return conv(x);
+      };
+      const auto exact = differentiate_all(by_aten, {inputs[0].to(at::kDouble), inputs[1].to(at::kDouble)}, direction, false);
+      const auto errors_of = [&](const auto& operation) { return relative_errors(differentiate_all(operation, inputs, direction, true), exact).to(at::kFloat); };
+      return finish_fields({{"own", errors_of(in_network)}, {"plain", errors_of(by_aten)}});
     };
   });
 }
