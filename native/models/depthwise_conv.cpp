@@ -4,21 +4,14 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "ops/autocast.h"
+
 namespace sparring {
-namespace {
-
-bool computes_bf16(const at::Tensor& x) {
-  if (!x.is_cpu()) return false;
-  if (x.scalar_type() == at::kBFloat16) return true;
-  return x.scalar_type() == at::kFloat && at::autocast::is_autocast_enabled(at::kCPU) && at::autocast::get_autocast_dtype(at::kCPU) == at::kBFloat16;
-}
-
-}  // namespace
 
 at::Tensor DepthwiseConv2dImpl::forward(const at::Tensor& x) {
   const auto largest = [](const torch::ExpandingArray<2>& sizes) { return std::max(sizes->at(0), sizes->at(1)); };
   const bool slow = (largest(options.stride()) > 1 && x.requires_grad()) || (largest(options.kernel_size()) > 3 && weight.requires_grad());
-  if (!slow || options.groups() == 1 || !at::GradMode::is_enabled() || !computes_bf16(x)) return Conv2dImpl::forward(x);
+  if (!slow || options.groups() == 1 || !at::GradMode::is_enabled() || !x.is_cpu() || computed_type(x) != at::kBFloat16) return Conv2dImpl::forward(x);
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
   const auto offset = bias.defined() ? bias.to(at::kFloat) : bias;
   const auto padding = std::get<torch::ExpandingArray<2>>(options.padding());

@@ -5,7 +5,6 @@
 #include "ops/upsample_conv.h"
 
 namespace sparring {
-
 namespace {
 
 // 3x3 of stride and padding 1

@@ -3,6 +3,7 @@
 
 #include "guidance/cutouts.h"
 #include "models/depthwise_conv.h"
+#include "models/freezable_conv.h"
 #include "node/comparisons.h"
 #include "node/fields.h"
 #include "ops/autocast.h"
@@ -24,6 +25,12 @@ Differentiated differentiate(const Operation& operation, const at::Tensor& x, co
   const auto output = operation(input);
   const auto gradient = torch::autograd::grad({output}, {input}, {direction.to(output.scalar_type())})[0];
   return {output.detach().to(at::kFloat).contiguous(), gradient.to(at::kFloat).contiguous()};
+}
+
+std::vector<int64_t> sizes_of_x(const Napi::Object& options) {
+  auto shape = integers(options, "shape");
+  if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
+  return shape;
 }
 
 at::Tensor flag(bool value) { return at::full({1}, value ? 1.0 : 0.0); }
@@ -63,8 +70,7 @@ void register_convolution_inspection(Api& api) {
   // taken: whether it is used for these shapes
   api.add_async("frozenConvolution", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    const auto shape = integers(options, "shape");
-    if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
+    const auto shape = sizes_of_x(options);
     const auto outputs = integer(options, "outputs");
     const auto upsamples = boolean(options, "upsamples");
     const auto factor = upsamples ? 2 : 1;
@@ -97,8 +103,7 @@ void register_convolution_inspection(Api& api) {
   // `threads` threads against the first; shared: of twice the convolution, once as a training step and then by ATen, in one forward pass.
   api.add_async("trainedConvolution", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    const auto shape = integers(options, "shape");
-    if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
+    const auto shape = sizes_of_x(options);
     const auto outputs = integer(options, "outputs");
     const auto autocast = boolean(options, "autocast");
     const auto rounded = [autocast](const at::Tensor& tensor) { return autocast ? tensor.to(at::kBFloat16).to(at::kFloat) : tensor; };
@@ -108,10 +113,14 @@ void register_convolution_inspection(Api& api) {
     for (size_t i = 0; i < 2; ++i) inputs[i] = inputs[i].contiguous(at::MemoryFormat::ChannelsLast);
     return [inputs, autocast, direction, threads = static_cast<int>(integer(options, "threads"))](const JobContext&) -> Finish {
       const auto by_aten = [](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) { return at::conv2d(input, weight, bias, 1, 1); };
-      bool taken = false;
-      const auto in_network = [&](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
-        taken = trained_conv_takes(input, weight);
-        return taken ? trained_conv(input, weight, bias) : by_aten(input, weight, bias);
+      const auto in_network = [](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
+        FreezableConv2d conv(torch::nn::Conv2dOptions(weight.size(1), weight.size(0), 3).padding(1).bias(bias.defined()));
+        conv->weight = weight, conv->bias = bias;
+        return conv(input);
+      };
+      const auto is_taken = [&] {
+        AutocastGuard guard(at::kCPU, autocast);
+        return trained_conv_takes(inputs[0], inputs[1].detach().requires_grad_(true));
       };
       const auto twice = [&](const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias) {
         return in_network(input, weight, bias) + by_aten(input, weight, bias);
@@ -125,7 +134,7 @@ void register_convolution_inspection(Api& api) {
       for (auto& result : shared) result = result / 2;
       const ThreadsGuard more_threads(threads);
       const auto again = differentiate_all(in_network, inputs, direction, autocast);
-      return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(taken)}, {"own", relative_errors(own, exact).to(at::kFloat)},
+      return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(is_taken())}, {"own", relative_errors(own, exact).to(at::kFloat)},
                             {"plain", relative_errors(plain, exact).to(at::kFloat)}, {"repeated", relative_errors(again, own).to(at::kFloat)},
                             {"shared", relative_errors(shared, exact).to(at::kFloat)}});
     };
@@ -135,8 +144,7 @@ void register_convolution_inspection(Api& api) {
   // autocast, of output and gradients of x and weight against ATen in fp64, as a network computes them and by ATen
   api.add_async("depthwiseConvolution", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto options = info[0].As<Napi::Object>();
-    const auto shape = integers(options, "shape");
-    if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
+    const auto shape = sizes_of_x(options);
     const auto kernel = integer(options, "kernel"), stride = integer(options, "stride");
     const auto rounded = [&](const char* key, at::IntArrayRef sizes) { return floats(options.Get(key), sizes).to(at::kBFloat16).to(at::kFloat); };
     const auto side = [stride](int64_t length) { return (length - 1) / stride + 1; };

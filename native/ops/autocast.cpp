@@ -15,4 +15,9 @@ AutocastGuard::~AutocastGuard() {
   at::autocast::set_autocast_enabled(device_, previous_);
 }
 
+at::ScalarType computed_type(const at::Tensor& x) {
+  const auto device = x.device().type();
+  return x.scalar_type() == at::kFloat && at::autocast::is_autocast_enabled(device) ? at::autocast::get_autocast_dtype(device) : x.scalar_type();
+}
+
 }  // namespace sparring

@@ -17,4 +17,7 @@ class AutocastGuard {
   bool previous_;
 };
 
+// The type in which a convolution or a product of x is computed on its device: that of autocast where it casts x.
+at::ScalarType computed_type(const at::Tensor& x);
+
 }  // namespace sparring

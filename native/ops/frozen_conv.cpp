@@ -41,8 +41,7 @@ class FrozenConvFunction : public torch::autograd::Function<FrozenConvFunction> 
 
 bool FrozenConv::takes(const at::Tensor& x) const {
   const auto type = x.scalar_type();
-  if (!x.is_cpu() || (type != at::kFloat && type != at::kBFloat16) || type != weight_.scalar_type() || x.numel() == 0 || !cpu::has_winograd()) return false;
-  if (x.dim() != 4 || x.size(1) != weight_.size(1)) return false;  // ATen says what is wrong
+  if (type != weight_.scalar_type() || !cpu::winograd_takes(x, type, weight_.size(1))) return false;
   const int64_t out = weight_.size(0), in = weight_.size(1), factor = upsamples_ ? 2 : 1;
   return in * out <= kLargestWeight && cpu::winograd_pays(in, out, factor * x.size(2), factor * x.size(3), type);
 }
@@ -62,8 +61,7 @@ at::Tensor FrozenConv::operator()(const at::Tensor& x) {
   if (!at::GradMode::is_enabled() || !x.requires_grad()) {
     return cpu::winograd_conv(input, forward_, weight_.size(0), fp32_bias_, forward_scale(upsamples_));
   }
-  // The gradient of the input is the convolution with the mirrored filters, inputs and outputs exchanged.
-  if (!backward_.defined()) backward_ = cpu::winograd_weight(weight_.flip({2, 3}).transpose(0, 1), backward_scale(upsamples_));
+  if (!backward_.defined()) backward_ = cpu::winograd_weight(cpu::mirrored_filters(weight_), backward_scale(upsamples_));
   const auto bias = bias_.defined() ? std::optional(fp32_bias_) : std::nullopt;
   return FrozenConvFunction::apply(input, forward_, backward_, bias, weight_.size(0), upsamples_);
 }

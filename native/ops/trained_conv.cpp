@@ -5,6 +5,7 @@
 
 #include <ATen/autocast_mode.h>
 
+#include "ops/autocast.h"
 #include "ops/cpu/winograd_kernel.h"
 
 namespace sparring {
@@ -23,10 +24,6 @@ bool convolution_pays(const at::Tensor& x, const at::Tensor& weight) {
          cpu::winograd_pays(in, out, height, width, x.scalar_type());
 }
 
-at::ScalarType type_of(const at::Tensor& x) {
-  return x.scalar_type() == at::kFloat && at::autocast::is_autocast_enabled(at::kCPU) ? at::autocast::get_autocast_dtype(at::kCPU) : x.scalar_type();
-}
-
 at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) { return tensor.defined() ? tensor.to(type) : tensor; }
 
 class TrainedConv : public torch::autograd::Function<TrainedConv> {
@@ -34,11 +31,13 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
     // What autocast would cast here it would keep, without gradients, for whoever uses the weight next.
     const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-    ctx->save_for_backward({x, weight});
-    ctx->saved_data["biased"] = bias.has_value();
+    const bool pays = convolution_pays(x, weight);
+    const auto used = pays ? weight : weight.to(x.scalar_type());
     const auto offset = bias.value_or(at::Tensor());
-    if (!convolution_pays(x, weight)) return at::conv2d(x, weight.to(x.scalar_type()), cast(offset, x.scalar_type()), 1, 1);
-    return cpu::winograd_conv(x, cpu::winograd_weight(weight, cpu::Scale::same), weight.size(0), cast(offset, at::kFloat), cpu::Scale::same);
+    ctx->save_for_backward({x, used});
+    ctx->saved_data["biased"] = bias.has_value();
+    if (!pays) return at::conv2d(x, used, cast(offset, x.scalar_type()), 1, 1);
+    return cpu::winograd_conv(x, cpu::winograd_weight(used, cpu::Scale::same), used.size(0), cast(offset, at::kFloat), cpu::Scale::same);
   }
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& gradients) {
@@ -48,11 +47,10 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
     const auto dy = gradients[0].to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
     at::Tensor dx, dweight, dbias;
     if (ctx->needs_input_grad(0)) {
-      if (convolution_pays(x, weight)) {  // with the mirrored filters, inputs and outputs exchanged
-        dx = cpu::winograd_conv(dy, cpu::winograd_weight(weight.flip({2, 3}).transpose(0, 1), cpu::Scale::same), x.size(1), {}, cpu::Scale::same);
+      if (convolution_pays(x, weight)) {
+        dx = cpu::winograd_conv(dy, cpu::winograd_weight(cpu::mirrored_filters(weight), cpu::Scale::same), x.size(1), {}, cpu::Scale::same);
       } else {
-        const auto rounded = weight.to(x.scalar_type());
-        dx = std::get<0>(at::convolution_backward(dy, x, rounded, std::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
+        dx = std::get<0>(at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
       }
     }
     if (ctx->needs_input_grad(1)) dweight = cpu::winograd_weight_gradient(x, dy);
@@ -64,15 +62,14 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
 }  // namespace
 
 bool trained_conv_takes(const at::Tensor& x, const at::Tensor& weight) {
-  if (!at::GradMode::is_enabled() || !weight.requires_grad() || !x.is_cpu() || !cpu::has_winograd()) return false;
-  if (weight.scalar_type() != at::kFloat || x.dim() != 4 || x.numel() == 0 || x.size(1) != weight.size(1)) return false;
-  const auto type = type_of(x);
+  if (!at::GradMode::is_enabled() || !weight.requires_grad() || weight.scalar_type() != at::kFloat) return false;
+  const auto type = computed_type(x);
   const int64_t out = weight.size(0), in = weight.size(1);
-  return (type == at::kFloat || type == at::kBFloat16) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(in, out, x.size(2), x.size(3), type);
+  return cpu::winograd_takes(x, type, in) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(in, out, x.size(2), x.size(3), type);
 }
 
 at::Tensor trained_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  const auto input = x.to(type_of(x)).contiguous(at::MemoryFormat::ChannelsLast);
+  const auto input = x.to(computed_type(x)).contiguous(at::MemoryFormat::ChannelsLast);
   return TrainedConv::apply(input, weight, bias.defined() ? std::optional(bias) : std::nullopt);
 }
 

@@ -49,11 +49,20 @@ float* scratch(size_t floats) {
   return memory.get();
 }
 
+Tiling tiling_of(const at::Tensor& images) {
+  return {images.size(2), images.size(3), at::divup(images.size(2), kTile), at::divup(images.size(3), kTile)};
+}
+
+// How much of the tiles' area lies in the image.
+double share_of_tiles(int64_t height, int64_t width) {
+  return static_cast<double>(height * width) / static_cast<double>(tiles_of(height, width) * kTile * kTile);
+}
+
 template <class T>
 void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);
   const auto& larger = scale == Scale::doubled ? y : x;
-  const Tiling tiling{larger.size(2), larger.size(3), at::divup(larger.size(2), kTile), at::divup(larger.size(3), kTile)};
+  const auto tiling = tiling_of(larger);
   const int64_t positions = positions_of(scale);
   const int64_t tiles = x.size(0) * tiling.tile_rows * tiling.tile_columns;
   const int64_t least = in * out > kCachedWeights ? kManyTiles : kFewTiles;
@@ -84,8 +93,8 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
 template <class T>
 void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& dweight) {
   const int64_t in = x.size(1), out = dy.size(1), positions = positions_of(Scale::same);
-  const Tiling tiling{x.size(2), x.size(3), at::divup(x.size(2), kTile), at::divup(x.size(3), kTile)};
-  const int64_t tiles = x.size(0) * tiles_of(x.size(2), x.size(3));
+  const auto tiling = tiling_of(x);
+  const int64_t tiles = x.size(0) * tiling.tile_rows * tiling.tile_columns;
   const int64_t blocks = at::divup(tiles, std::max(kFewTiles, kGradientFloats / (positions * (in + out)))), block = at::divup(tiles, blocks);
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
   // This thread's, for all: nothing below may ask for its own.
@@ -132,11 +141,11 @@ bool has_winograd() {
 #endif
 }
 
-int64_t tiles_of(int64_t height, int64_t width) { return at::divup(height, kTile) * at::divup(width, kTile); }
-
-double share_of_tiles(int64_t height, int64_t width) {
-  return static_cast<double>(height * width) / static_cast<double>(tiles_of(height, width) * kTile * kTile);
+bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t channels) {
+  return x.is_cpu() && has_winograd() && (type == at::kFloat || type == at::kBFloat16) && x.dim() == 4 && x.numel() > 0 && x.size(1) == channels;
 }
+
+int64_t tiles_of(int64_t height, int64_t width) { return at::divup(height, kTile) * at::divup(width, kTile); }
 
 // Both as measured in benchmarks/results/2026-11-28-cpu-levers.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
@@ -172,6 +181,8 @@ at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t 
   else convolve<Bf16>(scale, x, weight, bias, y);
   return y;
 }
+
+at::Tensor mirrored_filters(const at::Tensor& weight) { return weight.flip({2, 3}).transpose(0, 1); }
 
 at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& dy) {
   const auto dweight = at::empty({dy.size(1), x.size(1), 3, 3}, x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));

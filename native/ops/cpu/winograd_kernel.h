@@ -10,9 +10,10 @@ namespace sparring::cpu {
 
 // Whether this processor and this build have the kernel (AVX-512; GCC on Linux).
 bool has_winograd();
-// How many tiles an image has, and how much of their area lies in it.
+// Whether it computes in this type on images x of so many channels at all. What is no image is left to ATen, which says what is wrong.
+bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t channels);
+// How many tiles an image has.
 int64_t tiles_of(int64_t height, int64_t width);
-double share_of_tiles(int64_t height, int64_t width);
 // Whether winograd_conv, on weights that are transformed already, and winograd_weight_gradient take these channels and are faster than ATen.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
 bool winograd_gradient_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
@@ -23,8 +24,12 @@ at::Tensor winograd_weight(const at::Tensor& weight, Scale scale);
 
 // The 3x3 convolution of stride 1 and padding 1, and what the scale says before or after it. x: [B, I, H, W] channels-last in fp32 or bf16, not
 // empty, I a multiple of 16, H and W even for Scale::halved; weight: from winograd_weight with the same scale; bias: [O] fp32 contiguous,
-// or undefined -> [B, out_channels, H', W'] like x; out_channels a multiple of 16.
+// or undefined -> [B, out_channels, H', W'] like x; out_channels a multiple of 16. The gradient of x is the same of dy with the mirrored filters
+// and the opposite scale.
 at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias, Scale scale);
+
+// weight: [O, I, 3, 3] -> [I, O, 3, 3], mirrored in both directions.
+at::Tensor mirrored_filters(const at::Tensor& weight);
 
 // The gradient of the weight of the same convolution without a scale: x: [B, I, H, W], dy: [B, O, H, W], both channels-last in the same type,
 // fp32 or bf16, not empty, O and I multiples of 16 -> [O, I, 3, 3] channels-last, fp32. Bits do not depend on the number of threads.

@@ -7,10 +7,11 @@
 namespace sparring::cpu {
 namespace {
 
-// c[rows, 16 * vectors] = a[rows, depth] b[depth, 16 * vectors], of a panel of 32 columns, accumulated in registers.
+// sums[rows][vectors] = sum over k < depth of a[row, k] b[k, 16 * vectors], in registers. row_pitch, k_pitch, b_pitch: numbers from one row of a, k of a
+// and k of b to the next.
 template <int rows, int vectors>
-SPARRING_AVX512 void multiply(const float* a, const float* b, int64_t depth, float* c, int64_t pitch) {
-  Vec sums[rows][vectors];
+SPARRING_INLINE SPARRING_AVX512 void accumulate(const float* a, int64_t row_pitch, int64_t k_pitch, const float* b, int64_t b_pitch, int64_t depth,
+                                                Vec (&sums)[rows][vectors]) {
 #pragma GCC unroll 12
   for (int row = 0; row < rows; ++row) {
 #pragma GCC unroll 2
@@ -19,14 +20,21 @@ SPARRING_AVX512 void multiply(const float* a, const float* b, int64_t depth, flo
   for (int64_t k = 0; k < depth; ++k) {
     Vec right[vectors];
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; ++v) load_lanes(b + k * kPanel + v * kLanes, right[v]);
+    for (int v = 0; v < vectors; ++v) load_lanes(b + k * b_pitch + v * kLanes, right[v]);
 #pragma GCC unroll 12  // or the sums would not stay in registers
     for (int row = 0; row < rows; ++row) {
-      const float value = a[row * depth + k];
+      const float value = a[row * row_pitch + k * k_pitch];
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) sums[row][v] += value * right[v];
     }
   }
+}
+
+// c[rows, 16 * vectors] = a[rows, depth] b[depth, 16 * vectors], of a panel of 32 columns.
+template <int rows, int vectors>
+SPARRING_AVX512 void multiply(const float* a, const float* b, int64_t depth, float* c, int64_t pitch) {
+  Vec sums[rows][vectors];
+  accumulate<rows, vectors>(a, depth, 1, b, kPanel, depth, sums);
 #pragma GCC unroll 12
   for (int row = 0; row < rows; ++row) {
 #pragma GCC unroll 2
@@ -42,22 +50,7 @@ SPARRING_AVX512 void multiply_transposed_tile(const float* a, int64_t a_pitch, c
                                               int64_t c_pitch) {
   for (int64_t first = 0; first < depth; first += kSummed, adds = true) {
     Vec sums[rows][vectors];
-#pragma GCC unroll 12
-    for (int row = 0; row < rows; ++row) {
-#pragma GCC unroll 2
-      for (int v = 0; v < vectors; ++v) sums[row][v] = Vec{};
-    }
-    for (int64_t k = first; k < std::min(depth, first + kSummed); ++k) {
-      Vec right[vectors];
-#pragma GCC unroll 2
-      for (int v = 0; v < vectors; ++v) load_lanes(b + k * b_pitch + v * kLanes, right[v]);
-#pragma GCC unroll 12  // or the sums would not stay in registers
-      for (int row = 0; row < rows; ++row) {
-        const float value = a[k * a_pitch + row];
-#pragma GCC unroll 2
-        for (int v = 0; v < vectors; ++v) sums[row][v] += value * right[v];
-      }
-    }
+    accumulate<rows, vectors>(a + first * a_pitch, 1, a_pitch, b + first * b_pitch, b_pitch, std::min(kSummed, depth - first), sums);
 #pragma GCC unroll 12
     for (int row = 0; row < rows; ++row) {
 #pragma GCC unroll 2

@@ -195,26 +195,26 @@ SPARRING_INLINE SPARRING_AVX512 void transform_weights(const float* taps, int64_
 
 }  // namespace
 
-#define SPARRING_DEFINE(T)                                                                                                                      \
-  SPARRING_AVX512 void transform_tiles(Scale scale, const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,           \
-                                       int64_t stride, float* out) {                                                                            \
-    switch (scale) {                                                                                                                            \
-      case Scale::same: return transform<Scale::same>(x, tiling, channels, first, count, stride, out);                                          \
-      case Scale::doubled: return transform<Scale::doubled>(x, tiling, channels, first, count, stride, out);                                    \
-      case Scale::halved: return transform<Scale::halved>(x, tiling, channels, first, count, stride, out);                                      \
-    }                                                                                                                                           \
-  }                                                                                                                                             \
-  SPARRING_AVX512 void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t first,                 \
-                                     int64_t count, int64_t stride, const float* bias, T* y) {                                                  \
-    switch (scale) {                                                                                                                            \
-      case Scale::same: return restore<Scale::same>(products, tiling, channels, first, count, stride, bias, y);                          \
-      case Scale::doubled: return restore<Scale::doubled>(products, tiling, channels, first, count, stride, bias, y);                    \
-      case Scale::halved: return restore<Scale::halved>(products, tiling, channels, first, count, stride, bias, y);                      \
-    }                                                                                                                                           \
-  }                                                                                                                                             \
-  SPARRING_AVX512 void spread_tiles(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride,           \
-                                    float* out) {                                                                                               \
-    spread(dy, tiling, channels, first, count, stride, out);                                                                                    \
+#define SPARRING_DEFINE(T)                                                                                                             \
+  SPARRING_AVX512 void transform_tiles(Scale scale, const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,  \
+                                       int64_t stride, float* out) {                                                                   \
+    switch (scale) {                                                                                                                   \
+      case Scale::same: return transform<Scale::same>(x, tiling, channels, first, count, stride, out);                                 \
+      case Scale::doubled: return transform<Scale::doubled>(x, tiling, channels, first, count, stride, out);                           \
+      case Scale::halved: return transform<Scale::halved>(x, tiling, channels, first, count, stride, out);                             \
+    }                                                                                                                                  \
+  }                                                                                                                                    \
+  SPARRING_AVX512 void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t first,        \
+                                     int64_t count, int64_t stride, const float* bias, T* y) {                                         \
+    switch (scale) {                                                                                                                   \
+      case Scale::same: return restore<Scale::same>(products, tiling, channels, first, count, stride, bias, y);                        \
+      case Scale::doubled: return restore<Scale::doubled>(products, tiling, channels, first, count, stride, bias, y);                  \
+      case Scale::halved: return restore<Scale::halved>(products, tiling, channels, first, count, stride, bias, y);                    \
+    }                                                                                                                                  \
+  }                                                                                                                                    \
+  SPARRING_AVX512 void spread_tiles(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride, \
+                                    float* out) {                                                                                      \
+    spread(dy, tiling, channels, first, count, stride, out);                                                                           \
   }
 SPARRING_DEFINE(float)
 SPARRING_DEFINE(Bf16)
