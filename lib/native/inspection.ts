@@ -1,10 +1,12 @@
 /** Gradients and intermediate values of the native core, for tests and benchmarks. Tensors are flat, in NCHW order. */
 import type {
-  AugmentOptions, ChainLoss, Cutouts, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, LpipsHandle, MixingOptions, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, ViewPolicy,
+  AugmentOptions, ChainLoss, Cutouts, AutoencoderHandle, ClassifierHandle, DenoiserHandle, Fields, GradientPath, LpipsHandle, MixingOptions, ModelHandle, ObjectiveOptions, Opponents, OptimizerOptions, Precision, PrototypeGuidance, Prototypes, SamplingOptions, TextEncoderHandle, TrainerHandle, ViewPolicy,
 } from './contract.js';
 import type { NoiseScheduleSpec, PredictionType, SamplerSpec, UNetSpec } from './specs.js';
 
 export interface NativeInspection {
+  /** Memory of tensors on the CPU, in bytes: in use, kept though free, the most in use since some was given back, and asked of malloc so far. */
+  tensorMemory(): { inUse: number; kept: number; most: number; asked: number };
   objectiveGradient(options: {
     teacherLogits: Float32Array;
     studentLogits: Float32Array;
@@ -47,6 +49,8 @@ export interface NativeInspection {
       scale: number; recorded: boolean; repeat: number;
     },
   ): Fields<'x0' | 'epsilon' | 'graphs'>;
+  /** Whether the steps of a trainer are launched as a CUDA graph by now. */
+  trainerIsRecorded(trainer: TrainerHandle<ModelHandle>): boolean;
   chainGradient(
     model: DenoiserHandle,
     opponents: Opponents,
@@ -139,7 +143,14 @@ export interface NativeInspection {
     precision: Precision;
   }): Fields<'available' | 'taken' | 'output' | 'gradient' | 'unrecorded' | 'plainOutput' | 'plainGradient' | 'exactOutput' | 'exactGradient'>;
   /**
-   * The same without upsampling as a training step computes it, its weights in fp32: relative errors of output and gradients of x, weight and bias against fp64,
+   * A convolution on packed weights: whether it is used for these shapes, and relative errors of output and gradient of x against fp64, also ATen's (plain); and against its
+   * own of the output without recording, of both on weights packed for other sizes, and of the first image alone.
+   */
+  packedConvolution(options: {
+    shape: readonly number[]; outputs: number; kernel: number; stride: number; padding: number; transposed: boolean; bias: boolean; precision: Precision; seed: number;
+  }): Fields<'taken' | 'own' | 'plain' | 'unrecorded' | 'resized' | 'alone'>;
+  /**
+   * The 3x3 one without upsampling as a training step computes it, its weights in fp32: relative errors of output and gradients of x, weight and bias against fp64,
    * of ATen's (plain), of a second run with `threads` threads against the first, and of its mean with ATen's in one forward pass (shared).
    */
   trainedConvolution(options: {

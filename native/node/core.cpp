@@ -5,6 +5,7 @@
 
 #include "node/api.h"
 #include "node/values.h"
+#include "ops/cpu/caching_allocator.h"
 #include "ops/exactness.h"
 #include "ops/precision.h"
 
@@ -54,7 +55,15 @@ void register_process(Api& api) {
   api.add_sync("dispose", [](const Napi::CallbackInfo& info) -> Napi::Value {
     if (!info[0].IsExternal()) throw Error("usage", "dispose: expected a model or a trainer but received something else.");
     info[0].As<Napi::External<HandleBase>>().Data()->dispose();
+    cpu::give_back_kept_memory();  // what comes next has other sizes
     return info.Env().Undefined();
+  });
+  // tensorMemory() -> {inUse, kept, most, asked}: bytes, see ops/cpu/caching_allocator.h
+  api.add_sync("tensorMemory", [](const Napi::CallbackInfo& info) -> Napi::Value {
+    const auto memory = cpu::tensor_memory();
+    auto result = Napi::Object::New(info.Env());
+    for (const auto& [name, bytes] : {std::pair{"inUse", memory.in_use}, {"kept", memory.kept}, {"most", memory.most}, {"asked", memory.asked}}) result.Set(name, static_cast<double>(bytes));
+    return result;
   });
   api.add_async("setThreads", 1, [](const Napi::CallbackInfo& info) -> Work {
     const auto threads = info[0].As<Napi::Number>().Int32Value();

@@ -16,6 +16,7 @@
 #include <c10/util/Exception.h>
 
 #include "node/values.h"
+#include "ops/cpu/caching_allocator.h"
 #include "ops/exactness.h"
 
 namespace sparring::node {
@@ -28,6 +29,7 @@ Engine& Engine::instance() {
 }
 
 Engine::Engine() {
+  cpu::use_caching_allocator();
 #ifdef __GLIBC__
   // Activations are allocated and freed at every step; without this glibc returns them to the kernel each time.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
