@@ -1,6 +1,7 @@
 #include "models/freezable_conv.h"
 
 #include "ops/frozen_conv.h"
+#include "ops/packed_conv.h"
 #include "ops/trained_conv.h"
 #include "ops/upsample_conv.h"
 
@@ -21,12 +22,18 @@ at::Tensor convolve(torch::nn::Conv2dImpl& conv, const at::Tensor& x) {
 }  // namespace
 
 at::Tensor FreezableConv2dImpl::forward(const at::Tensor& x) {
-  if (!frozen_) return convolve(*this, x);
-  return frozen_->takes(x) ? (*frozen_)(x) : Conv2dImpl::forward(x);
+  if (frozen_ && frozen_->takes(x)) return (*frozen_)(x);
+  if (packed_ && packed_->takes(x)) return (*packed_)(x);
+  return frozen_ ? Conv2dImpl::forward(x) : convolve(*this, x);
 }
 
 void FreezableConv2dImpl::freeze() {
-  if (is_plain(options)) frozen_ = std::make_shared<FrozenConv>(weight.detach(), bias.defined() ? bias.detach() : bias);
+  const auto own_bias = bias.defined() ? bias.detach() : bias;
+  if (is_plain(options)) frozen_ = std::make_shared<FrozenConv>(weight.detach(), own_bias);
+  const auto* padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
+  const auto is_square = [](const torch::ExpandingArray<2>& values) { return values->at(0) == values->at(1); };
+  if (!padding || !is_square(*padding) || !is_square(options.kernel_size()) || !is_square(options.stride()) || options.dilation()->at(0) != 1 || options.dilation()->at(1) != 1 || options.groups() != 1) return;
+  packed_ = std::make_shared<PackedConv>(weight.detach(), own_bias, options.stride()->at(0), (*padding)->at(0));
 }
 
 UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)
@@ -34,6 +41,7 @@ UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)
 
 at::Tensor UpsampleConv2dImpl::forward(const at::Tensor& x) {
   if (frozen_ && frozen_->takes(x)) return (*frozen_)(x);
+  if (packed_ && packed_->takes(x)) return (*packed_)(x);
   if (merged_.defined()) return upsample_conv(x, merged_, bias);
   return convolve(*this, at::upsample_nearest2d(x, {x.size(2) * 2, x.size(3) * 2}));
 }
@@ -45,6 +53,7 @@ void UpsampleConv2dImpl::merge(at::ScalarType dtype) {
 
 void UpsampleConv2dImpl::freeze() {
   frozen_ = std::make_shared<FrozenConv>(weight.detach(), bias.defined() ? bias.detach() : bias, /*upsamples=*/true);
+  packed_ = std::make_shared<PackedConv>(merged_, bias.defined() ? bias.detach() : bias, /*stride=*/2, /*padding=*/1, PackedConv::Kind::transposed);
 }
 
 }  // namespace sparring

@@ -8,6 +8,7 @@
 namespace sparring {
 
 class FrozenConv;
+class PackedConv;
 
 // torch::nn::Conv2d, keys and initialisation included.
 struct FreezableConv2dImpl : torch::nn::Conv2dImpl {
@@ -18,6 +19,7 @@ struct FreezableConv2dImpl : torch::nn::Conv2dImpl {
 
  private:
   std::shared_ptr<FrozenConv> frozen_;  // of 3x3 convolutions of stride 1 that are frozen
+  std::shared_ptr<PackedConv> packed_;  // for what frozen_ does not take
 };
 TORCH_MODULE(FreezableConv2d);
 
@@ -31,7 +33,8 @@ struct UpsampleConv2dImpl : torch::nn::Conv2dImpl {
 
  private:
   std::shared_ptr<FrozenConv> frozen_;
-  at::Tensor merged_;  // for what frozen_ does not take; see ops/upsample_conv.h
+  at::Tensor merged_;                   // for what frozen_ does not take; see ops/upsample_conv.h
+  std::shared_ptr<PackedConv> packed_;  // of those that are merged
 };
 TORCH_MODULE(UpsampleConv2d);
 

@@ -1,4 +1,5 @@
 // Operations by themselves, beside plain ones in fp64, for the tests.
+#include <ATen/CPUGeneratorImpl.h>
 #include <torch/torch.h>
 
 #include "guidance/cutouts.h"
@@ -9,6 +10,7 @@
 #include "ops/autocast.h"
 #include "ops/cpu/winograd_kernel.h"
 #include "ops/frozen_conv.h"
+#include "ops/packed_conv.h"
 #include "ops/trained_conv.h"
 
 namespace sparring::node {
@@ -94,6 +96,44 @@ void register_convolution_inspection(Api& api) {
       return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(frozen.takes(x))}, {"output", own.output}, {"gradient", own.gradient},
                             {"unrecorded", in_network(x).to(at::kFloat).contiguous()}, {"plainOutput", plain.output}, {"plainGradient", plain.gradient},
                             {"exactOutput", exact.output}, {"exactGradient", exact.gradient}});
+    };
+  });
+
+  // packedConvolution({shape: [B, I, H, W], outputs, kernel, stride, padding, transposed, bias, precision, seed}) -> {taken, own, plain, unrecorded, resized,
+  // alone}. taken: whether it is used for these shapes. own, plain: errors of output and gradient of x against ATen in fp64 on the same rounded
+  // numbers, as a frozen network computes them and by ATen. Of own, the errors of: the output without recording; both on weights that were packed for
+  // twice the size; the first image by itself.
+  api.add_async("packedConvolution", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    const auto kernel = integer(options, "kernel"), stride = integer(options, "stride"), padding = integer(options, "padding"), outputs = integer(options, "outputs");
+    return [shape = sizes_of_x(options), kernel, stride, padding, outputs, transposed = boolean(options, "transposed"), has_bias = boolean(options, "bias"), dtype = precision(options),
+            seed = static_cast<uint64_t>(integer(options, "seed"))](const JobContext&) -> Finish {
+      auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+      const auto draw = [&](at::IntArrayRef sizes) { return (at::randn(sizes, generator, at::TensorOptions(at::kFloat)) + 0.3).to(dtype).contiguous(at::MemoryFormat::ChannelsLast); };
+      const auto x = draw(shape), weight = transposed ? draw({shape[1], outputs, kernel, kernel}) : draw({outputs, shape[1], kernel, kernel});
+      const auto bias = has_bias ? draw({outputs, 1, 1, 1}).flatten() : at::Tensor();
+      const auto plain_in = [&](at::ScalarType type) {
+        return [&, type](const at::Tensor& input) {
+          const auto own_bias = bias.defined() ? bias.to(type) : bias;
+          return transposed ? at::conv_transpose2d(input, weight.to(type), own_bias, stride, padding) : at::conv2d(input, weight.to(type), own_bias, stride, padding);
+        };
+      };
+      const auto direction = draw(plain_in(dtype)(x).sizes());
+      const auto make = [&] { return PackedConv(weight, bias, stride, padding, transposed ? PackedConv::Kind::transposed : PackedConv::Kind::plain); };
+      const auto with = [](PackedConv& packed) { return [&packed](const at::Tensor& input) { return packed(input); }; };
+      const auto list = [](const Differentiated& found) { return std::vector<at::Tensor>{found.output, found.gradient}; };
+      auto packed = make(), packed_for_larger = make();
+      const auto own = list(differentiate(with(packed), x, direction));
+      const auto larger = at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
+      differentiate(with(packed_for_larger), larger, at::ones_like(plain_in(dtype)(larger)));
+      const auto resized = list(differentiate(with(packed_for_larger), x, direction));
+      const auto alone = list(differentiate(with(packed), x.narrow(0, 0, 1), direction.narrow(0, 0, 1)));
+      const auto plain = list(differentiate(plain_in(dtype), x, direction));
+      const auto exact = list(differentiate(plain_in(at::kDouble), x.to(at::kDouble), direction));
+      const torch::NoGradGuard no_grad;
+      const auto errors = [](const std::vector<at::Tensor>& found, const std::vector<at::Tensor>& expected) { return relative_errors(found, expected).to(at::kFloat); };
+      return finish_fields({{"taken", flag(packed.takes(x))}, {"own", errors(own, exact)}, {"plain", errors(plain, exact)}, {"unrecorded", errors({packed(x)}, {own[0]})},
+                            {"resized", errors(resized, own)}, {"alone", errors(alone, {own[0].narrow(0, 0, 1), own[1].narrow(0, 0, 1)})}});
     };
   });
 

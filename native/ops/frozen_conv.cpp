@@ -1,11 +1,9 @@
 #include "ops/frozen_conv.h"
 
 #include <optional>
-#include <vector>
-
-#include <ATen/record_function.h>
 
 #include "ops/cpu/winograd_kernel.h"
+#include "ops/named_operation.h"
 
 namespace sparring {
 namespace {
@@ -51,12 +49,7 @@ at::Tensor FrozenConv::operator()(const at::Tensor& x) {
     forward_ = cpu::winograd_weight(weight_, forward_scale(upsamples_));
     if (bias_.defined()) fp32_bias_ = bias_.to(at::kFloat).contiguous();
   }
-  at::RecordFunction record(at::RecordScope::FUNCTION);  // so that a profiler sees one operation
-  std::vector<c10::IValue> inputs;
-  if (record.isActive()) {
-    inputs = {x, weight_, bias_.defined() ? c10::IValue(bias_) : c10::IValue()};
-    record.before(upsamples_ ? "sparring::upsample_conv2d" : "sparring::conv2d", c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
-  }
+  const NamedOperation named(upsamples_ ? "sparring::upsample_conv2d" : "sparring::conv2d", {x, weight_, bias_});
   const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
   if (!at::GradMode::is_enabled() || !x.requires_grad()) {
     return cpu::winograd_conv(input, forward_, weight_.size(0), fp32_bias_, forward_scale(upsamples_));
