@@ -26,7 +26,23 @@ ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::s
       ema_(options.training.ema_decay > 0 ? student_->clone() : nullptr),
       options_(options),
       policy_views_(options.policy, student_->options().image_size),
-      state_(student_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
+      state_(student_->module(), ema_ ? &ema_->module() : nullptr, options.training) {
+  if (!has_graphs(student_->device()) || student_->is_script() || (teacher_ && teacher_->is_script())) return;  // TorchScript's interpreter may do anything
+  const auto record = [this](const std::vector<at::Tensor>& all) {
+    const auto [losses, slope] = learn({all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]});
+    auto results = slope.list();
+    results.push_back(losses);
+    return results;
+  };
+  recorded_.emplace(record, student_->device());
+}
+
+ClassifierTrainer::Outcome ClassifierTrainer::learn_recorded(const Inputs& inputs) {
+  auto results = (*recorded_)({inputs.views, inputs.labels, inputs.weights, inputs.partner, inputs.share, inputs.adversaries, inputs.places, inputs.soft_labels});
+  const auto losses = results.back();
+  results.pop_back();
+  return {losses, Slope::of(results)};
+}
 
 ClassifierTrainer::Views ClassifierTrainer::draw_views(const at::Tensor& images, int64_t counterparts, uint64_t step) const {
   const auto seed = options_.training.seed;
@@ -43,86 +59,113 @@ ClassifierTrainer::Views ClassifierTrainer::draw_views(const at::Tensor& images,
   return views;
 }
 
-// On the device: [B, 3, H, W], [C, 3, H, W] or undefined -> [B + C, K], or of the images alone; undefined without a teacher.
-at::Tensor ClassifierTrainer::teacher_logits(const at::Tensor& images, const at::Tensor& counterparts) {
+ClassifierTrainer::Inputs ClassifierTrainer::draw(const ClassifierBatch& batch, uint64_t step) const {
+  const auto counterparts = batch.counterparts.defined() ? batch.counterparts.size(0) : 0;
+  auto [versions, mixed] = draw_views(batch.images, counterparts, step);
+  if (counterparts > 0) versions.push_back(draw_views(batch.counterparts, counterparts, step).versions[0]);
+  const auto brought = [&](const at::Tensor& tensor) { return tensor.defined() ? upload(tensor, student_->device()) : tensor; };
+  Inputs inputs{brought(versions.size() == 1 ? versions[0] : at::cat(versions)), brought(batch.labels), brought(batch.weights)};
+  if (mixed) {
+    inputs.partner = brought(mixed->partner);
+    inputs.share = brought(mixed->share);
+  }
+  return inputs;
+}
+
+// What online adversaries add to what a step has, whose student is as it trains.
+void ClassifierTrainer::make_online(Inputs& inputs, uint64_t step, const JobContext& job) {
+  const auto batch = online_batch(inputs, step);
+  if (options_.online->use != OnlineUse::counterparts) {
+    inputs.adversaries = online_adversary(*student_, batch, *options_.online, job);
+    return;
+  }
+  const auto made = online_counterparts(*teacher_, batch, *options_.online, job);
+  inputs.views = at::cat({inputs.views, made.images});
+  inputs.places = made.places;
+  inputs.soft_labels = made.teacher_logits;
+}
+
+OnlineBatch ClassifierTrainer::online_batch(const Inputs& inputs, uint64_t step) const {
+  const auto& training = options_.training;
+  auto labels = at::one_hot(inputs.labels, student_->options().num_classes).to(at::kFloat);  // [B, K]
+  if (inputs.share.defined()) {
+    const auto share = inputs.share.unsqueeze(1);
+    labels = share * labels + (1 - share) * labels.index_select(0, inputs.partner);
+  }
+  return {inputs.views.narrow(0, 0, inputs.labels.size(0)), labels, training.autocast_bf16, training.seed, step};
+}
+
+ClassifierTrainer::Outcome ClassifierTrainer::learn(const Inputs& inputs) {
+  const torch::AutoGradMode gradients(true);
+  const auto count = inputs.labels.size(0), counterparts = inputs.views.size(0) - versions() * count;
+  const auto logits_of_teacher = teacher_logits(inputs, counterparts);
+  const bool instead = options_.online && options_.online->use == OnlineUse::instead;
+  const auto pixels = instead ? inputs.adversaries : inputs.adversaries.defined() ? at::cat({inputs.views, inputs.adversaries}) : inputs.views;
+  at::Tensor logits;
+  {
+    AutocastGuard autocast(student_->device().type(), options_.training.autocast_bf16);
+    logits = student_->forward(pixels);  // [V * B + C + (B or 0), K] fp32
+  }
+  const auto losses = losses_of(inputs, logits, logits_of_teacher, counterparts);  // [B]
+  const auto loss = (inputs.weights.defined() ? inputs.weights * losses : losses).mean();
+  const auto correct = logits.detach().narrow(0, 0, count).argmax(1).eq(inputs.labels).sum();
+  return {losses.detach(), state_.slope(loss, {correct})};
+}
+
+// -> [B], or [B + C] with that of the counterparts, where it is their own and is not known; undefined without a teacher.
+at::Tensor ClassifierTrainer::teacher_logits(const Inputs& inputs, int64_t counterparts) {
   if (!teacher_) return {};
   torch::NoGradGuard no_grad;
-  const auto pixels = counterparts.defined() && options_.target == CounterpartTarget::own ? at::cat({images, counterparts}) : images;
+  const bool all = counterparts > 0 && !inputs.soft_labels.defined() && options_.target == CounterpartTarget::own;
+  const auto pixels = all ? inputs.views : inputs.views.narrow(0, 0, inputs.labels.size(0));
   return teacher_->forward_frozen(pixels, options_.training.autocast_bf16 ? at::kBFloat16 : at::kFloat);
 }
 
-// images: [B, 3, H, W], target: [B] classes, both on the device.
-OnlineBatch ClassifierTrainer::online_batch(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) const {
-  const auto& training = options_.training;
-  auto labels = at::one_hot(target, student_->options().num_classes).to(at::kFloat);  // [B, K]
-  if (mixed) {
-    const auto share = mixed->share.to(images.device()).unsqueeze(1);
-    labels = share * labels + (1 - share) * labels.index_select(0, mixed->partner.to(images.device()));
+// logits: [V * B + C + (B or 0), K] -> [B]
+at::Tensor ClassifierTrainer::losses_of(const Inputs& inputs, const at::Tensor& logits, const at::Tensor& teacher_logits, int64_t counterparts) const {
+  const auto count = inputs.labels.size(0);
+  const auto own = logits.narrow(0, 0, count);
+  const auto label_loss = [&](const at::Tensor& some) {
+    const auto first = [&](const at::Tensor& all) { return all.narrow(0, 0, some.size(0)); };
+    return inputs.share.defined() ? mixed_cross_entropy(some, first(inputs.labels), first(inputs.partner), first(inputs.share))
+                                  : at::cross_entropy_loss(some, first(inputs.labels), {}, at::Reduction::None);
+  };
+  const auto distance = options_.relation == Relation::soft_labels ? distillation_loss : correlation_loss;
+  at::Tensor losses;
+  if (teacher_) {
+    losses = options_.image_weight * distance(own, teacher_logits.narrow(0, 0, count), options_.temperature);
+    if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss(own);
+  } else {
+    losses = label_loss(own);
   }
-  return {images, labels, training.autocast_bf16, training.seed, step};
+  if (counterparts > 0) {
+    const auto places = inputs.places.defined() ? inputs.places : at::arange(counterparts, inputs.labels.options());
+    const auto taught = [&] {
+      if (options_.target == CounterpartTarget::image) return teacher_logits.index_select(0, places);
+      return inputs.soft_labels.defined() ? inputs.soft_labels : teacher_logits.narrow(0, count, counterparts);
+    };
+    const auto theirs = logits.narrow(0, versions() * count, counterparts);
+    const auto apart = teacher_ ? distance(theirs, taught(), options_.temperature) : label_loss(theirs);
+    losses = losses + options_.counterpart_weight * at::zeros_like(losses).index_add(0, places, apart);
+  }
+  if (options_.online && options_.online->use == OnlineUse::beside) losses = losses + options_.online->weight * label_loss(logits.narrow(0, inputs.views.size(0), count));
+  if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(logits.narrow(0, 0, versions() * count).chunk(versions()));
+  return losses;
 }
 
 StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning_rate, uint64_t step, const JobContext& job) {
-  const auto device = student_->device();
-  const auto& training = options_.training;
-  const auto count = batch.images.size(0), given_count = batch.counterparts.defined() ? batch.counterparts.size(0) : 0;
-  auto [versions, mixed] = draw_views(batch.images, given_count, step);
-  if (given_count > 0) versions.push_back(draw_views(batch.counterparts, given_count, step).versions[0]);
-  auto drawn = upload(versions.size() == 1 ? versions[0] : at::cat(versions), device);  // [versions * B + C, 3, H, W]
-  const auto images = drawn.narrow(0, 0, count);
-  const auto target = upload(batch.labels, device);
-  const bool online = options_.online.has_value(), instead = online && options_.online->use == OnlineUse::instead, beside = online && options_.online->use == OnlineUse::beside;
-
-  Counterparts counterparts;
-  if (given_count > 0) counterparts = {drawn.narrow(0, drawn.size(0) - given_count, given_count), {}, at::arange(given_count, target.options())};
-  const auto teacher_logits = this->teacher_logits(images, counterparts.images);  // [B or B + C, K]
-  if (online && options_.online->use == OnlineUse::counterparts) {
-    counterparts = online_counterparts(*teacher_, online_batch(images, target, mixed, step), *options_.online, job);
-    drawn = at::cat({drawn, counterparts.images});
-  } else if (teacher_ && given_count > 0 && options_.target == CounterpartTarget::own) {
-    counterparts.teacher_logits = teacher_logits.narrow(0, count, given_count);
-  }
-  const auto counterpart_count = counterparts.images.defined() ? counterparts.images.size(0) : 0;
+  std::optional<RecordingStream> stream;
+  if (recorded_) stream.emplace(student_->device());
+  auto inputs = draw(batch, step);
 
   BufferGuard statistics(student_->module());
   student_->module().train(!options_.head_only);  // statistics of batch norms are below the head
-  const auto adversaries = instead || beside ? online_adversary(*student_, online_batch(images, target, mixed, step), *options_.online, job) : at::Tensor();  // [B, 3, H, W]
-  const auto pixels = instead ? adversaries : beside ? at::cat({drawn, adversaries}) : drawn;  // [versions * B + C + (B or 0), 3, H, W]
-  at::Tensor all_logits;
-  {
-    AutocastGuard autocast(device.type(), training.autocast_bf16);
-    all_logits = student_->forward(pixels);  // [versions * B + C + (B or 0), K] fp32
-  }
-  const auto logits = all_logits.narrow(0, 0, count);
-  const auto counterpart_logits = all_logits.narrow(0, drawn.size(0) - counterpart_count, counterpart_count);
-
-  const auto label_loss = [&](const at::Tensor& own) {
-    const auto first = [&](const at::Tensor& all) { return all.narrow(0, 0, own.size(0)); };
-    return mixed ? mixed_cross_entropy(own, first(target), upload(first(mixed->partner), device), upload(first(mixed->share), device))
-                 : at::cross_entropy_loss(own, first(target), {}, at::Reduction::None);
-  };
-  const auto distance = options_.relation == Relation::soft_labels ? distillation_loss : correlation_loss;
-  at::Tensor losses;  // [B]
-  if (teacher_) {
-    losses = options_.image_weight * distance(logits, teacher_logits.narrow(0, 0, count), options_.temperature);
-    if (options_.label_weight > 0) losses = losses + options_.label_weight * label_loss(logits);
-  } else {
-    losses = label_loss(logits);
-  }
-  if (counterpart_count > 0) {
-    const auto taught = [&] { return options_.target == CounterpartTarget::own ? counterparts.teacher_logits : teacher_logits.index_select(0, counterparts.places); };
-    const auto own = teacher_ ? distance(counterpart_logits, taught(), options_.temperature) : label_loss(counterpart_logits);
-    losses = losses + options_.counterpart_weight * at::zeros_like(losses).index_add(0, counterparts.places, own);
-  }
-  if (beside) losses = losses + options_.online->weight * label_loss(all_logits.narrow(0, drawn.size(0), count));
-  if (mixes_versions()) losses = losses + kConsistencyWeight * consistency_loss(all_logits.narrow(0, 0, 3 * count).chunk(3));
-  const auto loss = (batch.weights.defined() ? upload(batch.weights, device) * losses : losses).mean();
-
-  const auto correct = logits.detach().argmax(1).eq(target).sum();
-  const auto [value, norm, others] = state_.apply(loss, learning_rate, step, {correct});
+  if (options_.online) make_online(inputs, step, job);
+  const auto outcome = recorded_ ? learn_recorded(inputs) : learn(inputs);
+  const auto [value, norm, others] = state_.descend(outcome.slope, learning_rate, step);
   statistics.keep();
   touch();
-  return {.loss = value, .gradient_norm = norm, .correct = static_cast<int64_t>(others[0]), .losses = losses.detach()};
+  return {.loss = value, .gradient_norm = norm, .correct = static_cast<int64_t>(others[0]), .losses = outcome.losses.clone()};
 }
 
 void ClassifierTrainer::touch() {

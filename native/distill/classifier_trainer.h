@@ -11,6 +11,7 @@
 #include "distill/training_state.h"
 #include "distill/views/view_policy.h"
 #include "models/classifier.h"
+#include "ops/recorded_function.h"
 
 namespace sparring {
 
@@ -53,6 +54,8 @@ class ClassifierTrainer {
   // and the student is to be consistent over it and the mixed ones. `online` adds weight CE(f(a), y), a an adversary of x, or
   // trains on a alone, or makes the x' in the step.
   ClassifierTrainer(std::shared_ptr<Classifier> student, std::shared_ptr<Classifier> teacher, ClassifierTrainerOptions options);
+  ClassifierTrainer(const ClassifierTrainer&) = delete;
+  ClassifierTrainer& operator=(const ClassifierTrainer&) = delete;
 
   // The loss is the sum over the images of weight times loss, with that of the counterpart, divided by B. A counterpart is
   // augmented and mixed as its image is. One that is cancelled while it looks for adversaries has changed nothing.
@@ -65,21 +68,44 @@ class ClassifierTrainer {
   void touch();
   // Whether views are mixtures in several versions.
   bool mixes_versions() const { return options_.policy == ViewPolicy::aug_mix; }
+  // Whether its steps are launched as a CUDA graph.
+  bool is_recorded() const { return recorded_ && recorded_->is_recorded(); }
   bool takes_counterparts() const { return !mixes_versions() && (!options_.online || options_.online->use == OnlineUse::beside); }
 
  private:
+  // What a step has on the device before any of its losses is known.
+  struct Inputs {
+    at::Tensor views;                // [V * B + C, 3, H, W] fp32 in 0..1: the versions of the images, then counterparts
+    at::Tensor labels;               // [B] int64
+    at::Tensor weights{};            // [B] fp32, or undefined: all 1
+    at::Tensor partner{}, share{};   // [B] of mixed views, or undefined
+    at::Tensor adversaries{};        // [B, 3, H, W] of the student, or undefined
+    at::Tensor places{}, soft_labels{};  // [C] int64, [C, K]: whose the counterparts are and what the teacher says of them, where the step made them
+  };
+  struct Outcome {
+    at::Tensor losses;  // [B]
+    Slope slope;        // its other number: correct predictions
+  };
   struct Views {
     std::vector<at::Tensor> versions;  // one or, with AugMix, three: [B, 3, H, W] fp32 in 0..1
     std::optional<MixedViews> mixed;   // who is mixed into whom, alike in all versions
   };
+  int64_t versions() const { return mixes_versions() ? 3 : 1; }
   Views draw_views(const at::Tensor& images, int64_t counterparts, uint64_t step) const;
-  at::Tensor teacher_logits(const at::Tensor& images, const at::Tensor& counterparts);
-  OnlineBatch online_batch(const at::Tensor& images, const at::Tensor& target, const std::optional<MixedViews>& mixed, uint64_t step) const;
+  Inputs draw(const ClassifierBatch& batch, uint64_t step) const;
+  void make_online(Inputs& inputs, uint64_t step, const JobContext& job);
+  OnlineBatch online_batch(const Inputs& inputs, uint64_t step) const;
+  // The passes of both networks, a function of tensors alone: on a GPU it is recorded.
+  Outcome learn(const Inputs& inputs);
+  Outcome learn_recorded(const Inputs& inputs);
+  at::Tensor teacher_logits(const Inputs& inputs, int64_t counterparts);
+  at::Tensor losses_of(const Inputs& inputs, const at::Tensor& logits, const at::Tensor& teacher_logits, int64_t counterparts) const;
 
   std::shared_ptr<Classifier> student_, teacher_, ema_;
   ClassifierTrainerOptions options_;
   PolicyViews policy_views_;
   TrainingState state_;
+  std::optional<RecordedFunction> recorded_;  // learn(), where it can be
 };
 
 }  // namespace sparring

@@ -45,7 +45,7 @@ StepResult ConditionTrainer::step(const at::Tensor& images, const at::Tensor& la
   denoiser_->set_conditions(table());
   const auto loss = at::mse_loss(denoiser_->forward_frozen(x_t, timesteps, upload(labels, device), dtype), target);
   try {
-    const auto [value, norm, others] = state_.apply(loss, learning_rate, step);
+    const auto [value, norm, others] = state_.descend(state_.slope(loss), learning_rate, step);
     touch();
     return {.loss = value, .gradient_norm = norm};
   } catch (...) {

@@ -1,6 +1,5 @@
 #include "distill/denoiser_trainer.h"
 
-#include "distill/noising.h"
 #include "error.h"
 #include "ops/autocast.h"
 #include "ops/upload.h"
@@ -26,13 +25,28 @@ DenoiserTrainer::DenoiserTrainer(std::shared_ptr<Denoiser> denoiser, DenoiserTra
     : denoiser_(trainable(std::move(denoiser))),
       ema_(options.training.ema_decay > 0 ? denoiser_->clone() : nullptr),
       options_(options),
-      state_(denoiser_->module(), ema_ ? &ema_->module() : nullptr, options.training) {}
+      state_(denoiser_->module(), ema_ ? &ema_->module() : nullptr, options.training) {
+  if (!has_graphs(denoiser_->device())) return;
+  recorded_.emplace([this](const std::vector<at::Tensor>& all) { return learn({all[0], all[1], all[2]}, all[3]).list(); }, denoiser_->device());
+}
+
+Slope DenoiserTrainer::learn(const NoisedImages& noised, const at::Tensor& classes) const {
+  const torch::AutoGradMode gradients(true);
+  at::Tensor predicted;
+  {
+    AutocastGuard autocast(denoiser_->device().type(), options_.training.autocast_bf16);
+    predicted = denoiser_->forward(noised.x_t, noised.timesteps, classes);
+  }
+  return state_.slope(at::mse_loss(predicted, noised.target));
+}
 
 StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step) {
   const auto seed = options_.training.seed;
   const auto device = denoiser_->device();
+  std::optional<RecordingStream> stream;
+  if (recorded_) stream.emplace(device);
   const auto x0 = upload(augment(images, options_.augment, seed, step) * 2 - 1, device);  // [B, 3, H, W] in -1..1
-  const auto [x_t, timesteps, target] = noised(*denoiser_, x0, seed, step);
+  const auto noised = sparring::noised(*denoiser_, x0, seed, step);
 
   auto classes = labels.clone();
   const CounterRng dropout_rng(seed, Stream::label_dropout, step);
@@ -40,14 +54,11 @@ StepResult DenoiserTrainer::step(const at::Tensor& images, const at::Tensor& lab
     if (dropout_rng.uniform(i) < options_.label_dropout) classes[i] = denoiser_->null_class();
   }
 
+  classes = upload(classes, device);
+
   denoiser_->module().train();
-  at::Tensor predicted;
-  {
-    AutocastGuard autocast(device.type(), options_.training.autocast_bf16);
-    predicted = denoiser_->forward(x_t, timesteps, upload(classes, device));
-  }
-  const auto loss = at::mse_loss(predicted, target);
-  const auto [value, norm, others] = state_.apply(loss, learning_rate, step);
+  const auto slope = recorded_ ? Slope::of((*recorded_)({noised.x_t, noised.timesteps, noised.target, classes})) : learn(noised, classes);
+  const auto [value, norm, others] = state_.descend(slope, learning_rate, step);
   touch();
   return {.loss = value, .gradient_norm = norm};
 }

@@ -7,6 +7,8 @@
 #include "diffusion/denoiser.h"
 #include "distill/augment.h"
 #include "distill/classifier_trainer.h"
+#include "distill/noising.h"
+#include "ops/recorded_function.h"
 
 namespace sparring {
 
@@ -19,6 +21,8 @@ struct DenoiserTrainerOptions {
 class DenoiserTrainer {
  public:
   DenoiserTrainer(std::shared_ptr<Denoiser> denoiser, DenoiserTrainerOptions options);
+  DenoiserTrainer(const DenoiserTrainer&) = delete;
+  DenoiserTrainer& operator=(const DenoiserTrainer&) = delete;
 
   // images: [B, H, W, 3] uint8, labels: [B] int64
   StepResult step(const at::Tensor& images, const at::Tensor& labels, double learning_rate, uint64_t step);
@@ -26,11 +30,17 @@ class DenoiserTrainer {
   TrainingState& state() { return state_; }
   const std::shared_ptr<Denoiser>& result() const { return ema_ ? ema_ : denoiser_; }
   void touch();
+  // Whether its steps are launched as a CUDA graph.
+  bool is_recorded() const { return recorded_ && recorded_->is_recorded(); }
 
  private:
+  // The passes of the network, a function of tensors alone: on a GPU it is recorded.
+  Slope learn(const NoisedImages& noised, const at::Tensor& classes) const;
+
   std::shared_ptr<Denoiser> denoiser_, ema_;
   DenoiserTrainerOptions options_;
   TrainingState state_;
+  std::optional<RecordedFunction> recorded_;  // learn(), where it can be
 };
 
 }  // namespace sparring

@@ -18,54 +18,30 @@ Optimizer::Optimizer(std::vector<std::pair<std::string, at::Tensor>> parameters,
   step_count_ = at::zeros({}, parameters_.front().options().dtype(at::kFloat).requires_grad(false));
 }
 
-std::vector<at::Tensor> Optimizer::gradients() {
-  std::vector<at::Tensor> result;
-  for (auto& parameter : parameters_) {
-    auto gradient = parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter);
-    // The fused kernels walk raw memory: gradient and parameter must share their layout.
-    if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
-    result.push_back(gradient);
+std::vector<at::Tensor> Optimizer::laid_out(std::vector<at::Tensor> gradients) const {
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    auto& gradient = gradients[i];
+    if (!gradient.defined()) gradient = at::zeros_like(parameters_[i]);
+    if (gradient.strides() != parameters_[i].strides()) gradient = at::empty_like(parameters_[i]).copy_(gradient);
   }
-  return result;
+  return gradients;
 }
 
-std::vector<at::Tensor> Optimizer::present_gradients() const {
-  std::vector<at::Tensor> present;
-  for (auto& parameter : parameters_) {
-    if (parameter.grad().defined()) present.push_back(parameter.grad());
-  }
-  return present;
-}
-
-at::Tensor Optimizer::gradient_norm() const {
+void Optimizer::step(const std::vector<at::Tensor>& given, double learning_rate) {
   torch::NoGradGuard no_grad;
-  return at::stack(at::_foreach_norm(present_gradients())).norm();
-}
-
-void Optimizer::scale_gradients(double factor) {
-  torch::NoGradGuard no_grad;
-  at::_foreach_mul_(present_gradients(), factor);
-}
-
-void Optimizer::step(double learning_rate) {
-  torch::NoGradGuard no_grad;
-  const auto grads = gradients();
+  const auto gradients = laid_out(given);
   step_count_ += 1;
   if (options_.kind == OptimizerOptions::Kind::adamw) {
     const std::vector<at::Tensor> steps(parameters_.size(), step_count_);
-    at::_fused_adamw_(parameters_, grads, first_, second_, {}, steps, learning_rate, options_.beta1, options_.beta2,
+    at::_fused_adamw_(parameters_, gradients, first_, second_, {}, steps, learning_rate, options_.beta1, options_.beta2,
                       options_.weight_decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false);
   } else {
     const bool first_step = step_count_.item<float>() == 1;
     const auto momenta = options_.momentum == 0 ? at::TensorList() : at::TensorList(first_);  // what the kernel asks for
-    at::_fused_sgd_(parameters_, grads, momenta, options_.weight_decay, options_.momentum, learning_rate,
+    at::_fused_sgd_(parameters_, gradients, momenta, options_.weight_decay, options_.momentum, learning_rate,
                     /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false, first_step);
   }
-  clear_gradients();
-}
-
-void Optimizer::clear_gradients() {
-  for (auto& parameter : parameters_) parameter.mutable_grad() = at::Tensor();
 }
 
 NamedTensors Optimizer::state() const {

@@ -24,21 +24,17 @@ class Optimizer {
  public:
   Optimizer(std::vector<std::pair<std::string, at::Tensor>> parameters, OptimizerOptions options);
 
-  // One update from the parameters' gradients, which are released.
-  void step(double learning_rate);
-  // Drops the gradients, which a step that failed leaves behind.
-  void clear_gradients();
-  // Global L2 norm of the gradients: [] fp32.
-  at::Tensor gradient_norm() const;
-  void scale_gradients(double factor);
+  // In the order in which gradients are given.
+  const std::vector<at::Tensor>& parameters() const { return parameters_; }
+  // Gradients as an update takes them: with the strides of the parameters, as the fused kernels walk raw memory, and 0 where undefined.
+  std::vector<at::Tensor> laid_out(std::vector<at::Tensor> gradients) const;
+  // One update.
+  void step(const std::vector<at::Tensor>& gradients, double learning_rate);
 
   // Moments and step count by name, aliasing the optimizer's own: to be saved, or written into on resume.
   NamedTensors state() const;
 
  private:
-  std::vector<at::Tensor> gradients();
-  std::vector<at::Tensor> present_gradients() const;
-
   std::vector<std::string> names_;
   std::vector<at::Tensor> parameters_, first_, second_;
   OptimizerOptions options_;

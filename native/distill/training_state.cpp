@@ -28,44 +28,65 @@ void require_finite(double value, const char* what, uint64_t step) {
               "Lower the learning rate, set clipNorm, or train in fp32. The last checkpoint is untouched.");
 }
 
+// One launch on a GPU for all that are of a type.
+void copy_each(const std::vector<at::Tensor>& targets, const std::vector<at::Tensor>& sources) {
+  torch::NoGradGuard no_grad;
+  std::map<at::ScalarType, std::pair<std::vector<at::Tensor>, std::vector<at::Tensor>>> by_type;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    auto& [of_type, their_sources] = by_type[targets[i].scalar_type()];
+    of_type.push_back(targets[i]);
+    their_sources.push_back(sources[i]);
+  }
+  for (auto& [type, tensors] : by_type) at::_foreach_copy_(tensors.first, tensors.second);
+}
+
 }  // namespace
 
 BufferGuard::BufferGuard(torch::nn::Module& module) : live_(module.buffers()) {
-  for (const auto& buffer : live_) saved_.push_back(buffer.clone());
+  for (const auto& buffer : live_) saved_.push_back(at::empty_like(buffer));
+  copy_each(saved_, live_);
 }
 
 BufferGuard::~BufferGuard() {
-  torch::NoGradGuard no_grad;
-  for (size_t i = 0; i < live_.size(); ++i) live_[i].copy_(saved_[i]);
+  if (!live_.empty()) copy_each(live_, saved_);
+}
+
+std::vector<at::Tensor> Slope::list() const {
+  std::vector<at::Tensor> all{numbers};
+  all.insert(all.end(), gradients.begin(), gradients.end());
+  return all;
 }
 
 TrainingState::TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options)
     : module_(module), ema_(ema), options_(options), optimizer_(trainable(module), options.optimizer) {}
 
-Descent TrainingState::apply(const at::Tensor& loss, double learning_rate, uint64_t step, const std::vector<at::Tensor>& others) {
-  auto descent = gradients(loss, step, others);
-  update(learning_rate, step);
+Slope TrainingState::slope(const at::Tensor& loss, const std::vector<at::Tensor>& others) const {
+  auto gradients = optimizer_.laid_out(torch::autograd::grad({loss}, optimizer_.parameters(), /*grad_outputs=*/{}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true));
+  torch::NoGradGuard no_grad;
+  std::vector<at::Tensor> numbers{loss.detach().to(at::kFloat), at::stack(at::_foreach_norm(gradients)).norm()};
+  for (const auto& other : others) numbers.push_back(other.detach().to(at::kFloat));
+  return {at::stack(numbers), std::move(gradients)};
+}
+
+Descent TrainingState::descend(const Slope& slope, double learning_rate, uint64_t step) {
+  auto descent = check(slope, step);
+  update(slope, descent, learning_rate, step);
   return descent;
 }
 
-Descent TrainingState::gradients(const at::Tensor& loss, uint64_t step, const std::vector<at::Tensor>& others) {
-  optimizer_.clear_gradients();
-  loss.backward();
-  // Read together, and after the backward pass: a GPU that is asked for a value is waited for.
-  std::vector<at::Tensor> numbers{loss.detach().to(at::kFloat), optimizer_.gradient_norm()};
-  for (const auto& other : others) numbers.push_back(other.detach().to(at::kFloat));
-  const auto read = at::stack(numbers).cpu();
+Descent TrainingState::check(const Slope& slope, uint64_t step) {
+  const auto read = slope.numbers.cpu();  // together: a GPU that is asked for a value is waited for
   Descent descent{read[0].item<double>(), read[1].item<double>(), {}};
   for (int64_t i = 2; i < read.size(0); ++i) descent.others.push_back(read[i].item<double>());
   require_finite(descent.loss, "loss", step);
   require_finite(descent.gradient_norm, "gradient norm", step);
-  const auto limit = options_.clip_norm;
-  if (limit > 0 && descent.gradient_norm > limit) optimizer_.scale_gradients(limit / (descent.gradient_norm + 1e-6));
   return descent;
 }
 
-void TrainingState::update(double learning_rate, uint64_t step) {
-  optimizer_.step(learning_rate);
+void TrainingState::update(const Slope& slope, const Descent& descent, double learning_rate, uint64_t step) {
+  const auto limit = options_.clip_norm;
+  if (limit > 0 && descent.gradient_norm > limit) at::_foreach_mul_(slope.gradients, limit / (descent.gradient_norm + 1e-6));
+  optimizer_.step(slope.gradients, learning_rate);
   if (ema_) update_ema(step);
 }
 
@@ -76,8 +97,7 @@ void TrainingState::update_ema(uint64_t step) {
   const auto decay = std::min(options_.ema_decay, (1 + n) / (10 + n));
   std::vector<at::Tensor> average = ema_->parameters(), current = module_.parameters();
   at::_foreach_lerp_(average, current, 1 - decay);
-  const auto average_buffers = ema_->buffers(), buffers = module_.buffers();
-  for (size_t i = 0; i < buffers.size(); ++i) average_buffers[i].copy_(buffers[i]);
+  copy_each(ema_->buffers(), module_.buffers());
 }
 
 NamedTensors TrainingState::tensors() const {

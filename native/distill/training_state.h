@@ -28,7 +28,17 @@ class BufferGuard {
   std::vector<at::Tensor> live_, saved_;
 };
 
-// Of a step: the loss, the global L2 norm of its gradient before clipping, and what else was asked for.
+// What a backward pass finds, on the device; nothing has waited for it.
+struct Slope {
+  at::Tensor numbers;                 // [2 + others] fp32: the loss, the global L2 norm of its gradient, and what else was asked for
+  std::vector<at::Tensor> gradients;  // of each weight that is trained, with its strides
+
+  // What a RecordedFunction hands out, and back from there.
+  std::vector<at::Tensor> list() const;
+  static Slope of(const std::vector<at::Tensor>& list) { return {list.at(0), {list.begin() + 1, list.end()}}; }
+};
+
+// Of a step, on the host: the loss, the global L2 norm of its gradient before clipping, and what else was asked for.
 struct Descent {
   double loss, gradient_norm;
   std::vector<double> others;
@@ -39,13 +49,14 @@ class TrainingState {
   // `ema` has the same structure as `module`, or is null when there is no moving average.
   TrainingState(torch::nn::Module& module, torch::nn::Module* ema, const TrainingOptions& options);
 
-  // Backward, clip, optimizer step, moving average.
+  // Backward. `others`: numbers on the same device to be read with its own.
+  Slope slope(const at::Tensor& loss, const std::vector<at::Tensor>& others = {}) const;
+  // Clip, optimizer step, moving average.
   // Throws Error "numeric" before any weight is changed when loss or gradient is not finite.
-  // `others`: numbers on the same device to be read with these two, before the update.
-  Descent apply(const at::Tensor& loss, double learning_rate, uint64_t step, const std::vector<at::Tensor>& others = {});
-  // The two halves of apply(), for steps of several networks of which all or none change: what throws, and what changes weights.
-  Descent gradients(const at::Tensor& loss, uint64_t step, const std::vector<at::Tensor>& others = {});
-  void update(double learning_rate, uint64_t step);
+  Descent descend(const Slope& slope, double learning_rate, uint64_t step);
+  // Its two halves, for steps of several networks of which all or none change: what waits and throws, and what changes weights.
+  static Descent check(const Slope& slope, uint64_t step);
+  void update(const Slope& slope, const Descent& descent, double learning_rate, uint64_t step);
 
   // Weights ("model."), moving average ("ema.") and optimizer ("optimizer.") by name, aliasing the live tensors.
   NamedTensors tensors() const;

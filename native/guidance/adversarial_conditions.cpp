@@ -31,8 +31,7 @@ void oppose_classes(Denoiser& denoiser, const Opponents& opponents, const Advers
     denoiser.set_conditions(all.clone().requires_grad_(true));
     const auto z = seeded_normal(seeds, denoiser.sample_shape(), Stream::initial_noise, i).to(denoiser.device());
     const auto found = chain_gradient(chain, loss, {z, {}}, {}, segment, {});
-    moved.mutable_grad() = -found.conditions.narrow(0, begin, count) / per_class;  // descent on log f_y, mean over a class
-    adam.step(options.learning_rate);
+    adam.step({-found.conditions.narrow(0, begin, count) / per_class}, options.learning_rate);  // descent on log f_y, mean over a class
     all.narrow(0, begin, count).copy_(moved);
     job.progress(begin * options.iterations + (i + 1) * count, total * options.iterations);
   }

@@ -41,9 +41,9 @@ class ShiftOptimizer {
   // Ascent.
   void step(ConditionShifts& gradients, double rate) {
     if (!adam_) return;
-    const auto directions = list(gradients);
-    for (size_t i = 0; i < directions.size(); ++i) variables_[i].second.mutable_grad() = -directions[i].second;
-    adam_->step(rate);
+    std::vector<at::Tensor> descents;
+    for (const auto& [name, gradient] : list(gradients)) descents.push_back(-gradient);
+    adam_->step(descents, rate);
   }
 
  private:
@@ -97,8 +97,7 @@ at::Tensor optimise_chain(const Chain& chain, const ChainGuidanceOptions& option
       exact.judging.path = {};
       cosines->push_back(cosine_of_gradients(found.gradient, chain_gradient(chain, exact, point, {}, segment, {seeds, 0}).gradient));
     }
-    point.z.mutable_grad() = -found.gradient;  // ascent
-    of_z.step(options.learning_rate);
+    of_z.step({-found.gradient}, options.learning_rate);  // ascent
     point.z.mul_(initial_norm / norms(point.z));
     of_shifts.step(found.shifts, options.condition_rate);
   }

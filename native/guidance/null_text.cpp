@@ -49,13 +49,13 @@ ConditionShifts fit_null_condition(Denoiser& denoiser, Sampler& sampler, const s
       const auto leaf = variable.detach().clone().requires_grad_(!last);
       const auto next = at_shift(leaf);
       const auto loss = (inverted.at(i + 1) - next).square().flatten(1).mean(1);  // [B]
-      if (!last) variable.mutable_grad() = torch::autograd::grad({loss.sum()}, {leaf})[0];
+      const auto gradient = last ? at::Tensor() : torch::autograd::grad({loss.sum()}, {leaf})[0];
       torch::NoGradGuard no_grad;
       const auto better = best_loss.defined() ? (loss.detach() < best_loss).logical_or(best_loss.isnan()) : at::ones_like(classes, at::kBool);
       shift = choose(better, leaf.detach(), shift);
       best_x = best_x.defined() ? choose(better, next.detach(), best_x) : next.detach();
       best_loss = best_loss.defined() ? at::where(better, loss.detach(), best_loss) : loss.detach();
-      if (!last) adam.step(rate);
+      if (!last) adam.step({gradient}, rate);
     }
     x = best_x;
     result.push_back({class_shift, shift});

@@ -32,7 +32,7 @@ Prediction RecordedSteps::operator()(const at::Tensor& x_t, const SamplingStep& 
   require_noise(denoiser_.options().prediction, std::sqrt(1 - step.alpha_bar));
   const auto weight = guidance_weight(denoiser_, guidance_, step);
   const auto results = function(weight != 0)({x_t, classes, numbers_of(step, weight)});
-  return {results[0], results[1]};
+  return {results[0].clone(), results[1].clone()};
 }
 
 RecordedFunction& RecordedSteps::function(bool guided) {

@@ -250,8 +250,8 @@ void register_inspection(Api& api) {
       Optimizer steps({{"x", x}}, optimizer);
       std::vector<at::Tensor> values;
       for (int64_t i = 0; i < rates.size(0); ++i) {
-        (scale * (x - target).square()).sum().mul(0.5).backward();
-        steps.step(rates[i].item<double>());
+        const auto loss = (scale * (x - target).square()).sum().mul(0.5);
+        steps.step(torch::autograd::grad({loss}, {x}), rates[i].item<double>());
         values.push_back(x.detach().clone());
       }
       return finish_fields({{"values", at::stack(values)}});

@@ -89,6 +89,11 @@ int64_t image_size_of(const auto& trainer) { return trainer.result()->options().
 int64_t num_classes_of(const AutoencoderTrainer&) { return std::numeric_limits<int32_t>::max(); }  // it takes no notice of them
 int64_t num_classes_of(const auto& trainer) { return trainer.result()->options().num_classes; }
 
+bool is_recorded_step(const auto& trainer) {
+  if constexpr (requires { trainer.is_recorded(); }) return trainer.is_recorded();
+  return false;
+}
+
 // A trainer of any kind, for the verbs that treat all alike.
 struct AnyTrainer {
   std::variant<std::shared_ptr<ClassifierTrainer>, std::shared_ptr<DenoiserTrainer>, std::shared_ptr<ConditionTrainer>,
@@ -103,6 +108,9 @@ struct AnyTrainer {
   }
   void touch() const {
     std::visit([](const auto& own) { own->touch(); }, trainer);
+  }
+  bool is_recorded() const {
+    return std::visit([](const auto& own) { return is_recorded_step(*own); }, trainer);
   }
   int64_t image_size() const {
     return std::visit([](const auto& own) { return image_size_of(*own); }, trainer);
@@ -253,6 +261,9 @@ void register_training(Api& api) {
     const auto trainer = any_trainer(info[0]);
     return std::visit([&](const auto& own) { return wrap(info.Env(), own->result()); }, trainer.trainer);
   });
+
+  // trainerIsRecorded(trainer): whether its steps are CUDA graphs by now
+  api.add_sync("trainerIsRecorded", [](const Napi::CallbackInfo& info) -> Napi::Value { return Napi::Boolean::New(info.Env(), any_trainer(info[0]).is_recorded()); });
 
   api.add_async("saveTrainer", 2, [](const Napi::CallbackInfo& info) -> Work {
     return [trainer = any_trainer(info[0]), path = info[1].ToString().Utf8Value()](const JobContext&) -> Finish {

@@ -1,5 +1,6 @@
 #include "ops/recorded_function.h"
 
+#include <algorithm>
 #include <map>
 
 #include <c10/core/Event.h>
@@ -41,30 +42,41 @@ RecordingStream::~RecordingStream() {
   }
 }
 
+// Whether they have the shapes of the inputs that are kept.
+bool RecordedFunction::fits(const std::vector<at::Tensor>& inputs) const {
+  const auto fit = [](const at::Tensor& given, const at::Tensor& kept) { return given.defined() == kept.defined() && (!given.defined() || given.sizes() == kept.sizes()); };
+  return std::equal(inputs.begin(), inputs.end(), inputs_.begin(), inputs_.end(), fit);
+}
+
+std::vector<at::Tensor> RecordedFunction::places_for(const std::vector<at::Tensor>& inputs) const {
+  std::vector<at::Tensor> places;
+  for (const auto& input : inputs) places.push_back(input.defined() ? at::empty_like(input, input.options().device(device_)) : at::Tensor());
+  return places;
+}
+
 void RecordedFunction::record() {
-  auto graph = make_graph();
   try {
+    auto graph = make_graph();
     graph->record([&] { outputs_ = function_(inputs_); });
     graph_ = std::move(graph);
-  } catch (const c10::OutOfMemoryError&) {
+  } catch (const c10::Error&) {  // if it is the function that fails, it says so when it is run
     outputs_.clear();
-    fits_ = false;
+    can_record_ = false;
   }
 }
 
 std::vector<at::Tensor> RecordedFunction::operator()(const std::vector<at::Tensor>& inputs) {
   const torch::NoGradGuard no_grad;
-  const bool first = inputs_.empty();
+  const bool again = fits(inputs);
+  auto places = again ? inputs_ : places_for(inputs);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (first) inputs_.push_back(at::empty(inputs[i].sizes(), inputs[i].options().device(device_)));
-    inputs_[i].copy_(inputs[i], /*non_blocking=*/true);
+    if (inputs[i].defined()) places[i].copy_(inputs[i], /*non_blocking=*/true);
   }
-  if (!first && !graph_ && fits_) record();
-  if (!graph_) return function_(inputs_);
+  if (!graph_) inputs_ = places;
+  if (again && !graph_ && can_record_) record();
+  if (!again || !graph_) return function_(places);
   graph_->replay();
-  std::vector<at::Tensor> results;  // the next replay writes to the same memory
-  for (const auto& output : outputs_) results.push_back(output.clone());
-  return results;
+  return outputs_;
 }
 
 }  // namespace sparring

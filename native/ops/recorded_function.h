@@ -28,26 +28,28 @@ class RecordingStream {
 };
 
 // A function of tensors that launches the same work whenever their shapes are the same, and takes nothing else that changes
-// from call to call. The first call runs it, which prepares what is made on demand; the second records it, or, where the memory
-// that a recording keeps is not there, it is run each time.
+// from call to call. The first call with some shapes runs it, which prepares what is made on demand; the second in turn records it.
+// Calls with other shapes are run from then on, and all of them where it cannot be recorded, for want of memory or whatever else.
 // Needs a RecordingStream around all calls.
 class RecordedFunction {
  public:
   using Function = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& inputs)>;
   RecordedFunction(Function function, at::Device device) : function_(std::move(function)), device_(device) {}
 
-  // Inputs on the host are brought to the device. The results are the caller's.
+  // Inputs on the host are brought to the device; undefined ones are handed on. The results hold until the next call.
   std::vector<at::Tensor> operator()(const std::vector<at::Tensor>& inputs);
   bool is_recorded() const { return graph_ != nullptr; }
 
  private:
+  bool fits(const std::vector<at::Tensor>& inputs) const;
+  std::vector<at::Tensor> places_for(const std::vector<at::Tensor>& inputs) const;
   void record();
 
   Function function_;
   at::Device device_;
   std::vector<at::Tensor> inputs_, outputs_;  // at fixed addresses
   std::unique_ptr<Graph> graph_;
-  bool fits_ = true;  // until there was no memory for a recording
+  bool can_record_ = true;  // until it was tried in vain
 };
 
 }  // namespace sparring

@@ -155,6 +155,43 @@ if (engines) {
     });
   }
 
+  for (const precision of ['fp32', 'bf16'] as const) {
+    test(`recorded training steps in ${precision}: the bits of those that are not, in step with counterparts, mixing and weights`, async () => {
+      const path = join(folder, `recorded-${precision}`);
+      const options = trainerOptions({ precision, augment: fullAugmentation, emaDecay: 0.9, clipNorm: 0.1 });
+      const kinds = {
+        plain: (teacher: Classifier, student: Classifier) => gpu.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, { ...options, mixing: { cutMix: 0, mixUp: 0 }, temperature: 2, labelWeight: 0 })),
+        full: (teacher: Classifier, student: Classifier) => gpu.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, { ...options, mixing: { cutMix: 0.3, mixUp: 0.3 }, temperature: 1, labelWeight: 0.5, counterparts: { weight: 0.5, target: 'own' } })),
+        generator: (_: Classifier, __: Classifier, denoiser: Generator) => gpu.run((core) => core.createDenoiserTrainer(denoiser.handle, { ...options, labelDropout: 0.1 })),
+      };
+      for (const [kind, make] of Object.entries(kinds)) {
+        const trainer = async () => {
+          const { denoiser, teacher, student } = await create(gpu, { denoiser: 7, teacher: 8, student: 9 });
+          return make(teacher, student, denoiser);
+        };
+        const train = async (handle: Awaited<ReturnType<typeof trainer>>, step: number) => {
+          // The fourth has another size, and is run as it is.
+          const count = step === 3 ? 5 : 8;
+          const { images, labels } = batch(step, count);
+          const more = kind === 'full' ? { counterparts: batch(10 + step, count).images, weights: Float32Array.from({ length: count }, (_, i) => i / 4), losses: true } : {};
+          return gpu.run((core) => core.trainStep(handle, images, labels, { learningRate: 2e-3, step, ...more }));
+        };
+        const whole = await trainer();
+        for (let step = 0; step < 6; step++) {
+          const found = await train(whole, step);
+          assert.is(gpu.core.trainerIsRecorded(whole), graphs && step > 0, `${kind}, step ${step}`);
+          // The first step of a trainer is never a recording.
+          const single = await trainer();
+          if (step > 0) await gpu.run((core) => core.loadTrainer(single, path));
+          assert.equal(found, await train(single, step), `${kind}, step ${step}`);
+          await gpu.run((core) => core.saveTrainer(single, path));
+        }
+        await gpu.run((core) => core.saveTrainer(whole, `${path}-whole`));
+        assert.ok(readFileSync(path).equals(readFileSync(`${path}-whole`)), kind);
+      }
+    });
+  }
+
   test('training goes on on the CPU from what a GPU saved', async () => {
     const path = join(folder, 'half-way');
     const losses = async (engine: Engine, from: number, to: number): Promise<number[]> => {
