@@ -27,19 +27,27 @@ ClassifierTrainer::ClassifierTrainer(std::shared_ptr<Classifier> student, std::s
       options_(options),
       policy_views_(options.policy, student_->options().image_size),
       state_(student_->module(), ema_ ? &ema_->module() : nullptr, options.training) {
-  if (!has_graphs(student_->device()) || student_->is_script() || (teacher_ && teacher_->is_script())) return;  // TorchScript's interpreter may do anything
-  const auto record = [this](const std::vector<at::Tensor>& all) {
-    const auto [losses, slope] = learn({all[0], all[1], all[2], all[3], all[4], all[5], all[6], all[7]});
+  if (has_graphs(student_->device()) && !(teacher_ && teacher_->is_script())) start_recording();  // TorchScript's interpreter may do anything
+}
+
+void ClassifierTrainer::start_recording() {
+  const auto function = [this](const std::vector<at::Tensor>& all) {
+    const auto [losses, slope] = learn({all[0], all[1], all[2], all[3], all[4]});
     auto results = slope.list();
     results.push_back(losses);
     return results;
   };
-  recorded_.emplace(record, student_->device());
+  recorded_.emplace(function, student_->device());
 }
 
 ClassifierTrainer::Outcome ClassifierTrainer::learn_recorded(const Inputs& inputs) {
-  auto results = (*recorded_)({inputs.views, inputs.labels, inputs.weights, inputs.partner, inputs.share, inputs.adversaries, inputs.places, inputs.soft_labels});
-  const auto losses = results.back();
+  // The number of counterparts differs from step to step, and the search for adversaries takes longer than what could be recorded.
+  if (inputs.views.size(0) != versions() * inputs.labels.size(0) || inputs.adversaries.defined()) return learn(inputs);
+  // The recording has the teacher's frozen copy at its address.
+  if (teacher_ && teacher_->frozen_copy() != teacher_copy_) start_recording();
+  auto results = (*recorded_)({inputs.views, inputs.labels, inputs.weights, inputs.partner, inputs.share});
+  if (teacher_) teacher_copy_ = teacher_->frozen_copy();
+  const auto losses = results.back().clone();
   results.pop_back();
   return {losses, Slope::of(results)};
 }
@@ -165,7 +173,7 @@ StepResult ClassifierTrainer::step(const ClassifierBatch& batch, double learning
   const auto [value, norm, others] = state_.descend(outcome.slope, learning_rate, step);
   statistics.keep();
   touch();
-  return {.loss = value, .gradient_norm = norm, .correct = static_cast<int64_t>(others[0]), .losses = outcome.losses.clone()};
+  return {.loss = value, .gradient_norm = norm, .correct = static_cast<int64_t>(others[0]), .losses = outcome.losses};
 }
 
 void ClassifierTrainer::touch() {

@@ -73,7 +73,7 @@ class ClassifierTrainer {
   bool takes_counterparts() const { return !mixes_versions() && (!options_.online || options_.online->use == OnlineUse::beside); }
 
  private:
-  // What a step has on the device before any of its losses is known.
+  // What a step has on the device before any of its losses is known. Where there are counterparts there is one version of the images.
   struct Inputs {
     at::Tensor views;                // [V * B + C, 3, H, W] fp32 in 0..1: the versions of the images, then counterparts
     at::Tensor labels;               // [B] int64
@@ -98,6 +98,7 @@ class ClassifierTrainer {
   // The passes of both networks, a function of tensors alone: on a GPU it is recorded.
   Outcome learn(const Inputs& inputs);
   Outcome learn_recorded(const Inputs& inputs);
+  void start_recording();
   at::Tensor teacher_logits(const Inputs& inputs, int64_t counterparts);
   at::Tensor losses_of(const Inputs& inputs, const at::Tensor& logits, const at::Tensor& teacher_logits, int64_t counterparts) const;
 
@@ -105,7 +106,8 @@ class ClassifierTrainer {
   ClassifierTrainerOptions options_;
   PolicyViews policy_views_;
   TrainingState state_;
-  std::optional<RecordedFunction> recorded_;  // learn(), where it can be
+  std::optional<RecordedFunction> recorded_;                // learn(), where it can be
+  std::shared_ptr<const torch::nn::AnyModule> teacher_copy_;  // that is in it
 };
 
 }  // namespace sparring

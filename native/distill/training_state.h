@@ -56,6 +56,7 @@ class TrainingState {
   Descent descend(const Slope& slope, double learning_rate, uint64_t step);
   // Its two halves, for steps of several networks of which all or none change: what waits and throws, and what changes weights.
   static Descent check(const Slope& slope, uint64_t step);
+  // The gradients are clipped in place.
   void update(const Slope& slope, const Descent& descent, double learning_rate, uint64_t step);
 
   // Weights ("model."), moving average ("ema.") and optimizer ("optimizer.") by name, aliasing the live tensors.

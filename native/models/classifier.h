@@ -39,6 +39,9 @@ class Classifier {
   // Remade after the weights have changed (see touch()).
   at::Tensor forward_frozen(const at::Tensor& pixels, at::ScalarType dtype);
 
+  // The copy that there is now, to hold it or to see that it is another one; null before its first use.
+  std::shared_ptr<const torch::nn::AnyModule> frozen_copy() const { return frozen_; }
+
   // What the head of the frozen copy takes, [B, D] fp32; the mean over them of a network with two heads. Gradients as above.
   // Throws Error "weights" for a TorchScript network, whose head is unknown.
   at::Tensor features_frozen(const at::Tensor& pixels, at::ScalarType dtype);

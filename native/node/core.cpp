@@ -1,4 +1,6 @@
 // Entry point of the core library: the thin loader calls sparring_core_register once per environment.
+#include <mutex>
+
 #include <unistd.h>
 
 #include <torch/torch.h>
@@ -89,6 +91,8 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
   using namespace sparring::node;
   const Napi::Env env(raw_env);
   try {
+    static std::once_flag once;
+    std::call_once(once, sparring::cpu::use_caching_allocator);
     sparring::choose_exactness();
     Api api(env, Napi::Object(raw_env, raw_exports), Session::create(env));
     register_process(api);

@@ -16,7 +16,6 @@
 #include <c10/util/Exception.h>
 
 #include "node/values.h"
-#include "ops/cpu/caching_allocator.h"
 #include "ops/exactness.h"
 
 namespace sparring::node {
@@ -29,9 +28,8 @@ Engine& Engine::instance() {
 }
 
 Engine::Engine() {
-  cpu::use_caching_allocator();
 #ifdef __GLIBC__
-  // Activations are allocated and freed at every step; without this glibc returns them to the kernel each time.
+  // What is no tensor is allocated and freed at every step too; without this glibc returns it to the kernel each time.
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
 #endif

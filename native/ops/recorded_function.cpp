@@ -59,7 +59,8 @@ void RecordedFunction::record() {
     auto graph = make_graph();
     graph->record([&] { outputs_ = function_(inputs_); });
     graph_ = std::move(graph);
-  } catch (const c10::Error&) {  // if it is the function that fails, it says so when it is run
+  } catch (const c10::Error& error) {  // if it is the function that fails, it says so when it is run
+    TORCH_WARN("A step could not be recorded as a CUDA graph and is launched piece by piece, more slowly: ", error.what_without_backtrace());
     outputs_.clear();
     can_record_ = false;
   }

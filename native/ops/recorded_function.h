@@ -28,9 +28,10 @@ class RecordingStream {
 };
 
 // A function of tensors that launches the same work whenever their shapes are the same, and takes nothing else that changes
-// from call to call. The first call with some shapes runs it, which prepares what is made on demand; the second in turn records it.
-// Calls with other shapes are run from then on, and all of them where it cannot be recorded, for want of memory or whatever else.
-// Needs a RecordingStream around all calls.
+// from call to call; their types and layouts never do. What else it reads stays where it is while there is a recording.
+// A first call runs it, which prepares what is made on demand; the second in a row with the same shapes records it. Calls with
+// other shapes are run from then on, and all of them, with a warning, where it cannot be recorded. A recording keeps the memory of a
+// call. Needs a RecordingStream around all calls.
 class RecordedFunction {
  public:
   using Function = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& inputs)>;

@@ -156,12 +156,12 @@ if (engines) {
   }
 
   for (const precision of ['fp32', 'bf16'] as const) {
-    test(`recorded training steps in ${precision}: the bits of those that are not, in step with counterparts, mixing and weights`, async () => {
+    test(`recorded training steps in ${precision}: the bits of those that are not, with mixing and weights too`, async () => {
       const path = join(folder, `recorded-${precision}`);
       const options = trainerOptions({ precision, augment: fullAugmentation, emaDecay: 0.9, clipNorm: 0.1 });
       const kinds = {
         plain: (teacher: Classifier, student: Classifier) => gpu.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, { ...options, mixing: { cutMix: 0, mixUp: 0 }, temperature: 2, labelWeight: 0 })),
-        full: (teacher: Classifier, student: Classifier) => gpu.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, { ...options, mixing: { cutMix: 0.3, mixUp: 0.3 }, temperature: 1, labelWeight: 0.5, counterparts: { weight: 0.5, target: 'own' } })),
+        full: (teacher: Classifier, student: Classifier) => gpu.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, { ...options, mixing: { cutMix: 0.3, mixUp: 0.3 }, temperature: 1, labelWeight: 0.5 })),
         generator: (_: Classifier, __: Classifier, denoiser: Generator) => gpu.run((core) => core.createDenoiserTrainer(denoiser.handle, { ...options, labelDropout: 0.1 })),
       };
       for (const [kind, make] of Object.entries(kinds)) {
@@ -173,7 +173,7 @@ if (engines) {
           // The fourth has another size, and is run as it is.
           const count = step === 3 ? 5 : 8;
           const { images, labels } = batch(step, count);
-          const more = kind === 'full' ? { counterparts: batch(10 + step, count).images, weights: Float32Array.from({ length: count }, (_, i) => i / 4), losses: true } : {};
+          const more = kind === 'full' ? { weights: Float32Array.from({ length: count }, (_, i) => i / 4), losses: true } : {};
           return gpu.run((core) => core.trainStep(handle, images, labels, { learningRate: 2e-3, step, ...more }));
         };
         const whole = await trainer();
@@ -188,6 +188,33 @@ if (engines) {
         }
         await gpu.run((core) => core.saveTrainer(whole, `${path}-whole`));
         assert.ok(readFileSync(path).equals(readFileSync(`${path}-whole`)), kind);
+      }
+    });
+  }
+
+  for (const name of ['resnet18', 'mobilenetv3_small_100', 'vit_tiny_patch16', 'tiny_vit_5m', 'convnext_tiny', 'efficientnet_b0']) {
+    test(`${name}: its training steps are recorded, also after another use of the teacher and once weights were loaded`, async () => {
+      const make = async (seed: number) => await buildNetwork(gpu, networkNamed(name), { ...imagenet, imageSize: 64 }, seed) as Classifier;
+      using teacher = await make(1);
+      const images = randomImages(1, 2 * (64 / size) ** 2), labels = Int32Array.of(3, 5);
+      const path = join(folder, `recorded-${name}`);
+      const trainer = async () => {
+        const student = await make(2);
+        return gpu.run((core) => core.createClassifierTrainer(student.handle, teacher.handle, { ...trainerOptions({ precision: 'bf16' }), mixing: { cutMix: 0, mixUp: 0 }, temperature: 1, labelWeight: 0 }));
+      };
+      const [whole, single] = [await trainer(), await trainer()];
+      const train = (handle: typeof whole, step: number) => gpu.run((core) => core.trainStep(handle, images, labels, { learningRate: 1e-3, step }));
+      const found: unknown[] = [];
+      for (let step = 0; step < 6; step++) {
+        // Its frozen copy is made anew, in another precision.
+        if (step === 3) await gpu.run((core) => core.classifierGradient(teacher.handle, { x: normals(1, 3 * 64 * 64), direction: normals(2, teacher.classes.length), precision: 'fp32' }));
+        found.push(await train(whole, step));
+        assert.is(gpu.core.trainerIsRecorded(whole), graphs && step !== 0 && step !== 3, `step ${step}`);
+        if (step === 1) await gpu.run((core) => core.saveTrainer(whole, path));
+      }
+      for (const handle of [single, whole]) {
+        await gpu.run((core) => core.loadTrainer(handle, path));
+        for (let step = 2; step < 6; step++) assert.equal(await train(handle, step), found[step], `step ${step}`);
       }
     });
   }

@@ -1,10 +1,11 @@
 #include "ops/cpu/caching_allocator.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <deque>
 #include <mutex>
+#include <new>
+#include <vector>
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
@@ -21,7 +22,8 @@ constexpr int64_t kSpare = int64_t{64} << 20;
 // Eight sizes between each power of two and the next, so that at most an eighth of a block is not used; pages of it that nobody touches cost
 // nothing.
 constexpr int kSizesPerOctave = 8;
-constexpr int kSizes = 60 * kSizesPerOctave;
+constexpr size_t kLargest = size_t{1} << 56;
+constexpr int kSizes = 56 * kSizesPerOctave;
 constexpr size_t kHeader = 64;  // in front of a tensor's memory, which stays aligned; holds the index of its size
 
 int index_of(size_t bytes) {
@@ -54,9 +56,17 @@ class CachingAllocator final : public c10::Allocator {
   }
 
   void give_back_kept() {
-    const std::lock_guard lock(mutex_);
-    give_back_until(0);
-    memory_.most = memory_.in_use;
+    Blocks kept(kSizes);
+    {
+      const std::lock_guard lock(mutex_);
+      kept.swap(kept_);
+      memory_.kept = 0;
+      memory_.most = memory_.in_use;
+    }
+    // Without the lock: gigabytes take a while.
+    for (const auto& blocks : kept) {
+      for (const auto& block : blocks) c10::free_cpu(block.base);
+    }
   }
 
  private:
@@ -64,47 +74,52 @@ class CachingAllocator final : public c10::Allocator {
     void* base;
     uint64_t freed;  // the order in which they were
   };
+  using Blocks = std::vector<std::deque<Block>>;
 
   void* take(size_t bytes) {
-    const auto index = index_of(bytes + kHeader);
+    if (bytes > kLargest) return c10::alloc_cpu(bytes);  // which says that there is not so much
+    const auto index = index_of(bytes);
     void* base = reuse(index);
     if (!base) base = fresh(index);
     *static_cast<int*>(base) = index;
     return static_cast<char*>(base) + kHeader;
   }
 
-  // Null where none is kept; then memory is counted as in use and is to be found elsewhere.
+  // Null where none is kept.
   void* reuse(int index) {
     const auto bytes = static_cast<int64_t>(bytes_of(index));
     const std::lock_guard lock(mutex_);
-    memory_.in_use += bytes;
-    memory_.most = std::max(memory_.most, memory_.in_use);
     auto& blocks = kept_[index];
     if (blocks.empty()) {
-      memory_.asked += bytes;
-      give_back_until(memory_.most + memory_.most / 8 + kSpare - memory_.in_use);
+      const auto in_use = memory_.in_use + bytes, most = std::max(memory_.most, in_use);
+      give_back_until(most + most / 8 + kSpare - in_use);
       return nullptr;
     }
     auto* base = blocks.back().base;  // the one that was in use last may still be in the processor's cache
     blocks.pop_back();
     memory_.kept -= bytes;
+    count_in_use(bytes);
     return base;
   }
 
   void* fresh(int index) {
-    const auto bytes = bytes_of(index);
+    const auto bytes = bytes_of(index) + kHeader;
+    void* base = nullptr;
     try {
-      return c10::alloc_cpu(bytes);
+      base = c10::alloc_cpu(bytes);
     } catch (const c10::Error&) {
       give_back_kept();
+      base = c10::alloc_cpu(bytes);
     }
-    try {
-      return c10::alloc_cpu(bytes);
-    } catch (const c10::Error&) {
-      const std::lock_guard lock(mutex_);
-      memory_.in_use -= static_cast<int64_t>(bytes);
-      throw;
-    }
+    const std::lock_guard lock(mutex_);
+    memory_.asked += static_cast<int64_t>(bytes_of(index));
+    count_in_use(static_cast<int64_t>(bytes_of(index)));
+    return base;
+  }
+
+  void count_in_use(int64_t bytes) {
+    memory_.in_use += bytes;
+    memory_.most = std::max(memory_.most, memory_.in_use);
   }
 
   static void put_back(void* data) {
@@ -118,8 +133,12 @@ class CachingAllocator final : public c10::Allocator {
     const auto bytes = static_cast<int64_t>(bytes_of(index));
     const std::lock_guard lock(mutex_);
     memory_.in_use -= bytes;
-    memory_.kept += bytes;
-    kept_[index].push_back({base, freed_++});
+    try {
+      kept_[index].push_back({base, freed_++});
+      memory_.kept += bytes;
+    } catch (const std::bad_alloc&) {  // freeing never fails
+      c10::free_cpu(base);
+    }
   }
 
   // Those first that have been free for longest.
@@ -135,7 +154,7 @@ class CachingAllocator final : public c10::Allocator {
 
   std::mutex mutex_;
   TensorMemory memory_;
-  std::array<std::deque<Block>, kSizes> kept_;
+  Blocks kept_ = Blocks(kSizes);  // by size
   uint64_t freed_ = 0;
 };
 

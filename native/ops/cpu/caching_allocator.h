@@ -11,11 +11,12 @@ namespace sparring::cpu {
 struct TensorMemory {
   int64_t in_use = 0;
   int64_t kept = 0;   // and free
-  int64_t most = 0;   // that was in use at a time since memory was last given back; in_use + kept stay below it
+  int64_t most = 0;   // that was in use at a time since memory was last given back; in_use + kept stay below 9/8 of it and 64 MB
   int64_t asked = 0;  // of malloc, all in all
 };
 
-// From now on, of all of LibTorch in this process.
+// From now on, of all of LibTorch in this process. To be called before anything else of it: oneDNN's memory is freed by the allocator that there is
+// by then.
 void use_caching_allocator();
 TensorMemory tensor_memory();
 // What is kept goes back to malloc.

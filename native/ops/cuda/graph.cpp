@@ -3,6 +3,7 @@
 
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
 
 #include "ops/cuda/registration.h"
 
@@ -14,7 +15,7 @@ class CudaGraph : public Graph {
   void record(const std::function<void()>& work) override {
     c10::cuda::CUDACachingAllocator::emptyCache();  // a graph has memory of its own: what was kept of runs before it would be in its way
     // Other threads may use CUDA meanwhile, autograd's among them, whose work belongs to the recording.
-    graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
     try {
       work();
     } catch (...) {
@@ -32,10 +33,22 @@ class CudaGraph : public Graph {
     try {
       graph_.capture_end();
     } catch (const std::exception&) {
+      give_up_pool();
+    }
+  }
+
+  // capture_end() fails before it does this where CUDA has given the recording up.
+  void give_up_pool() {
+    const auto device = c10::cuda::current_device();
+    try {
+      c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool_);
+      c10::cuda::CUDACachingAllocator::releasePool(device, pool_);
+    } catch (const std::exception&) {
     }
   }
 
   at::cuda::CUDAGraph graph_;
+  const c10::MempoolId_t pool_ = at::cuda::graph_pool_handle();
 };
 
 Graph* make() { return new CudaGraph; }
