@@ -38,13 +38,14 @@ void ClassifierTrainer::start_recording() {
     return results;
   };
   recorded_.emplace(function, student_->device());
+  teacher_copy_ = nullptr;
 }
 
 ClassifierTrainer::Outcome ClassifierTrainer::learn_recorded(const Inputs& inputs) {
+  // The recording has the teacher's frozen copy at its address.
+  if (teacher_copy_ && teacher_->frozen_copy() != teacher_copy_) start_recording();
   // The number of counterparts differs from step to step, and the search for adversaries takes longer than what could be recorded.
   if (inputs.views.size(0) != versions() * inputs.labels.size(0) || inputs.adversaries.defined()) return learn(inputs);
-  // The recording has the teacher's frozen copy at its address.
-  if (teacher_ && teacher_->frozen_copy() != teacher_copy_) start_recording();
   auto results = (*recorded_)({inputs.views, inputs.labels, inputs.weights, inputs.partner, inputs.share});
   if (teacher_) teacher_copy_ = teacher_->frozen_copy();
   const auto losses = results.back().clone();

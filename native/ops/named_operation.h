@@ -21,8 +21,8 @@ class NamedOperation {
   NamedOperation& operator=(const NamedOperation&) = delete;
 
  private:
+  std::vector<c10::IValue> inputs_;  // which record_ refers to
   at::RecordFunction record_;
-  std::vector<c10::IValue> inputs_;
 };
 
 }  // namespace sparring

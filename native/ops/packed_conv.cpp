@@ -22,42 +22,53 @@ struct Geometry {
   int64_t stride, padding;
 };
 
-c10::OperatorHandle operation(const char* name) { return c10::Dispatcher::singleton().findSchemaOrThrow(name, ""); }
+using Ints = at::IntArrayRef;
+using Bias = std::optional<at::Tensor>;
+using Scalars = c10::List<std::optional<at::Scalar>>;
+using Text = std::optional<std::string_view>;
 
-bool has_operations() {
-  static const bool found = [] {
-    const auto has = [](const char* name) { return c10::Dispatcher::singleton().findSchema({name, ""}).has_value(); };
-    return at::hasMKLDNN() && has("mkldnn::_convolution_pointwise") && has("mkldnn::_reorder_convolution_weight") && has("mkldnn::_convolution_transpose_pointwise") &&
-           has("mkldnn::_reorder_convolution_transpose_weight");
+using Pack = at::Tensor(const at::Tensor& weight, Ints padding, Ints stride, Ints dilation, int64_t groups, at::OptionalIntArrayRef input_size);
+using PackTransposed = at::Tensor(const at::Tensor& weight, Ints padding, Ints output_padding, Ints stride, Ints dilation, int64_t groups, at::OptionalIntArrayRef input_size);
+using Convolve = at::Tensor(const at::Tensor& x, const at::Tensor& packed, const Bias& bias, Ints padding, Ints stride, Ints dilation, int64_t groups, std::string_view then, Scalars, Text);
+using ConvolveTransposed =
+    at::Tensor(const at::Tensor& x, const at::Tensor& packed, const Bias& bias, Ints padding, Ints output_padding, Ints stride, Ints dilation, int64_t groups, std::string_view then, Scalars, Text);
+
+struct Operations {
+  c10::TypedOperatorHandle<Pack> pack;
+  c10::TypedOperatorHandle<PackTransposed> pack_transposed;
+  c10::TypedOperatorHandle<Convolve> convolve;
+  c10::TypedOperatorHandle<ConvolveTransposed> convolve_transposed;
+};
+
+// Those of the LibTorch that is open, or none where it has them not or with other arguments.
+const std::optional<Operations>& operations() {
+  static const std::optional<Operations> found = []() -> std::optional<Operations> {
+    if (!at::hasMKLDNN()) return std::nullopt;
+    const auto named = [](const char* name) { return c10::Dispatcher::singleton().findSchemaOrThrow(name, ""); };
+    try {
+      return Operations{named("mkldnn::_reorder_convolution_weight").typed<Pack>(), named("mkldnn::_reorder_convolution_transpose_weight").typed<PackTransposed>(),
+                        named("mkldnn::_convolution_pointwise").typed<Convolve>(), named("mkldnn::_convolution_transpose_pointwise").typed<ConvolveTransposed>()};
+    } catch (const c10::Error&) {
+      return std::nullopt;
+    }
   }();
   return found;
 }
 
-using Ints = at::IntArrayRef;
-using Scalars = c10::List<std::optional<at::Scalar>>;
-using Text = std::optional<std::string_view>;
-
 at::Tensor pack(const at::Tensor& weight, Geometry g, Ints input_size) {
-  static const auto op = operation("mkldnn::_reorder_convolution_weight").typed<at::Tensor(const at::Tensor&, Ints, Ints, Ints, int64_t, at::OptionalIntArrayRef)>();
-  return op.call(weight, {g.padding, g.padding}, {g.stride, g.stride}, {1, 1}, 1, input_size);
+  return operations()->pack.call(weight, {g.padding, g.padding}, {g.stride, g.stride}, {1, 1}, 1, input_size);
 }
 
 at::Tensor pack_transposed(const at::Tensor& weight, Geometry g, Ints output_padding, Ints input_size) {
-  static const auto op =
-      operation("mkldnn::_reorder_convolution_transpose_weight").typed<at::Tensor(const at::Tensor&, Ints, Ints, Ints, Ints, int64_t, at::OptionalIntArrayRef)>();
-  return op.call(weight, {g.padding, g.padding}, output_padding, {g.stride, g.stride}, {1, 1}, 1, input_size);
+  return operations()->pack_transposed.call(weight, {g.padding, g.padding}, output_padding, {g.stride, g.stride}, {1, 1}, 1, input_size);
 }
 
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& packed, const std::optional<at::Tensor>& bias, Geometry g) {
-  static const auto op = operation("mkldnn::_convolution_pointwise")
-                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, Ints, Ints, Ints, int64_t, std::string_view, Scalars, Text)>();
-  return op.call(x, packed, bias, {g.padding, g.padding}, {g.stride, g.stride}, {1, 1}, 1, "none", Scalars(), std::nullopt);
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& packed, const Bias& bias, Geometry g) {
+  return operations()->convolve.call(x, packed, bias, {g.padding, g.padding}, {g.stride, g.stride}, {1, 1}, 1, "none", Scalars(), std::nullopt);
 }
 
-at::Tensor convolve_transposed(const at::Tensor& x, const at::Tensor& packed, const std::optional<at::Tensor>& bias, Geometry g, Ints output_padding) {
-  static const auto op = operation("mkldnn::_convolution_transpose_pointwise")
-                             .typed<at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, Ints, Ints, Ints, Ints, int64_t, std::string_view, Scalars, Text)>();
-  return op.call(x, packed, bias, {g.padding, g.padding}, output_padding, {g.stride, g.stride}, {1, 1}, 1, "none", Scalars(), std::nullopt);
+at::Tensor convolve_transposed(const at::Tensor& x, const at::Tensor& packed, const Bias& bias, Geometry g, Ints output_padding) {
+  return operations()->convolve_transposed.call(x, packed, bias, {g.padding, g.padding}, output_padding, {g.stride, g.stride}, {1, 1}, 1, "none", Scalars(), std::nullopt);
 }
 
 // Rows and columns that a convolution leaves out at the end, and the transposed one must add: [2]
@@ -94,8 +105,9 @@ class PackedConvFunction : public torch::autograd::Function<PackedConvFunction> 
 
 bool PackedConv::takes(const at::Tensor& x) const {
   const auto type = x.scalar_type();
-  if (!x.is_cpu() || type != weight_.scalar_type() || weight_.numel() < kFewestWeights || x.size(2) * x.size(3) > kMostPositions) return false;
-  return (type == at::kFloat || (type == at::kBFloat16 && cpu_has_bf16())) && has_operations();
+  const auto channels = weight_.size(kind_ == Kind::transposed ? 0 : 1);
+  if (!x.is_cpu() || type != weight_.scalar_type() || x.dim() != 4 || x.size(0) == 0 || x.size(1) != channels || weight_.numel() < kFewestWeights || x.size(2) * x.size(3) > kMostPositions) return false;
+  return (type == at::kFloat || (type == at::kBFloat16 && cpu_has_bf16())) && operations();
 }
 
 at::Tensor PackedConv::operator()(const at::Tensor& given) {

@@ -108,7 +108,10 @@ class CachingAllocator final : public c10::Allocator {
     try {
       base = c10::alloc_cpu(bytes);
     } catch (const c10::Error&) {
-      give_back_kept();
+      {
+        const std::lock_guard lock(mutex_);
+        give_back_until(0);
+      }
       base = c10::alloc_cpu(bytes);
     }
     const std::lock_guard lock(mutex_);

@@ -15,14 +15,14 @@ class CudaGraph : public Graph {
   void record(const std::function<void()>& work) override {
     c10::cuda::CUDACachingAllocator::emptyCache();  // a graph has memory of its own: what was kept of runs before it would be in its way
     // Other threads may use CUDA meanwhile, autograd's among them, whose work belongs to the recording.
-    graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
     try {
+      graph_.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
       work();
+      graph_.capture_end();
     } catch (...) {
       end_quietly();
       throw;
     }
-    graph_.capture_end();
   }
 
   void replay() override { graph_.replay(); }
@@ -40,11 +40,14 @@ class CudaGraph : public Graph {
   // capture_end() fails before it does this where CUDA has given the recording up.
   void give_up_pool() {
     const auto device = c10::cuda::current_device();
-    try {
-      c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool_);
-      c10::cuda::CUDACachingAllocator::releasePool(device, pool_);
-    } catch (const std::exception&) {
-    }
+    const auto quietly = [](const auto& part) {
+      try {
+        part();
+      } catch (const std::exception&) {  // it was done before, or never begun
+      }
+    };
+    quietly([&] { c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool_); });
+    quietly([&] { c10::cuda::CUDACachingAllocator::releasePool(device, pool_); });
   }
 
   at::cuda::CUDAGraph graph_;
