@@ -94,10 +94,7 @@ StepResult AutoencoderTrainer::step(const at::Tensor& images, double learning_ra
   const auto slope = state_.slope((reconstruction * gradient).sum() + codes);
   const auto descent = TrainingState::check(slope, step);
   result.gradient_norm = descent.gradient_norm;
-  if (judged.loss.defined()) {
-    const auto its_slope = discriminator_state_->slope(judged.loss);
-    discriminator_state_->update(its_slope, TrainingState::check(its_slope, step), learning_rate, step);
-  }
+  if (judged.loss.defined()) discriminator_state_->descend(discriminator_state_->slope(judged.loss), learning_rate, step);
   state_.update(slope, descent, learning_rate, step);
   dead_codes_.restart(latents, quantised.indices, vqgan.embedding->weight, ema_ ? ema_->vqgan().embedding->weight : at::Tensor(), training.seed, step);
   touch();
