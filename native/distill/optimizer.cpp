@@ -5,6 +5,17 @@
 #include "error.h"
 
 namespace sparring {
+namespace {
+
+// As rows of numbers, in the order of the memory, which is one for all that an update joins. Of tensors in channels-last the kernel for AdamW on the
+// CPU copies one first, which takes longer than the update.
+std::vector<at::Tensor> as_rows(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> rows;
+  for (const auto& tensor : tensors) rows.push_back(tensor.as_strided({tensor.numel()}, {1}));
+  return rows;
+}
+
+}  // namespace
 
 Optimizer::Optimizer(std::vector<std::pair<std::string, at::Tensor>> parameters, OptimizerOptions options)
     : options_(options) {
@@ -28,18 +39,18 @@ std::vector<at::Tensor> Optimizer::laid_out(std::vector<at::Tensor> gradients) c
   return gradients;
 }
 
-void Optimizer::step(const std::vector<at::Tensor>& given, double learning_rate) {
+void Optimizer::step(const std::vector<at::Tensor>& gradients, double learning_rate) {
   torch::NoGradGuard no_grad;
-  const auto gradients = laid_out(given);
+  const auto parameters = as_rows(parameters_), slopes = as_rows(laid_out(gradients)), first = as_rows(first_);
   step_count_ += 1;
   if (options_.kind == OptimizerOptions::Kind::adamw) {
     const std::vector<at::Tensor> steps(parameters_.size(), step_count_);
-    at::_fused_adamw_(parameters_, gradients, first_, second_, {}, steps, learning_rate, options_.beta1, options_.beta2,
+    at::_fused_adamw_(parameters, slopes, first, as_rows(second_), {}, steps, learning_rate, options_.beta1, options_.beta2,
                       options_.weight_decay, options_.eps, /*amsgrad=*/false, /*maximize=*/false);
   } else {
     const bool first_step = step_count_.item<float>() == 1;
-    const auto momenta = options_.momentum == 0 ? at::TensorList() : at::TensorList(first_);  // what the kernel asks for
-    at::_fused_sgd_(parameters_, gradients, momenta, options_.weight_decay, options_.momentum, learning_rate,
+    const auto momenta = options_.momentum == 0 ? at::TensorList() : at::TensorList(first);  // what the kernel asks for
+    at::_fused_sgd_(parameters, slopes, momenta, options_.weight_decay, options_.momentum, learning_rate,
                     /*dampening=*/0, /*nesterov=*/false, /*maximize=*/false, first_step);
   }
 }
