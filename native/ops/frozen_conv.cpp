@@ -39,8 +39,8 @@ class FrozenConvFunction : public torch::autograd::Function<FrozenConvFunction> 
 
 bool FrozenConv::takes(const at::Tensor& x) const {
   const auto type = x.scalar_type();
-  if (type != weight_.scalar_type() || !cpu::winograd_takes(x, type, weight_.size(1))) return false;
   const int64_t out = weight_.size(0), in = weight_.size(1), factor = upsamples_ ? 2 : 1;
+  if (type != weight_.scalar_type() || !cpu::winograd_takes(x, type, in, out)) return false;
   return in * out <= kLargestWeight && cpu::winograd_pays(in, out, factor * x.size(2), factor * x.size(3), type);
 }
 

@@ -51,16 +51,21 @@ function error(found: Float32Array, exact: Float32Array): number {
 const cases: [shape: Shape, outputs: number, inBf16: boolean, upsamples?: boolean][] = [
   [[2, 16, 8, 8], 16, false], // whole tiles; in bf16 too few channels
   [[2, 32, 8, 8], 32, true],
-  [[3, 32, 7, 14], 48, true], // tiles that reach over the edge; a last panel that is half full
-  [[2, 32, 6, 13], 48, false], // in bf16 too much of them is outside
-  [[2, 32, 15, 15], 32, true], // over the edge, both ways
+  [[3, 32, 7, 14], 48, true], // tiles of three and of two outputs at the edges; a last panel that is half full
+  [[2, 32, 13, 6], 48, true], // of one below, of two beside
+  [[3, 32, 14, 17], 32, true], // of two below, of one beside
+  [[2, 32, 6, 9], 48, false], // in bf16 too many of them
+  [[2, 16, 5, 3], 32, false], // no whole tiles
+  [[3, 16, 2, 2], 16, false],
+  [[2, 32, 15, 15], 32, true],
+  [[120, 32, 6, 7], 32, true], // blocks of 96 of 480 tiles, which begin within each of the four groups of 120
   [[1, 96, 4, 4], 32, true], // one tile
   [[1, 48, 44, 44], 64, true], // blocks of 41, 41 and 39 tiles
   [[1, 512, 8, 12], 512, true], // weights that the cache does not hold
   [[2, 16, 4, 4], 16, false, true], // whole tiles of the larger image
   [[1, 32, 2, 2], 48, true, true], // one tile
-  [[2, 32, 3, 4], 32, true, true], // over the edge below
-  [[3, 48, 7, 13], 64, true, true], // over the edge, both ways
+  [[2, 32, 3, 4], 32, true, true], // tiles of two outputs below
+  [[3, 48, 7, 13], 64, true, true], // both ways
   [[1, 48, 26, 42], 64, true, true], // several blocks, the last of them shorter
   [[1, 512, 4, 6], 512, true, true],
 ];
@@ -111,7 +116,7 @@ for (const upsamples of [false, true]) {
 }
 
 test('small or narrow inputs and large weights are left to ATen', async () => {
-  for (const [shape, outputs] of [[[1, 3, 8, 8], 16], [[1, 16, 8, 8], 3], [[1, 16, 5, 5], 16], [[1, 528, 4, 4], 512]] as [Shape, number][]) {
+  for (const [shape, outputs] of [[[1, 3, 8, 8], 16], [[1, 16, 8, 8], 3], [[1, 16, 1, 2], 16], [[1, 528, 4, 4], 512]] as [Shape, number][]) {
     assert.is((await convolve(shape, { outputs, precision: 'fp32' })).taken[0], 0, shape.join('x'));
   }
 });

@@ -21,7 +21,6 @@ constexpr int64_t kScratchFloats = 1 << 18;  // of a block, about; both halves o
 constexpr int64_t kFewTiles = 24;            // of a block, so that the weights are used often enough once they are there
 constexpr int64_t kCachedWeights = 1 << 17;  // of a position: more do not stay in the second cache, nor those of all positions in the third
 constexpr int64_t kManyTiles = 72;           // in place of the other with more weights than those, which come from further away
-constexpr int64_t kFewWeights = 1 << 14;     // of a position, that the second cache holds beside all else
 constexpr int64_t kGradientFloats = 1 << 21;  // of a block of both sides of a weight gradient, about; a position of it stays in the second cache
 constexpr int64_t kGroupRows = 256, kGroupSums = 1 << 13;  // outputs, and outputs times inputs, whose weight gradients are computed at a time
 
@@ -49,14 +48,10 @@ float* scratch(size_t floats) {
   return memory.get();
 }
 
-Tiling tiling_of(const at::Tensor& images) {
-  return {images.size(2), images.size(3), at::divup(images.size(2), kTile), at::divup(images.size(3), kTile)};
-}
+Tiling tiling_of(const at::Tensor& images) { return {images.size(0), images.size(2), images.size(3)}; }
 
-// How much of the tiles' area lies in the image.
-double share_of_tiles(int64_t height, int64_t width) {
-  return static_cast<double>(height * width) / static_cast<double>(tiles_of(height, width) * kTile * kTile);
-}
+// How many times fewer multiplications there are than in the convolution as it is written: at most 4.
+double saving(int64_t height, int64_t width) { return static_cast<double>(9 * height * width) / static_cast<double>(products_of(height) * products_of(width)); }
 
 template <class T>
 void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& y) {
@@ -64,7 +59,7 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
   const auto& larger = scale == Scale::doubled ? y : x;
   const auto tiling = tiling_of(larger);
   const int64_t positions = positions_of(scale);
-  const int64_t tiles = x.size(0) * tiling.tile_rows * tiling.tile_columns;
+  const int64_t tiles = tiling.count();
   const int64_t least = in * out > kCachedWeights ? kManyTiles : kFewTiles;
   const int64_t fitting = std::max(least, kScratchFloats / (positions * (in + out)) / 12 * 12);
   const int64_t share = at::divup(tiles, at::get_num_threads());
@@ -81,7 +76,9 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
       const int64_t first = i * block, count = std::min(block, tiles - first);
       transform_tiles(scale, pixels, tiling, in, first, count, in_stride, transformed);
       for (int64_t position = 0; position < positions; ++position) {
-        multiply_panels(transformed + position * in_stride, matrices + position * weight.stride(0), count, in, out, products + position * out_stride);
+        const auto needing = tiling.needing(position_at(scale, position / side_of(scale)), position_at(scale, position % side_of(scale)), first, count);
+        multiply_panels(transformed + position * in_stride + needing.begin * in, matrices + position * weight.stride(0), needing.count, in, out,
+                        products + position * out_stride + needing.begin * out);
       }
       restore_tiles(scale, products, tiling, out, first, count, out_stride, offsets, result);
     }
@@ -94,7 +91,7 @@ template <class T>
 void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& dweight) {
   const int64_t in = x.size(1), out = dy.size(1), positions = positions_of(Scale::same);
   const auto tiling = tiling_of(x);
-  const int64_t tiles = x.size(0) * tiling.tile_rows * tiling.tile_columns;
+  const int64_t tiles = tiling.count();
   const int64_t blocks = at::divup(tiles, std::max(kFewTiles, kGradientFloats / (positions * (in + out)))), block = at::divup(tiles, blocks);
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
   // This thread's, for all: nothing below may ask for its own.
@@ -117,8 +114,9 @@ void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::T
       float* const own = sums.mutable_data_ptr<float>() + (blocks == 1 ? 0 : group * group_floats);  // [positions, rows, columns]
       at::parallel_for(0, positions, 1, [&](int64_t begin, int64_t end) {
         for (int64_t position = begin; position < end; ++position) {
-          multiply_transposed(outputs + position * out_stride + row, out, inputs + position * in_stride + column, in, group_rows, count, group_columns, b > 0,
-                              own + position * rows * columns, columns);
+          const auto needing = tiling.needing(position / 6, position % 6, first, count);
+          multiply_transposed(outputs + position * out_stride + needing.begin * out + row, out, inputs + position * in_stride + needing.begin * in + column, in, group_rows, needing.count,
+                              group_columns, b > 0, own + position * rows * columns, columns);
         }
       });
       if (b + 1 < blocks) continue;
@@ -141,34 +139,30 @@ bool has_winograd() {
 #endif
 }
 
-bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t channels) {
-  return x.is_cpu() && has_winograd() && (type == at::kFloat || type == at::kBFloat16) && x.dim() == 4 && x.numel() > 0 && x.size(1) == channels;
+bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_t out) {
+  return x.is_cpu() && has_winograd() && (type == at::kFloat || type == at::kBFloat16) && x.dim() == 4 && x.numel() > 0 && x.size(1) == in && in % kLanes == 0 && out % kLanes == 0;
 }
 
 int64_t tiles_of(int64_t height, int64_t width) { return at::divup(height, kTile) * at::divup(width, kTile); }
 
-// Both as measured in benchmarks/results/2026-11-28-cpu-levers.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
+// As measured in benchmarks/results/2026-11-29-cpu-levers.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
-  if (in % kLanes != 0 || out % kLanes != 0) return false;
-  const double share = share_of_tiles(height, width);
-  return type == at::kFloat ? share >= 0.5 : share >= (in * out <= kFewWeights ? 0.75 : 0.8) && std::min(in, out) >= 32;
-}
-
-bool winograd_gradient_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
-  return in % kLanes == 0 && out % kLanes == 0 && share_of_tiles(height, width) >= (type == at::kFloat ? 0.5 : 0.75);
+  const double times = saving(height, width);
+  return type == at::kFloat ? times >= 2 : times >= 3.3 && std::min(in, out) >= 32;
 }
 
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale) {
   const at::NoGradGuard no_grad;
   const int64_t out = weight.size(0), in = weight.size(1), panels = at::divup(out, kPanel), positions = positions_of(scale);
   const auto taps = weight.to(at::kFloat).permute({2, 3, 1, 0}).contiguous();  // [3, 3, I, O]
-  const auto result = at::empty({positions, panels, in, kPanel}, taps.options());
+  const int64_t stride = position_stride(panels * in, kPanel);
+  const auto result = at::empty({positions * stride}, taps.options()).as_strided({positions, panels, in, kPanel}, {stride, in * kPanel, kPanel, 1});
   const auto* from = taps.const_data_ptr<float>();
   auto* to = result.mutable_data_ptr<float>();
   at::parallel_for(0, panels * in, at::divup(1024, positions), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t column = row / in * kPanel;
-      transform_taps(scale, from + row % in * out + column, in * out, std::min(kPanel, out - column), panels * in * kPanel, to + row * kPanel);
+      transform_taps(scale, from + row % in * out + column, in * out, std::min(kPanel, out - column), stride, to + row * kPanel);
     }
   });
   return result;

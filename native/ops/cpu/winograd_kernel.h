@@ -10,16 +10,16 @@ namespace sparring::cpu {
 
 // Whether this processor and this build have the kernel (AVX-512; GCC on Linux).
 bool has_winograd();
-// Whether it computes in this type on images x of so many channels at all. What is no image is left to ATen, which says what is wrong.
-bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t channels);
+// Whether it computes in this type on images x of so many channels, to so many, at all. What is no image is left to ATen, which says what is wrong.
+bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_t out);
 // How many tiles an image has.
 int64_t tiles_of(int64_t height, int64_t width);
-// Whether winograd_conv, on weights that are transformed already, and winograd_weight_gradient take these channels and are faster than ATen.
+// Whether winograd_conv, on weights that are transformed already, is faster than ATen. winograd_weight_gradient is at all sizes.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
-bool winograd_gradient_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
 
 // weight: [O, I, 3, 3], O a multiple of 16 -> [positions, ceil(O / 32), I, 32] fp32: each position of the transformed 6x6 filters as a matrix
 // of its own, in panels of 32 output channels, the second half of the last one undefined where O is no multiple of 32; all 36 positions, or 25 with a scale.
+// Positions do not follow each other without a gap.
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale);
 
 // The 3x3 convolution of stride 1 and padding 1, and what the scale says before or after it. x: [B, I, H, W] channels-last in fp32 or bf16, not

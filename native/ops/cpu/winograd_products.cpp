@@ -48,7 +48,8 @@ constexpr int64_t kSummed = 64;  // products in one sum, before sums are added t
 template <int rows, int vectors>
 SPARRING_AVX512 void multiply_transposed_tile(const float* a, int64_t a_pitch, const float* b, int64_t b_pitch, int64_t depth, bool adds, float* c,
                                               int64_t c_pitch) {
-  for (int64_t first = 0; first < depth; first += kSummed, adds = true) {
+  int64_t first = 0;
+  do {  // once at least: the sum of nothing is zero
     Vec sums[rows][vectors];
     accumulate<rows, vectors>(a + first * a_pitch, 1, a_pitch, b + first * b_pitch, b_pitch, std::min(kSummed, depth - first), sums);
 #pragma GCC unroll 12
@@ -60,7 +61,9 @@ SPARRING_AVX512 void multiply_transposed_tile(const float* a, int64_t a_pitch, c
         store_lanes(c + row * c_pitch + v * kLanes, before + sums[row][v]);
       }
     }
-  }
+    first += kSummed;
+    adds = true;
+  } while (first < depth);
 }
 
 constexpr int64_t kRows = 12;  // two vectors each leave registers for the weights

@@ -1,15 +1,21 @@
 #include "ops/cpu/winograd_tiles.h"
 
-#include <algorithm>
-
 #include "ops/cpu/lanes.h"
 
 namespace sparring::cpu {
 namespace {
 
-// One dimension of the transforms, with the interpolation points 0, 1, -1, 2, -2.
-// to = B^T d
-SPARRING_INLINE SPARRING_AVX512 void transform_line(const Vec d[6], Vec to[6]) {
+// One dimension of the transforms, of a tile of so many outputs. What is not needed is zero.
+// to = B^T d, of four numbers where the outputs are few
+SPARRING_INLINE SPARRING_AVX512 void transform_line(int64_t outputs, const Vec d[6], Vec to[6]) {
+  if (has_few(outputs)) {
+    to[0] = 4 * (d[0] - d[2]);
+    to[1] = -3 * (d[2] + d[1]);
+    to[2] = -3 * (d[2] - d[1]);
+    to[3] = to[4] = Vec{};
+    to[5] = d[3] - d[1];
+    return;
+  }
   const Vec even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1];
   const Vec even2 = d[4] - d[2], odd2 = 2 * (d[3] - d[1]);
   to[0] = 4 * d[0] - 5 * d[2] + d[4];
@@ -20,8 +26,14 @@ SPARRING_INLINE SPARRING_AVX512 void transform_line(const Vec d[6], Vec to[6]) {
   to[5] = 4 * d[1] - 5 * d[3] + d[5];
 }
 // to = A^T m
-SPARRING_INLINE SPARRING_AVX512 void restore_line(const Vec m[6], Vec to[4]) {
+SPARRING_INLINE SPARRING_AVX512 void restore_line(int64_t outputs, const Vec m[6], Vec to[4]) {
   const Vec sum1 = m[1] + m[2], difference1 = m[1] - m[2];
+  if (has_few(outputs)) {
+    to[0] = m[0] + sum1;
+    to[1] = difference1 + m[5];
+    to[2] = to[3] = Vec{};
+    return;
+  }
   const Vec sum2 = m[3] + m[4], difference2 = m[3] - m[4];
   to[0] = m[0] + sum1 + sum2;
   to[1] = difference1 + 2 * difference2;
@@ -30,7 +42,15 @@ SPARRING_INLINE SPARRING_AVX512 void restore_line(const Vec m[6], Vec to[4]) {
 }
 
 // to = A y
-SPARRING_INLINE SPARRING_AVX512 void spread_line(const Vec y[4], Vec to[6]) {
+SPARRING_INLINE SPARRING_AVX512 void spread_line(int64_t outputs, const Vec y[4], Vec to[6]) {
+  if (has_few(outputs)) {
+    to[0] = y[0];
+    to[1] = y[0] + y[1];
+    to[2] = y[0] - y[1];
+    to[3] = to[4] = Vec{};
+    to[5] = y[1];
+    return;
+  }
   const Vec even = y[0] + y[2], odd = y[1] + y[3];
   const Vec even2 = y[0] + 4 * y[2], odd2 = 2 * y[1] + 8 * y[3];
   to[0] = y[0];
@@ -64,23 +84,11 @@ SPARRING_INLINE SPARRING_AVX512 void add_pairs(Vec line[4]) {
   line[1] = line[2] + line[3];
 }
 
-// The image and the first row and column of a tile.
-struct Place {
-  int64_t image, row, column;
-  Place(const Tiling& tiling, int64_t tile)
-      : image(tile / (tiling.tile_rows * tiling.tile_columns)),
-        row(tile / tiling.tile_columns % tiling.tile_rows * kTile),
-        column(tile % tiling.tile_columns * kTile) {}
-};
-
-// Where position i of a line of six is among those that are multiplied, or -1.
-constexpr int64_t slot(Scale scale, int64_t i) { return scale == Scale::same || i < 2 ? i : i == 2 ? -1 : i - 1; }
-
 template <Scale scale, class T>
 SPARRING_INLINE SPARRING_AVX512 void transform(const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,
                                                int64_t stride, float* out) {
   for (int64_t tile = 0; tile < count; ++tile) {
-    const Place place(tiling, first + tile);
+    const auto place = tiling.place(first + tile);
     constexpr int shift = scale == Scale::doubled ? 1 : 0;  // from the larger image to x
     const int64_t width = tiling.width >> shift;
     const T* const image = x + place.image * (tiling.height >> shift) * width * channels;
@@ -95,13 +103,13 @@ SPARRING_INLINE SPARRING_AVX512 void transform(const T* x, const Tiling& tiling,
           if (row < 0 || row >= tiling.height || column < 0 || column >= tiling.width) d[i] = Vec{};
           else load_lanes(image + ((row >> shift) * width + (column >> shift)) * channels + c, d[i]);
         }
-        transform_line(d, half[j]);
+        transform_line(place.rows, d, half[j]);
       }
       for (int64_t i = 0; i < 6; ++i) {
         if (slot(scale, i) < 0) continue;
         const Vec d[6] = {half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]};
         Vec to[6];
-        transform_line(d, to);
+        transform_line(place.columns, d, to);
 #pragma GCC unroll 6
         for (int64_t j = 0; j < 6; ++j) {
           if (slot(scale, j) >= 0) store_lanes(out + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * channels + c, to[j]);
@@ -115,11 +123,11 @@ template <Scale scale, class T>
 SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling& tiling, int64_t channels, int64_t first,
                                              int64_t count, int64_t stride, const float* bias, T* y) {
   for (int64_t tile = 0; tile < count; ++tile) {
-    const Place place(tiling, first + tile);
+    const auto place = tiling.place(first + tile);
     constexpr int shift = scale == Scale::halved ? 1 : 0;  // from the larger image to y
     const int64_t width = tiling.width >> shift, row = place.row >> shift, column = place.column >> shift;
     T* const image = y + place.image * (tiling.height >> shift) * width * channels;
-    const int64_t rows = std::min(kTile, tiling.height - place.row) >> shift, columns = std::min(kTile, tiling.width - place.column) >> shift;
+    const int64_t rows = place.rows >> shift, columns = place.columns >> shift;
     for (int64_t c = 0; c < channels; c += kLanes) {
       Vec half[6][4] = {};  // rows of positions restored: [row][column of the tile]
       for (int64_t i = 0; i < 6; ++i) {
@@ -129,7 +137,7 @@ SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling
         for (int64_t j = 0; j < 6; ++j) {
           if (slot(scale, j) >= 0) load_lanes(products + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * channels + c, m[j]);
         }
-        restore_line(m, half[i]);
+        restore_line(place.columns, m, half[i]);
         if constexpr (scale == Scale::halved) add_pairs(half[i]);
       }
       Vec offset{};
@@ -137,7 +145,7 @@ SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling
       for (int64_t j = 0; j < columns; ++j) {
         const Vec m[6] = {half[0][j], half[1][j], half[2][j], half[3][j], half[4][j], half[5][j]};
         Vec to[4];
-        restore_line(m, to);
+        restore_line(place.rows, m, to);
         if constexpr (scale == Scale::halved) add_pairs(to);
         for (int64_t i = 0; i < rows; ++i) store_lanes(image + ((row + i) * width + column + j) * channels + c, to[i] + offset);
       }
@@ -149,20 +157,19 @@ template <class T>
 SPARRING_INLINE SPARRING_AVX512 void spread(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride,
                                             float* out) {
   for (int64_t tile = 0; tile < count; ++tile) {
-    const Place place(tiling, first + tile);
+    const auto place = tiling.place(first + tile);
     const T* const image = dy + place.image * tiling.height * tiling.width * channels;
-    const int64_t rows = std::min(kTile, tiling.height - place.row), columns = std::min(kTile, tiling.width - place.column);
     for (int64_t c = 0; c < channels; c += kLanes) {
       Vec half[4][6] = {};  // columns spread: [column][position]
-      for (int64_t j = 0; j < columns; ++j) {
+      for (int64_t j = 0; j < place.columns; ++j) {
         Vec y[4] = {};
-        for (int64_t i = 0; i < rows; ++i) load_lanes(image + ((place.row + i) * tiling.width + place.column + j) * channels + c, y[i]);
-        spread_line(y, half[j]);
+        for (int64_t i = 0; i < place.rows; ++i) load_lanes(image + ((place.row + i) * tiling.width + place.column + j) * channels + c, y[i]);
+        spread_line(place.rows, y, half[j]);
       }
       for (int64_t i = 0; i < 6; ++i) {
         const Vec y[4] = {half[0][i], half[1][i], half[2][i], half[3][i]};
         Vec to[6];
-        spread_line(y, to);
+        spread_line(place.columns, y, to);
 #pragma GCC unroll 6
         for (int64_t j = 0; j < 6; ++j) store_lanes(out + (6 * i + j) * stride + tile * channels + c, to[j]);
       }

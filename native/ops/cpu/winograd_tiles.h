@@ -5,25 +5,9 @@
 #include <cstdint>
 
 #include "ops/cpu/simd.h"
+#include "ops/cpu/winograd_tiling.h"
 
 namespace sparring::cpu {
-
-constexpr int64_t kTile = 4;  // side of a tile of the output
-
-// What changes the size of the image beside the convolution: nothing, doubling by nearest neighbours before it, or sums of 2x2 pixels
-// after it, which is the gradient of doubling. Tiles are those of the larger image.
-enum class Scale { same, doubled, halved };
-
-// Of the 6x6 positions of a transformed tile those that are multiplied. What comes in pairs of equal numbers is zero at the third of six, and
-// nothing of the third is in the sums of pairs.
-constexpr int64_t side_of(Scale scale) { return scale == Scale::same ? 6 : 5; }
-constexpr int64_t positions_of(Scale scale) { return side_of(scale) * side_of(scale); }
-
-// Where the tiles of one convolution lie. Tiles are counted over images, rows and columns.
-struct Tiling {
-  int64_t height, width;        // of the larger image
-  int64_t tile_rows, tile_columns;
-};
 
 #define SPARRING_DECLARE(T)                                                                                                     \
   /* x: [B, H, W, channels] -> out: [positions, stride]: of each position [count, channels], tiles first..first + count - 1. */ \
