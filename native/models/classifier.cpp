@@ -1,6 +1,7 @@
 #include "models/classifier.h"
 
 #include "error.h"
+#include "models/following_norm.h"
 #include "models/freezable_conv.h"
 #include "models/initialisation.h"
 #include "ops/resize.h"
@@ -10,16 +11,6 @@ namespace {
 
 torch::nn::AnyModule network_of(const ClassifierOptions& options) {
   return make_network(options.architecture, options.num_classes, options.input_size);
-}
-
-// Makes the parameters and buffers of one module those of another one of the same structure.
-void share_weights(const torch::nn::Module& from, torch::nn::Module& to) {
-  const auto share = [](const std::vector<at::Tensor>& source, const std::vector<at::Tensor>& target) {
-    for (size_t i = 0; i < source.size(); ++i) target[i].set_data(source[i]);
-  };
-  share(from.parameters(), to.parameters());
-  share(from.buffers(), to.buffers());
-  for (auto& parameter : to.parameters()) parameter.requires_grad_(false);
 }
 
 at::Tensor channel_constant(const std::array<double, 3>& values, at::Device device) {
@@ -50,6 +41,7 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   module.eval();
   for (auto& child : module.modules()) {
     if (auto* conv = child->as<UpsampleConv2d>()) conv->merge(dtype);
+    if (auto* norm = child->as<FollowingNorm>()) norm->fold();
   }
   for (auto& child : module.modules()) {
     // Running variances lose too much in 16 bits; batch norm takes fp32 statistics with 16-bit inputs.
@@ -59,8 +51,9 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
   to_channels_last(module);
   for (auto& parameter : module.parameters()) parameter.requires_grad_(false);
   for (auto& child : module.modules()) {
-    if (auto* conv = child->as<FreezableConv2d>()) conv->freeze();
     if (auto* conv = child->as<UpsampleConv2d>()) conv->freeze();
+    else if (auto* conv = child->as<FreezableConv2d>()) conv->freeze();
+    else if (auto* conv = child->as<torch::nn::Conv2d>(); conv && conv->bias.defined()) conv->bias = conv->bias.to(dtype);  // of a norm
   }
 }
 
@@ -139,14 +132,10 @@ torch::nn::AnyModule& Classifier::frozen(at::ScalarType dtype) {
 }
 
 torch::nn::AnyModule& Classifier::headless(at::ScalarType dtype) {
-  const auto& source = *frozen(dtype).ptr();
+  frozen(dtype);  // with which it is dropped, and whose type it has
   if (headless_) return *headless_;
-  const Initialisation none(std::nullopt);
-  headless_ = std::make_shared<torch::nn::AnyModule>(network_of(options_));
+  headless_ = std::make_shared<torch::nn::AnyModule>(copy_network());
   auto& module = *headless_->ptr();
-  module.to(device_);
-  module.eval();
-  share_weights(source, module);
   const auto children = module.named_modules();
   for (const auto& name : head_names(options_.architecture)) {
     if (!children.contains(name)) continue;  // an optional second head
@@ -154,6 +143,7 @@ torch::nn::AnyModule& Classifier::headless(at::ScalarType dtype) {
     head.weight.set_data(at::eye(head.weight.size(1), head.weight.options()));  // exact: one product by 1, the others by 0
     head.bias.set_data(at::zeros({head.weight.size(0)}, head.bias.options()));
   }
+  freeze(module, dtype);
   return *headless_;
 }
 

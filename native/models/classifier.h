@@ -81,7 +81,7 @@ class Classifier {
   std::shared_ptr<ScriptNetwork> script_;  // instead of net_
   at::Tensor mean_, inverse_std_;          // [1, 3, 1, 1]
   std::shared_ptr<torch::nn::AnyModule> frozen_;
-  std::shared_ptr<torch::nn::AnyModule> headless_;  // of the same weights as frozen_, whose head returns what it takes
+  std::shared_ptr<torch::nn::AnyModule> headless_;  // a second one, whose head returns what it takes
   at::ScalarType frozen_dtype_ = at::kFloat;
 };
 

@@ -1,6 +1,6 @@
 #include "models/cnn.h"
 
-#include "ops/batch_norm.h"
+#include "models/following_norm.h"
 
 namespace sparring {
 
@@ -10,8 +10,9 @@ CnnImpl::CnnImpl(const CnnOptions& options) : options(options) {
   int64_t in = 3;
   for (int64_t stage = 0; stage < options.stages(); ++stage) {
     const auto out = options.width() << stage;
-    features->push_back(Conv2d(Conv2dOptions(in, out, 3).stride(stage == 0 ? 1 : 2).padding(1).bias(false)));
-    features->push_back(BatchNorm2d(out));
+    const Conv2d convolution(Conv2dOptions(in, out, 3).stride(stage == 0 ? 1 : 2).padding(1).bias(false));
+    features->push_back(convolution);
+    features->push_back(FollowingNorm(convolution));
     features->push_back(ReLU(ReLUOptions(true)));
     in = out;
   }
@@ -22,7 +23,7 @@ namespace {
 
 // The activation is applied with the norm before it; as a module it is there for the keys of the weights, which count it.
 at::Tensor run_layer(torch::nn::AnyModule& layer, const at::Tensor& x) {
-  if (auto* norm = layer.ptr()->as<torch::nn::BatchNorm2d>()) return batch_norm(*norm, x, /*relu=*/true);
+  if (auto* norm = layer.ptr()->as<FollowingNorm>()) return norm->then_relu(x);
   return layer.ptr()->as<torch::nn::ReLU>() ? x : layer.forward(x);
 }
 

@@ -31,12 +31,12 @@ EfficientNetImpl::EfficientNetImpl(const EfficientNetOptions& options) : options
   }
   auto channels = round_channels(32 * options.width());
   conv_stem = register_module("conv_stem", same_convolution(3, channels, 3, 2));
-  bn1 = register_module("bn1", torch::nn::BatchNorm2d(channels));
+  bn1 = register_module("bn1", FollowingNorm(conv_stem));
   stages = make_stages(table, options.width(), kSqueeze, channels);
   for (size_t i = 0; i < stages.size(); ++i) register_nested(*this, {"blocks", std::to_string(i)}, stages[i]);
   const auto features = round_channels(1280 * options.width());
   conv_head = register_module("conv_head", same_convolution(channels, features, 1, 1));
-  bn2 = register_module("bn2", torch::nn::BatchNorm2d(features));
+  bn2 = register_module("bn2", FollowingNorm(conv_head));
   classifier = register_module("classifier", torch::nn::Linear(features, options.num_classes()));
   init_by_fan_out(*this);
 }

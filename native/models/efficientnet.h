@@ -7,6 +7,8 @@
 
 #include <torch/torch.h>
 
+#include "models/following_norm.h"
+
 namespace sparring {
 
 struct EfficientNetOptions {
@@ -22,7 +24,7 @@ struct EfficientNetImpl : torch::nn::Module {
 
   EfficientNetOptions options;
   torch::nn::Conv2d conv_stem{nullptr}, conv_head{nullptr};
-  torch::nn::BatchNorm2d bn1{nullptr}, bn2{nullptr};
+  FollowingNorm bn1{nullptr}, bn2{nullptr};
   std::vector<torch::nn::Sequential> stages;
   torch::nn::Linear classifier{nullptr};
 };

@@ -28,12 +28,13 @@ at::Tensor FreezableConv2dImpl::forward(const at::Tensor& x) {
 }
 
 void FreezableConv2dImpl::freeze() {
-  const auto own_bias = bias.defined() ? bias.detach() : bias;
-  if (is_plain(options)) frozen_ = std::make_shared<FrozenConv>(weight.detach(), own_bias);
+  const auto given = bias.defined() ? bias.detach() : bias;
+  if (is_plain(options)) frozen_ = std::make_shared<FrozenConv>(weight.detach(), given);
+  if (bias.defined()) bias = given.to(weight.scalar_type());
   const auto* padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
   const auto is_square = [](const torch::ExpandingArray<2>& values) { return values->at(0) == values->at(1); };
   if (!padding || !is_square(*padding) || !is_square(options.kernel_size()) || !is_square(options.stride()) || options.dilation()->at(0) != 1 || options.dilation()->at(1) != 1 || options.groups() != 1) return;
-  packed_ = std::make_shared<PackedConv>(weight.detach(), own_bias, options.stride()->at(0), (*padding)->at(0));
+  packed_ = std::make_shared<PackedConv>(weight.detach(), bias, options.stride()->at(0), (*padding)->at(0));
 }
 
 UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)

@@ -15,7 +15,7 @@ struct FreezableConv2dImpl : torch::nn::Conv2dImpl {
   using torch::nn::Conv2dImpl::Conv2dImpl;
 
   at::Tensor forward(const at::Tensor& x);  // [B, I, H, W] -> [B, O, H', W']
-  void freeze();                            // weight and bias will not change again
+  void freeze();                            // weight and bias will not change again; the bias may have more digits than the weight
 
  private:
   std::shared_ptr<FrozenConv> frozen_;  // of 3x3 convolutions of stride 1 that are frozen

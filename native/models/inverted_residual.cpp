@@ -7,7 +7,6 @@
 
 namespace sparring {
 
-using torch::nn::BatchNorm2d;
 using torch::nn::Conv2d;
 using torch::nn::Conv2dOptions;
 
@@ -34,16 +33,16 @@ InvertedResidualImpl::InvertedResidualImpl(const InvertedResidualOptions& option
   const bool expands = expanded != in;
   if (expands) {
     expand = register_module("conv_pw", same_convolution(in, expanded, 1, 1));
-    expand_norm = register_module("bn1", BatchNorm2d(expanded));
+    expand_norm = register_module("bn1", FollowingNorm(expand));
   }
   depthwise = register_module("conv_dw", DepthwiseConv2d(same_options(expanded, expanded, options.kernel(), options.stride()).groups(expanded)));
-  depthwise_norm = register_module(expands ? "bn2" : "bn1", BatchNorm2d(expanded));
+  depthwise_norm = register_module(expands ? "bn2" : "bn1", FollowingNorm(depthwise));
   if (options.squeezed() > 0) {
     squeeze = register_nested(*this, {"se", "conv_reduce"}, Conv2d(Conv2dOptions(expanded, options.squeezed(), 1)));
     excite = register_nested(*this, {"se", "conv_expand"}, Conv2d(Conv2dOptions(options.squeezed(), expanded, 1)));
   }
   project = register_module(expands ? "conv_pwl" : "conv_pw", same_convolution(expanded, out, 1, 1));
-  project_norm = register_module(expands ? "bn3" : "bn2", BatchNorm2d(out));
+  project_norm = register_module(expands ? "bn3" : "bn2", FollowingNorm(project));
 }
 
 at::Tensor InvertedResidualImpl::forward(const at::Tensor& x) {

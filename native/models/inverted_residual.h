@@ -8,6 +8,7 @@
 #include <torch/torch.h>
 
 #include "models/depthwise_conv.h"
+#include "models/following_norm.h"
 
 namespace sparring {
 
@@ -32,7 +33,7 @@ struct InvertedResidualImpl : torch::nn::Module {
   InvertedResidualOptions options;
   torch::nn::Conv2d expand{nullptr}, project{nullptr};
   DepthwiseConv2d depthwise{nullptr};
-  torch::nn::BatchNorm2d expand_norm{nullptr}, depthwise_norm{nullptr}, project_norm{nullptr};
+  FollowingNorm expand_norm{nullptr}, depthwise_norm{nullptr}, project_norm{nullptr};
   torch::nn::Conv2d squeeze{nullptr}, excite{nullptr};
 };
 TORCH_MODULE(InvertedResidual);

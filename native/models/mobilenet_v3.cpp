@@ -40,7 +40,7 @@ MobileNetV3Impl::MobileNetV3Impl(const MobileNetV3Options& options) : options(op
   const auto width = options.width();
   int64_t channels = width < 0.75 ? 16 : round_channels(16 * width);
   conv_stem = register_module("conv_stem", same_convolution(3, channels, 3, 2));
-  bn_stem = register_module("bn1", torch::nn::BatchNorm2d(channels));
+  bn_stem = register_module("bn1", FollowingNorm(conv_stem));
   stages = make_stages(options.small() ? kSmall : kLarge, width, kSqueeze, channels);
   for (size_t i = 0; i < stages.size(); ++i) register_nested(*this, {"blocks", std::to_string(i)}, stages[i]);
 
@@ -48,7 +48,7 @@ MobileNetV3Impl::MobileNetV3Impl(const MobileNetV3Options& options) : options(op
   const auto last = std::to_string(stages.size());
   const auto features = round_channels((options.small() ? 576 : 960) * width);
   conv_last = register_nested(*this, {"blocks", last, "0", "conv"}, same_convolution(channels, features, 1, 1));
-  bn_last = register_nested(*this, {"blocks", last, "0", "bn1"}, torch::nn::BatchNorm2d(features));
+  bn_last = register_nested(*this, {"blocks", last, "0", "bn1"}, FollowingNorm(conv_last));
 
   const int64_t hidden = options.small() ? 1024 : 1280;
   conv_head = register_module("conv_head", torch::nn::Conv2d(torch::nn::Conv2dOptions(features, hidden, 1)));

@@ -6,6 +6,8 @@
 
 #include <torch/torch.h>
 
+#include "models/following_norm.h"
+
 namespace sparring {
 
 struct MobileNetV3Options {
@@ -21,7 +23,7 @@ struct MobileNetV3Impl : torch::nn::Module {
 
   MobileNetV3Options options;
   torch::nn::Conv2d conv_stem{nullptr}, conv_last{nullptr}, conv_head{nullptr};
-  torch::nn::BatchNorm2d bn_stem{nullptr}, bn_last{nullptr};
+  FollowingNorm bn_stem{nullptr}, bn_last{nullptr};
   std::vector<torch::nn::Sequential> stages;
   torch::nn::Linear classifier{nullptr};
 };

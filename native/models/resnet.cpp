@@ -2,8 +2,6 @@
 
 #include <string>
 
-#include "ops/batch_norm.h"
-
 namespace sparring {
 namespace {
 
@@ -14,27 +12,28 @@ FreezableConv2d convolution(int64_t in, int64_t out, int64_t kernel, int64_t str
 
 // The shortcut when the shape changes: 1x1 convolution and batch norm, keys downsample.0 and downsample.1.
 torch::nn::Sequential make_downsample(int64_t in, int64_t out, int64_t stride) {
-  return torch::nn::Sequential(convolution(in, out, 1, stride), torch::nn::BatchNorm2d(out));
+  const auto conv = convolution(in, out, 1, stride);
+  return torch::nn::Sequential(conv, FollowingNorm(conv));
 }
 
 struct BasicBlockImpl : torch::nn::Module {
   static constexpr int64_t expansion = 1;
   BasicBlockImpl(int64_t in, int64_t width, int64_t stride) {
     conv1 = register_module("conv1", convolution(in, width, 3, stride));
-    bn1 = register_module("bn1", torch::nn::BatchNorm2d(width));
+    bn1 = register_module("bn1", FollowingNorm(conv1));
     conv2 = register_module("conv2", convolution(width, width, 3, 1));
-    bn2 = register_module("bn2", torch::nn::BatchNorm2d(width));
+    bn2 = register_module("bn2", FollowingNorm(conv2));
     if (stride != 1 || in != width) downsample = register_module("downsample", make_downsample(in, width, stride));
   }
 
   at::Tensor forward(at::Tensor x) {
-    auto out = batch_norm(*bn1, conv1(x), /*relu=*/true);
-    out = batch_norm(*bn2, conv2(out), /*relu=*/false);
+    auto out = bn1->then_relu(conv1(x));
+    out = bn2(conv2(out));
     return (out + (downsample ? downsample->forward(x) : x)).relu_();
   }
 
   FreezableConv2d conv1{nullptr}, conv2{nullptr};
-  torch::nn::BatchNorm2d bn1{nullptr}, bn2{nullptr};
+  FollowingNorm bn1{nullptr}, bn2{nullptr};
   torch::nn::Sequential downsample{nullptr};
 };
 TORCH_MODULE(BasicBlock);
@@ -44,24 +43,24 @@ struct BottleneckImpl : torch::nn::Module {
   BottleneckImpl(int64_t in, int64_t width, int64_t stride) {
     const auto out = width * expansion;
     conv1 = register_module("conv1", convolution(in, width, 1, 1));
-    bn1 = register_module("bn1", torch::nn::BatchNorm2d(width));
+    bn1 = register_module("bn1", FollowingNorm(conv1));
     // The stride sits on the 3x3 convolution ("v1.5"), as in torchvision and timm.
     conv2 = register_module("conv2", convolution(width, width, 3, stride));
-    bn2 = register_module("bn2", torch::nn::BatchNorm2d(width));
+    bn2 = register_module("bn2", FollowingNorm(conv2));
     conv3 = register_module("conv3", convolution(width, out, 1, 1));
-    bn3 = register_module("bn3", torch::nn::BatchNorm2d(out));
+    bn3 = register_module("bn3", FollowingNorm(conv3));
     if (stride != 1 || in != out) downsample = register_module("downsample", make_downsample(in, out, stride));
   }
 
   at::Tensor forward(at::Tensor x) {
-    auto out = batch_norm(*bn1, conv1(x), /*relu=*/true);
-    out = batch_norm(*bn2, conv2(out), /*relu=*/true);
-    out = batch_norm(*bn3, conv3(out), /*relu=*/false);
+    auto out = bn1->then_relu(conv1(x));
+    out = bn2->then_relu(conv2(out));
+    out = bn3(conv3(out));
     return (out + (downsample ? downsample->forward(x) : x)).relu_();
   }
 
   FreezableConv2d conv1{nullptr}, conv2{nullptr}, conv3{nullptr};
-  torch::nn::BatchNorm2d bn1{nullptr}, bn2{nullptr}, bn3{nullptr};
+  FollowingNorm bn1{nullptr}, bn2{nullptr}, bn3{nullptr};
   torch::nn::Sequential downsample{nullptr};
 };
 TORCH_MODULE(Bottleneck);
@@ -82,7 +81,7 @@ torch::nn::Sequential make_stage(int64_t& channels, int64_t width, int64_t block
 ResNetImpl::ResNetImpl(const ResNetOptions& options) : options(options) {
   auto channels = options.width();
   conv1 = register_module("conv1", options.cifar_stem() ? convolution(3, channels, 3, 1) : convolution(3, channels, 7, 2));
-  bn1 = register_module("bn1", torch::nn::BatchNorm2d(channels));
+  bn1 = register_module("bn1", FollowingNorm(conv1));
   for (size_t i = 0; i < options.layers().size(); ++i) {
     const auto width = options.width() << i;
     const int64_t stride = i == 0 ? 1 : 2;
@@ -101,7 +100,7 @@ ResNetImpl::ResNetImpl(const ResNetOptions& options) : options(options) {
 }
 
 at::Tensor ResNetImpl::stem(const at::Tensor& x) {
-  const auto activated = batch_norm(*bn1, conv1(x), /*relu=*/true);
+  const auto activated = bn1->then_relu(conv1(x));
   return options.cifar_stem() ? activated : at::max_pool2d(activated, 3, 2, 1);  // [B, width, H, W] or a quarter of the side
 }
 

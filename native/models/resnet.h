@@ -7,6 +7,7 @@
 
 #include <torch/torch.h>
 
+#include "models/following_norm.h"
 #include "models/freezable_conv.h"
 
 namespace sparring {
@@ -28,7 +29,7 @@ struct ResNetImpl : torch::nn::Module {
 
   ResNetOptions options;
   FreezableConv2d conv1{nullptr};
-  torch::nn::BatchNorm2d bn1{nullptr};
+  FollowingNorm bn1{nullptr};
   std::vector<torch::nn::Sequential> stages;
   torch::nn::Linear fc{nullptr};
 

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "models/depthwise_conv.h"
+#include "models/following_norm.h"
 #include "models/nested.h"
 #include "models/transformer_block.h"
 #include "ops/attention.h"
@@ -11,7 +12,6 @@
 namespace sparring {
 namespace {
 
-using torch::nn::BatchNorm2d;
 using torch::nn::Conv2dOptions;
 using torch::nn::LayerNorm;
 using torch::nn::LayerNormOptions;
@@ -24,12 +24,12 @@ constexpr int64_t kExpansion = 4;  // of the convolutional blocks and of the MLP
 struct ConvNormImpl : torch::nn::Module {
   ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, int64_t groups = 1) {
     conv = register_module("conv", DepthwiseConv2d(Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).groups(groups).bias(false)));
-    bn = register_module("bn", BatchNorm2d(out));
+    bn = register_module("bn", FollowingNorm(conv));
   }
   at::Tensor forward(const at::Tensor& x) { return bn(conv(x)); }
 
   DepthwiseConv2d conv{nullptr};  // with one group, an ordinary one
-  BatchNorm2d bn{nullptr};
+  FollowingNorm bn{nullptr};
 };
 TORCH_MODULE(ConvNorm);
 

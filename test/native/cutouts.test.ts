@@ -80,7 +80,7 @@ test('noise and smaller parts each change what is judged', async () => {
 
 test('a guided image is the same in any batch, and another with another number of parts', async () => {
   // A small scale: each step makes more of the rounding of LibTorch's convolutions, which depends on the size of the batch.
-  const guidance = (count: number): Guidance => ({ kind: 'step', objective, scale: 0.2, from: 1, until: 0, schedule: 'constant', ...exact, cutouts: { ...parts, count } });
+  const guidance = (count: number): Guidance => ({ kind: 'step', objective, scale: 0.1, from: 1, until: 0, schedule: 'constant', ...exact, cutouts: { ...parts, count } });
   const generate = async (options: Partial<GenerateOptions>) => (await core.generate(generator.handle, opponents, generateOptions(options))).images;
   const whole = await generate({ guidance: guidance(2) });
   for (const batchSize of [1, 3]) assertSameImages(await generate({ guidance: guidance(2), batchSize }), whole, `batches of ${batchSize}`);

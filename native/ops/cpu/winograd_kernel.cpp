@@ -99,7 +99,7 @@ void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::T
   float* const outputs = inputs + positions * in_stride;
 
   const int64_t rows = std::min(out, kGroupRows), columns = std::min(in, std::max(kPanel, kGroupSums / rows / kPanel * kPanel));  // of a group
-  const int64_t row_groups = at::divup(out, rows), column_groups = at::divup(in, columns), group_floats = positions * rows * columns;
+  const int64_t row_groups = at::divup(out, rows), column_groups = at::divup(in, columns), stride = position_stride(rows, columns), group_floats = positions * stride;
   // One group's sums are enough where they are complete after one block.
   const auto sums = at::empty({(blocks == 1 ? 1 : row_groups * column_groups) * group_floats}, x.options().dtype(at::kFloat));
   for (int64_t b = 0; b < blocks; ++b) {
@@ -111,18 +111,18 @@ void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::T
     for (int64_t group = 0; group < row_groups * column_groups; ++group) {
       const int64_t row = group / column_groups * rows, column = group % column_groups * columns;
       const int64_t group_rows = std::min(rows, out - row), group_columns = std::min(columns, in - column);
-      float* const own = sums.mutable_data_ptr<float>() + (blocks == 1 ? 0 : group * group_floats);  // [positions, rows, columns]
+      float* const own = sums.mutable_data_ptr<float>() + (blocks == 1 ? 0 : group * group_floats);  // [positions, stride]: of each position [rows, columns]
       at::parallel_for(0, positions, 1, [&](int64_t begin, int64_t end) {
         for (int64_t position = begin; position < end; ++position) {
           const auto needing = tiling.needing(position / 6, position % 6, first, count);
           multiply_transposed(outputs + position * out_stride + needing.begin * out + row, out, inputs + position * in_stride + needing.begin * in + column, in, group_rows, needing.count,
-                              group_columns, b > 0, own + position * rows * columns, columns);
+                              group_columns, b > 0, own + position * stride, columns);
         }
       });
       if (b + 1 < blocks) continue;
       float* const result = dweight.mutable_data_ptr<float>();  // [O, 3, 3, I]
       at::parallel_for(0, group_rows, 8, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) restore_taps(own + i * columns, rows * columns, group_columns, in, result + (row + i) * 9 * in + column);
+        for (int64_t i = begin; i < end; ++i) restore_taps(own + i * columns, stride, group_columns, in, result + (row + i) * 9 * in + column);
       });
     }
   }
