@@ -1,11 +1,15 @@
 // Runs every test file in a process of its own, so that a crash of the native core is one failure and not the end of
-// the run, and closes with the counts. Arguments choose files by a part of their path.
-import { spawnSync } from 'node:child_process';
+// the run, as many at a time as there are cores (tests compute with one thread), and closes with the counts. Arguments choose files by a part of
+// their path.
+import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const mostAtATime = 4; // a process takes up to 2 GB
 const wanted = process.argv.slice(2);
 const files = readdirSync(join(root, 'test'), { recursive: true })
   .map((file) => join('test', file))
@@ -16,25 +20,35 @@ if (files.length === 0) {
   process.exit(2);
 }
 
-let passed = 0;
-let failed = 0;
-let skipped = 0;
-for (const file of files) {
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+async function run(file) {
   const startedAt = performance.now();
-  const child = spawnSync(process.execPath, ['--import', 'tsx', file], { cwd: root, encoding: 'utf8', timeout: 600_000, maxBuffer: 2 ** 26 });
-  const output = `${child.stdout}${child.stderr}`;
-  const number = (label) => Number(new RegExp(`${label}:\\s+(\\d+)`).exec(child.stdout)?.[1] ?? 0);
+  const child = spawn(process.execPath, ['--import', 'tsx', file], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], timeout: 600_000 });
+  const ended = new Promise((resolve) => {
+    child.on('error', (error) => resolve({ error }));
+    child.on('close', (status, signal) => resolve({ status, signal }));
+  });
+  const [stdout, stderr, { status, signal, error }] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  const output = `${stdout}${stderr}`;
+  const number = (label) => Number(new RegExp(`${label}:\\s+(\\d+)`).exec(stdout)?.[1] ?? 0);
   const total = number('Total');
-  const crashed = child.status !== 0 && number('Passed') === total;
-  passed += number('Passed');
-  skipped += number('Skipped');
-  failed += total - number('Passed') + (crashed || total === 0 ? 1 : 0);
-  const good = child.status === 0 && total > 0;
+  const crashed = status !== 0 && number('Passed') === total;
+  counts.passed += number('Passed');
+  counts.skipped += number('Skipped');
+  counts.failed += total - number('Passed') + (crashed || total === 0 ? 1 : 0);
+  const good = status === 0 && total > 0;
   console.log(`${good ? 'ok    ' : 'FAILED'} ${file} (${number('Passed')} of ${total}, ${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
-  if (!good) console.log(output, child.error ?? '', child.signal ?? '');
+  if (!good) console.log(output, error ?? '', signal ?? '');
   const lines = output.split('\n').filter((line) => /^skipped: /.test(line));
-  skipped += lines.length;
+  counts.skipped += lines.length;
   for (const line of lines) console.log(`       ${line}`);
 }
-console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exit(failed === 0 ? 0 : 1);
+
+const queue = [...files];
+const worker = async () => {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) await run(file);
+};
+await Promise.all(Array.from({ length: Math.min(availableParallelism(), mostAtATime) }, worker));
+console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(counts.failed === 0 ? 0 : 1);
