@@ -1,6 +1,6 @@
 // Runs every test file in a process of its own, so that a crash of the native core is one failure and not the end of
-// the run, as many at a time as there are cores (tests compute with one thread), and closes with the counts. Arguments choose files by a part of
-// their path.
+// the run, as many at a time as there are cores (most compute with one thread) but four at most, and closes with the counts. Arguments
+// choose files by a part of their path.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

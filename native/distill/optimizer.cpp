@@ -21,6 +21,7 @@ Optimizer::Optimizer(std::vector<std::pair<std::string, at::Tensor>> parameters,
     : options_(options) {
   if (parameters.empty()) throw Error("usage", "Training: expected a network with weights to train, found none.");
   for (auto& [name, parameter] : parameters) {
+    TORCH_CHECK(parameter.is_non_overlapping_and_dense(), name, " is not a row of numbers");
     names_.push_back(name);
     parameters_.push_back(parameter);
     first_.push_back(at::zeros_like(parameter));

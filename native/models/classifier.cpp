@@ -121,18 +121,21 @@ at::Tensor Classifier::prepare_frozen(const at::Tensor& pixels, at::ScalarType d
   return prepare(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
+void Classifier::freeze_in(at::ScalarType dtype) {
+  if (frozen_dtype_ != dtype) touch();
+  frozen_dtype_ = dtype;
+}
+
 torch::nn::AnyModule& Classifier::frozen(at::ScalarType dtype) {
-  if (!frozen_ || frozen_dtype_ != dtype) {
-    touch();
-    frozen_ = std::make_shared<torch::nn::AnyModule>(copy_network());
-    freeze(*frozen_->ptr(), dtype);
-    frozen_dtype_ = dtype;
-  }
+  freeze_in(dtype);
+  if (frozen_) return *frozen_;
+  frozen_ = std::make_shared<torch::nn::AnyModule>(copy_network());
+  freeze(*frozen_->ptr(), dtype);
   return *frozen_;
 }
 
 torch::nn::AnyModule& Classifier::headless(at::ScalarType dtype) {
-  frozen(dtype);  // with which it is dropped, and whose type it has
+  freeze_in(dtype);
   if (headless_) return *headless_;
   headless_ = std::make_shared<torch::nn::AnyModule>(copy_network());
   auto& module = *headless_->ptr();

@@ -72,6 +72,7 @@ class Classifier {
   at::Tensor prepare(const at::Tensor& pixels) const;
   at::Tensor prepare_frozen(const at::Tensor& pixels, at::ScalarType dtype) const;
   torch::nn::AnyModule copy_network() const;
+  void freeze_in(at::ScalarType dtype);  // drops copies of another type
   torch::nn::AnyModule& frozen(at::ScalarType dtype);
   torch::nn::AnyModule& headless(at::ScalarType dtype);
 

@@ -10,11 +10,11 @@ at::Tensor FollowingNormImpl::then_relu(at::Tensor x) { return folded_ ? x.relu_
 
 // norm(w * x) = s (w * x - mean) + bias = (s w) * x + (bias - s mean), with s = weight / sqrt(variance + eps)
 void FollowingNormImpl::fold() {
+  TORCH_CHECK(!folded_ && !convolution_->bias.defined(), "a norm is folded once, into a convolution without a bias");
   const torch::NoGradGuard no_grad;
   const auto scale = weight * (running_var + options.eps()).rsqrt();  // [C]
   convolution_->weight.mul_(scale.view({-1, 1, 1, 1}));               // [C, I, k, k]
-  const auto& own = convolution_->bias;
-  convolution_->bias = bias + scale * (own.defined() ? own - running_mean : -running_mean);
+  convolution_->bias = bias - scale * running_mean;
   folded_ = true;
 }
 

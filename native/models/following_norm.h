@@ -7,8 +7,8 @@
 
 namespace sparring {
 
-// torch::nn::BatchNorm2d of what a convolution gives, keys and initialisation included. Once their network is frozen it is a part of the weights and
-// the bias of the convolution, and costs nothing.
+// torch::nn::BatchNorm2d of what a convolution without bias gives, keys and initialisation included. Once their network is frozen it is in the weights
+// and the bias of the convolution.
 class FollowingNormImpl : public torch::nn::BatchNorm2dImpl {
  public:
   template <class Convolution>
@@ -17,8 +17,8 @@ class FollowingNormImpl : public torch::nn::BatchNorm2dImpl {
 
   at::Tensor forward(const at::Tensor& x);  // [B, C, H, W] -> the same
   at::Tensor then_relu(at::Tensor x);       // the same, followed by ReLU; may overwrite x, which nothing else reads
-  // With the running statistics as they are, which will not change again: to be done in fp32. The bias that the convolution then has is none of its
-  // parameters.
+  // Once, with the running statistics as they are, which will not change again: to be done in fp32. The bias that the convolution then has is none
+  // of its parameters.
   void fold();
 
  private:

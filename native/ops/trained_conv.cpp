@@ -17,12 +17,13 @@ using torch::autograd::tensor_list;
 constexpr int64_t kLargestGradient = int64_t{1} << 18;  // of inputs times outputs, whose sums then take at most 38 MB
 // It costs something to transform the weights at each use: of how many inputs times outputs, and for how few tiles, it pays. In bf16, where ATen is
 // twice as fast, more tiles are needed for weights that leave the second cache.
-constexpr int64_t kLargestTransformed = int64_t{1} << 16, kLarge = int64_t{1} << 15, kFewestTiles = 64, kFewestTilesOfLarge = 128;
+constexpr int64_t kLargestTransformed = int64_t{1} << 16, kLarge = int64_t{1} << 15;
+constexpr double kFewestTiles = 64, kFewestTilesOfLarge = 128;
 
 bool convolution_pays(const at::Tensor& x, const at::Tensor& weight) {
   const int64_t out = weight.size(0), in = weight.size(1), height = x.size(2), width = x.size(3);
-  const int64_t fewest = x.scalar_type() == at::kBFloat16 && in * out > kLarge ? kFewestTilesOfLarge : kFewestTiles;
-  return in * out <= kLargestTransformed && x.size(0) * cpu::tiles_of(height, width) >= fewest && cpu::winograd_pays(in, out, height, width, x.scalar_type());
+  const double tiles = static_cast<double>(x.size(0)) * cpu::tiles_of(height, width);
+  return in * out <= kLargestTransformed && tiles >= (x.scalar_type() == at::kBFloat16 && in * out > kLarge ? kFewestTilesOfLarge : kFewestTiles) && cpu::winograd_pays(in, out, height, width, x.scalar_type());
 }
 
 at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) { return tensor.defined() ? tensor.to(type) : tensor; }
@@ -65,7 +66,7 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
 bool trained_conv_takes(const at::Tensor& x, const at::Tensor& weight) {
   if (!at::GradMode::is_enabled() || !weight.requires_grad() || weight.scalar_type() != at::kFloat) return false;
   const int64_t out = weight.size(0), in = weight.size(1);
-  return cpu::winograd_takes(x, computed_type(x), in, out) && in * out <= kLargestGradient;
+  return cpu::winograd_takes(x, computed_type(x), in, out) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(x.size(2), x.size(3));
 }
 
 at::Tensor trained_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

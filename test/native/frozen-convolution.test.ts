@@ -57,6 +57,7 @@ const cases: [shape: Shape, outputs: number, inBf16: boolean, upsamples?: boolea
   [[2, 32, 6, 9], 48, false], // in bf16 too many of them
   [[2, 16, 5, 3], 32, false], // no whole tiles
   [[3, 16, 2, 2], 16, false],
+  [[120, 32, 9, 6], 48, false], // of one below, of two beside, in several blocks
   [[2, 32, 15, 15], 32, true],
   [[120, 32, 6, 7], 32, true], // blocks of 96 of 480 tiles, which begin within each of the four groups of 120
   [[1, 96, 4, 4], 32, true], // one tile
@@ -67,6 +68,7 @@ const cases: [shape: Shape, outputs: number, inBf16: boolean, upsamples?: boolea
   [[2, 32, 3, 4], 32, true, true], // tiles of two outputs below
   [[3, 48, 7, 13], 64, true, true], // both ways
   [[1, 48, 26, 42], 64, true, true], // several blocks, the last of them shorter
+  [[60, 32, 3, 5], 32, true, true], // three blocks of 120 of 360 tiles, two of which begin within a group of them
   [[1, 512, 4, 6], 512, true, true],
 ];
 
@@ -100,18 +102,20 @@ for (const upsamples of [false, true]) {
   });
 
   for (const precision of ['fp32', 'bf16'] as const) {
-    test(`${name}an image does not depend on what else is in the batch, nor on the number of threads, in ${precision}`, async () => {
-      const shape: Shape = [6, 32, 8, 8], convolution: Convolution = { outputs: 32, upsamples, precision };
-      const all = await convolve(shape, convolution), alone = await convolve([1, 32, 8, 8], convolution);
-      assert.equal(all.taken, all.available);
-      if (all.taken[0] === 0) return; // ATen's may
-      assert.equal(all.output.slice(0, alone.output.length), alone.output);
-      assert.equal(all.gradient.slice(0, alone.gradient.length), alone.gradient);
-      await openEngine({ threads: 2, on: 'cpu' });
-      const two = await convolve(shape, convolution);
-      await openEngine({ on: 'cpu' });
-      assert.equal([two.output, two.gradient], [all.output, all.gradient]);
-    });
+    for (const size of [[8, 8], [7, 6]] as const) {
+      test(`${name}an image of ${size.join('x')} does not depend on what else is in the batch, nor on the number of threads, in ${precision}`, async () => {
+        const shape: Shape = [6, 32, ...size], convolution: Convolution = { outputs: 32, upsamples, precision };
+        const all = await convolve(shape, convolution), alone = await convolve([1, 32, ...size], convolution);
+        assert.equal(all.taken, all.available);
+        if (all.taken[0] === 0) return; // ATen's may
+        assert.equal(all.output.slice(0, alone.output.length), alone.output);
+        assert.equal(all.gradient.slice(0, alone.gradient.length), alone.gradient);
+        await openEngine({ threads: 2, on: 'cpu' });
+        const two = await convolve(shape, convolution);
+        await openEngine({ on: 'cpu' });
+        assert.equal([two.output, two.gradient], [all.output, all.gradient]);
+      });
+    }
   }
 }
 

@@ -36,8 +36,8 @@ const cases: [what: string, shape: Shape, outputs: number][] = [
   ['of two both ways', [6, 64, 14, 14], 32],
   ['of one', [6, 32, 13, 17], 48],
   ['no whole tiles', [9, 32, 3, 2], 48],
-  ['single pixels', [40, 16, 1, 1], 32],
   ['two blocks of tiles, the second shorter', [1, 32, 100, 100], 64], // 313 and 312, with several sums in each
+  ['two blocks with tiles of one and of three outputs', [1, 32, 101, 103], 64],
   ['several groups of outputs and inputs', [1, 160, 8, 8], 288],
   ['several blocks and groups, the last groups half full', [1, 176, 48, 52], 288],
   ['the most weights', [1, 512, 4, 4], 512],
@@ -84,8 +84,8 @@ test('the convolution itself is the kernel\'s where there are enough tiles for i
   }
 });
 
-test('narrow inputs and large weights are left to ATen', async () => {
-  for (const [shape, outputs] of [[[1, 3, 8, 8], 16], [[1, 16, 8, 8], 3], [[1, 528, 4, 4], 512]] as [Shape, number][]) {
+test('narrow inputs, the smallest images and large weights are left to ATen', async () => {
+  for (const [shape, outputs] of [[[1, 3, 8, 8], 16], [[1, 16, 8, 8], 3], [[40, 16, 1, 2], 32], [[1, 528, 4, 4], 512]] as [Shape, number][]) {
     assert.is((await convolve(shape, outputs)).taken[0], 0, shape.join('x'));
   }
 });

@@ -61,7 +61,7 @@ const cases: Record<string, Case> = {
   tiny_vit: tinyVit('tiny_vit_case'),
   convnext: { architecture: { family: 'convnext', depths: convnext.depths, dims: convnext.dims }, bf16Gradient: 0.05 },
   mobilenet_v3_large: { architecture: mobilenet('large'), bf16Gradient: 0.5 },
-  mobilenet_v3_small: { architecture: mobilenet('small'), bf16Gradient: 0.35 },
+  mobilenet_v3_small: { architecture: mobilenet('small'), bf16Gradient: 0.35 }, // by the input: the median of thirty is 0.14, the largest 0.22
   efficientnet: { architecture: { family: 'efficientnet', width: efficientnet.width, depth: efficientnet.depth }, bf16Gradient: 0.1 },
 };
 

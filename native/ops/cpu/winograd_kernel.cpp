@@ -92,7 +92,9 @@ void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::T
   const int64_t in = x.size(1), out = dy.size(1), positions = positions_of(Scale::same);
   const auto tiling = tiling_of(x);
   const int64_t tiles = tiling.count();
-  const int64_t blocks = at::divup(tiles, std::max(kFewTiles, kGradientFloats / (positions * (in + out)))), block = at::divup(tiles, blocks);
+  // No less than the sums are, which are read and written once for each block.
+  const int64_t fitting = std::max(kFewTiles, std::max(kGradientFloats, positions * in * out) / (positions * (in + out)));
+  const int64_t blocks = at::divup(tiles, fitting), block = at::divup(tiles, blocks);
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
   // This thread's, for all: nothing below may ask for its own.
   float* const inputs = scratch(static_cast<size_t>(positions * (in_stride + out_stride)));
@@ -143,13 +145,15 @@ bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_
   return x.is_cpu() && has_winograd() && (type == at::kFloat || type == at::kBFloat16) && x.dim() == 4 && x.numel() > 0 && x.size(1) == in && in % kLanes == 0 && out % kLanes == 0;
 }
 
-int64_t tiles_of(int64_t height, int64_t width) { return at::divup(height, kTile) * at::divup(width, kTile); }
+double tiles_of(int64_t height, int64_t width) { return static_cast<double>(products_of(height) * products_of(width)) / static_cast<double>(positions_of(Scale::same)); }
 
-// As measured in benchmarks/results/2026-11-29-cpu-levers.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
+// As measured in benchmarks/results/2026-11-29-cpu-tiles.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
   const double times = saving(height, width);
   return type == at::kFloat ? times >= 2 : times >= 3.3 && std::min(in, out) >= 32;
 }
+
+bool winograd_gradient_pays(int64_t height, int64_t width) { return saving(height, width) >= 2; }
 
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale) {
   const at::NoGradGuard no_grad;

@@ -12,10 +12,11 @@ namespace sparring::cpu {
 bool has_winograd();
 // Whether it computes in this type on images x of so many channels, to so many, at all. What is no image is left to ATen, which says what is wrong.
 bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_t out);
-// How many tiles an image has.
-int64_t tiles_of(int64_t height, int64_t width);
-// Whether winograd_conv, on weights that are transformed already, is faster than ATen. winograd_weight_gradient is at all sizes.
+// How many tiles an image has, those at its edges counted by the products that they need.
+double tiles_of(int64_t height, int64_t width);
+// Whether winograd_conv, on weights that are transformed already, and winograd_weight_gradient are faster than ATen.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
+bool winograd_gradient_pays(int64_t height, int64_t width);
 
 // weight: [O, I, 3, 3], O a multiple of 16 -> [positions, ceil(O / 32), I, 32] fp32: each position of the transformed 6x6 filters as a matrix
 // of its own, in panels of 32 output channels, the second half of the last one undefined where O is no multiple of 32; all 36 positions, or 25 with a scale.

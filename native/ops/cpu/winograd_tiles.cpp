@@ -5,14 +5,14 @@
 namespace sparring::cpu {
 namespace {
 
-// One dimension of the transforms, of a tile of so many outputs. What is not needed is zero.
+// One dimension of the transforms, of a tile of so many outputs. What is not needed is undefined, and not read.
 // to = B^T d, of four numbers where the outputs are few
 SPARRING_INLINE SPARRING_AVX512 void transform_line(int64_t outputs, const Vec d[6], Vec to[6]) {
   if (has_few(outputs)) {
     to[0] = 4 * (d[0] - d[2]);
     to[1] = -3 * (d[2] + d[1]);
     to[2] = -3 * (d[2] - d[1]);
-    to[3] = to[4] = Vec{};
+    to[3] = to[4] = Vec{};  // stored all the same
     to[5] = d[3] - d[1];
     return;
   }
@@ -31,7 +31,7 @@ SPARRING_INLINE SPARRING_AVX512 void restore_line(int64_t outputs, const Vec m[6
   if (has_few(outputs)) {
     to[0] = m[0] + sum1;
     to[1] = difference1 + m[5];
-    to[2] = to[3] = Vec{};
+    to[2] = to[3] = Vec{};  // added up where the image is halved
     return;
   }
   const Vec sum2 = m[3] + m[4], difference2 = m[3] - m[4];
@@ -47,7 +47,7 @@ SPARRING_INLINE SPARRING_AVX512 void spread_line(int64_t outputs, const Vec y[4]
     to[0] = y[0];
     to[1] = y[0] + y[1];
     to[2] = y[0] - y[1];
-    to[3] = to[4] = Vec{};
+    to[3] = to[4] = Vec{};  // stored all the same
     to[5] = y[1];
     return;
   }

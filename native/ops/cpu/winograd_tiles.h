@@ -13,8 +13,8 @@ namespace sparring::cpu {
   /* x: [B, H, W, channels] -> out: [positions, stride]: of each position [count, channels], tiles first..first + count - 1. */ \
   void transform_tiles(Scale scale, const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,           \
                        int64_t stride, float* out);                                                                             \
-  /* products: [positions, stride]: of each position [count, channels] -> the tiles of y: [B, H', W', channels], with bias      \
-     [channels] added unless it is null. */                                                                                     \
+  /* products: [positions, stride]: of each position [count, channels], undefined for tiles that do not need it                 \
+     -> the tiles of y: [B, H', W', channels], with bias [channels] added unless it is null. */                                 \
   void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t first,                 \
                      int64_t count, int64_t stride, const float* bias, T* y);                                                   \
   /* dy: [B, H, W, channels] -> out: [36, stride]: of each position [count, channels]; the transpose of restore_tiles. */       \

@@ -31,9 +31,11 @@ constexpr bool is_needed(int64_t position, int64_t outputs) {
 
 // Products of a line of an image.
 constexpr int64_t products_of(int64_t length) {
-  const int64_t rest = length % kTile;
-  return length / kTile * 6 + (rest == 0 ? 0 : rest + 2);
+  int64_t of_rest = 0;
+  for (int64_t position = 0; position < 6; ++position) of_rest += length % kTile > 0 && is_needed(position, length % kTile);
+  return length / kTile * 6 + of_rest;
 }
+static_assert(products_of(7) == 11 && products_of(6) == 10 && products_of(5) == 9);
 
 // Of the tiles, counted over images, rows and columns of each of four groups: at the right edge, inside, below, in the corner below. Whole tiles
 // are inside; where the size is a multiple of four there are no others. In this order those that need a position are neighbours.
