@@ -143,6 +143,11 @@ export interface NativeInspection {
     precision: Precision;
   }): Fields<'available' | 'taken' | 'output' | 'gradient' | 'unrecorded' | 'plainOutput' | 'plainGradient' | 'exactOutput' | 'exactGradient'>;
   /**
+   * The kernels of 3x3 convolutions by themselves, in fp32: relative errors against fp64 of the convolution, of it after doubling and before halving the image (of even
+   * sides only), and of the gradient of its weight.
+   */
+  winogradErrors(options: { shape: readonly number[]; outputs: number; tile: 4 | 8; seed: number }): Fields<'available' | 'errors'>;
+  /**
    * A convolution on packed weights: whether it is used for these shapes, and relative errors of output and gradient of x against fp64, also ATen's (plain); and against its
    * own of the output without recording, of both on weights packed for other sizes, and of the first image alone.
    */

@@ -99,6 +99,33 @@ void register_convolution_inspection(Api& api) {
     };
   });
 
+  // winogradErrors({shape: [B, I, H, W], outputs, tile, seed}) -> {available, errors}: of the kernels by themselves in fp32, with tiles of 4 or 8, against ATen in fp64:
+  // of the convolution; of it after doubling and before halving the image; of the gradient of its weight. H and W even, or the middle two are not among them.
+  api.add_async("winogradErrors", 1, [](const Napi::CallbackInfo& info) -> Work {
+    const auto options = info[0].As<Napi::Object>();
+    return [shape = sizes_of_x(options), outputs = integer(options, "outputs"), tile = integer(options, "tile"),
+            seed = static_cast<uint64_t>(integer(options, "seed"))](const JobContext&) -> Finish {
+      if (!cpu::has_winograd()) return finish_fields({{"available", flag(false)}, {"errors", at::zeros({0})}});
+      auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+      const auto draw = [&](at::IntArrayRef sizes) { return (at::randn(sizes, generator, at::TensorOptions(at::kFloat)) + 0.3).contiguous(at::MemoryFormat::ChannelsLast); };
+      const auto x = draw(shape), weight = draw({outputs, shape[1], 3, 3}), direction = draw({shape[0], outputs, shape[2], shape[3]});
+      const torch::NoGradGuard no_grad;
+      const auto convolved = [&](const at::Tensor& image) { return at::conv2d(image.to(at::kDouble), weight.to(at::kDouble), {}, 1, 1); };
+      const auto own = [&](const at::Tensor& image, cpu::Scale scale) { return cpu::winograd_conv(image, cpu::winograd_weight(weight, scale, tile), outputs, {}, scale); };
+      std::vector<at::Tensor> found{own(x, cpu::Scale::same)}, exact{convolved(x)};
+      if (shape[2] % 2 == 0 && shape[3] % 2 == 0) {
+        const auto smaller = draw({shape[0], shape[1], shape[2] / 2, shape[3] / 2});
+        found.push_back(own(smaller, cpu::Scale::doubled));
+        exact.push_back(convolved(at::upsample_nearest2d(smaller, {shape[2], shape[3]})));
+        found.push_back(own(x, cpu::Scale::halved));
+        exact.push_back(at::avg_pool2d(exact[0], 2) * 4);
+      }
+      found.push_back(cpu::winograd_weight_gradient(x, direction, tile));
+      exact.push_back(std::get<1>(at::convolution_backward(direction.to(at::kDouble), x.to(at::kDouble), weight.to(at::kDouble), std::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {false, true, false})));
+      return finish_fields({{"available", flag(true)}, {"errors", relative_errors(found, exact).to(at::kFloat)}});
+    };
+  });
+
   // packedConvolution({shape: [B, I, H, W], outputs, kernel, stride, padding, transposed, bias, precision, seed}) -> {taken, own, plain, unrecorded, resized,
   // alone}. taken: whether it is used for these shapes. own, plain: errors of output and gradient of x against ATen in fp64 on the same rounded
   // numbers, as a frozen network computes them and by ATen. Of own, the errors of: the output without recording; both on weights that were packed for

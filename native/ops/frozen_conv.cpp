@@ -11,7 +11,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Of inputs times outputs. Transformed weights are four times as many and fp32: at most 38 MB for each direction.
+// Of inputs times outputs. Transformed weights are four or eleven times as many and fp32: at most 38 or 105 MB for each direction.
 constexpr int64_t kLargestWeight = int64_t{1} << 18;
 
 cpu::Scale forward_scale(bool upsamples) { return upsamples ? cpu::Scale::doubled : cpu::Scale::same; }
@@ -37,6 +37,11 @@ class FrozenConvFunction : public torch::autograd::Function<FrozenConvFunction> 
 
 }  // namespace
 
+int64_t FrozenConv::tile_of(const at::Tensor& x) const {
+  const int64_t factor = upsamples_ ? 2 : 1;
+  return cpu::winograd_tile(factor * x.size(2), factor * x.size(3), x.scalar_type());
+}
+
 bool FrozenConv::takes(const at::Tensor& x) const {
   const auto type = x.scalar_type();
   const int64_t out = weight_.size(0), in = weight_.size(1), factor = upsamples_ ? 2 : 1;
@@ -45,18 +50,18 @@ bool FrozenConv::takes(const at::Tensor& x) const {
 }
 
 at::Tensor FrozenConv::operator()(const at::Tensor& x) {
-  if (!forward_.defined()) {
-    forward_ = cpu::winograd_weight(weight_, forward_scale(upsamples_));
-    if (bias_.defined()) fp32_bias_ = bias_.to(at::kFloat).contiguous();
-  }
+  const int64_t tile = tile_of(x);
+  auto& [forward, backward] = tile == 4 ? four_ : eight_;
+  if (!forward.defined()) forward = cpu::winograd_weight(weight_, forward_scale(upsamples_), tile);
+  if (bias_.defined() && !fp32_bias_.defined()) fp32_bias_ = bias_.to(at::kFloat).contiguous();
   const NamedOperation named(upsamples_ ? "sparring::upsample_conv2d" : "sparring::conv2d", {x, weight_, bias_});
   const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
   if (!at::GradMode::is_enabled() || !x.requires_grad()) {
-    return cpu::winograd_conv(input, forward_, weight_.size(0), fp32_bias_, forward_scale(upsamples_));
+    return cpu::winograd_conv(input, forward, weight_.size(0), fp32_bias_, forward_scale(upsamples_));
   }
-  if (!backward_.defined()) backward_ = cpu::winograd_weight(cpu::mirrored_filters(weight_), backward_scale(upsamples_));
+  if (!backward.defined()) backward = cpu::winograd_weight(cpu::mirrored_filters(weight_), backward_scale(upsamples_), tile);
   const auto bias = bias_.defined() ? std::optional(fp32_bias_) : std::nullopt;
-  return FrozenConvFunction::apply(input, forward_, backward_, bias, weight_.size(0), upsamples_);
+  return FrozenConvFunction::apply(input, forward, backward, bias, weight_.size(0), upsamples_);
 }
 
 }  // namespace sparring

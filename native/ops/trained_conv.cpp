@@ -15,16 +15,18 @@ using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
 constexpr int64_t kLargestGradient = int64_t{1} << 18;  // of inputs times outputs, whose sums then take at most 38 MB
-// It costs something to transform the weights at each use: of how many inputs times outputs, and for how few tiles, it pays. In bf16, where ATen is
-// twice as fast, more tiles are needed for weights that leave the second cache.
+// It costs something to transform the weights at each use: of how many inputs times outputs, and for how few positions of the images, it pays. In bf16,
+// where ATen is twice as fast, more are needed for weights that leave the second cache.
 constexpr int64_t kLargestTransformed = int64_t{1} << 16, kLarge = int64_t{1} << 15;
-constexpr double kFewestTiles = 64, kFewestTilesOfLarge = 128;
+constexpr int64_t kFewestPositions = 1024, kFewestPositionsOfLarge = 2048;
 
 bool convolution_pays(const at::Tensor& x, const at::Tensor& weight) {
   const int64_t out = weight.size(0), in = weight.size(1), height = x.size(2), width = x.size(3);
-  const double tiles = static_cast<double>(x.size(0)) * cpu::tiles_of(height, width);
-  return in * out <= kLargestTransformed && tiles >= (x.scalar_type() == at::kBFloat16 && in * out > kLarge ? kFewestTilesOfLarge : kFewestTiles) && cpu::winograd_pays(in, out, height, width, x.scalar_type());
+  const int64_t fewest = x.scalar_type() == at::kBFloat16 && in * out > kLarge ? kFewestPositionsOfLarge : kFewestPositions;
+  return in * out <= kLargestTransformed && x.size(0) * height * width >= fewest && cpu::winograd_pays(in, out, height, width, x.scalar_type());
 }
+
+int64_t tile_of(const at::Tensor& x) { return cpu::winograd_tile(x.size(2), x.size(3), x.scalar_type()); }
 
 at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) { return tensor.defined() ? tensor.to(type) : tensor; }
 
@@ -39,7 +41,7 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
     ctx->save_for_backward({x, used});
     ctx->saved_data["biased"] = bias.has_value();
     if (!pays) return at::conv2d(x, used, cast(offset, x.scalar_type()), 1, 1);
-    return cpu::winograd_conv(x, cpu::winograd_weight(used, cpu::Scale::same), used.size(0), cast(offset, at::kFloat), cpu::Scale::same);
+    return cpu::winograd_conv(x, cpu::winograd_weight(used, cpu::Scale::same, tile_of(x)), used.size(0), cast(offset, at::kFloat), cpu::Scale::same);
   }
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& gradients) {
@@ -50,12 +52,12 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
     at::Tensor dx, dweight, dbias;
     if (ctx->needs_input_grad(0)) {
       if (convolution_pays(x, weight)) {
-        dx = cpu::winograd_conv(dy, cpu::winograd_weight(cpu::mirrored_filters(weight), cpu::Scale::same), x.size(1), {}, cpu::Scale::same);
+        dx = cpu::winograd_conv(dy, cpu::winograd_weight(cpu::mirrored_filters(weight), cpu::Scale::same, tile_of(x)), x.size(1), {}, cpu::Scale::same);
       } else {
         dx = std::get<0>(at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
       }
     }
-    if (ctx->needs_input_grad(1)) dweight = cpu::winograd_weight_gradient(x, dy);
+    if (ctx->needs_input_grad(1)) dweight = cpu::winograd_weight_gradient(x, dy, tile_of(x));
     if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) dbias = at::sum(dy, {0, 2, 3}, /*keepdim=*/false, at::kFloat);
     return {dx, dweight, dbias};
   }
@@ -66,7 +68,7 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
 bool trained_conv_takes(const at::Tensor& x, const at::Tensor& weight) {
   if (!at::GradMode::is_enabled() || !weight.requires_grad() || weight.scalar_type() != at::kFloat) return false;
   const int64_t out = weight.size(0), in = weight.size(1);
-  return cpu::winograd_takes(x, computed_type(x), in, out) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(x.size(2), x.size(3));
+  return cpu::winograd_takes(x, computed_type(x), in, out) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(x.size(2), x.size(3), computed_type(x));
 }
 
 at::Tensor trained_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

@@ -68,13 +68,14 @@ test('without a bias', async () => {
   for (const error of own) assert.ok(error < 5e-6, String(error));
 });
 
-test('the convolution itself is the kernel\'s where there are enough tiles for it', async () => {
+test('the convolution itself is the kernel\'s where there are enough positions for it', async () => {
   for (const [shape, outputs, inFp32, inBf16] of [
     [[4, 32, 16, 16], 32, true, true],
-    [[3, 32, 16, 16], 32, false, false], // too few tiles
+    [[3, 32, 16, 16], 32, false, false], // too few positions
     [[16, 192, 8, 8], 192, true, false], // too few in bf16 for so many weights
     [[32, 192, 8, 8], 192, true, true],
-    [[16, 32, 6, 9], 32, true, false], // too few whole tiles in bf16
+    [[20, 32, 6, 9], 32, true, true],
+    [[120, 32, 3, 3], 32, true, false], // in bf16 too few products are saved
     [[64, 32, 1, 2], 32, false, false],
   ] as [Shape, number, boolean, boolean][]) {
     for (const [autocast, isKernel] of [[false, inFp32], [true, inBf16]] as const) {

@@ -24,11 +24,8 @@ constexpr int64_t kManyTiles = 72;           // in place of the other with more 
 constexpr int64_t kGradientFloats = 1 << 21;  // of a block of both sides of a weight gradient, about; a position of it stays in the second cache
 constexpr int64_t kGroupRows = 256, kGroupSums = 1 << 13;  // outputs, and outputs times inputs, whose weight gradients are computed at a time
 
-// Multiples of 64 bytes, but not of 4096, at which the positions of a tile would meet in the same few places of the cache.
-int64_t position_stride(int64_t tiles, int64_t channels) {
-  const int64_t floats = tiles * channels;
-  return floats + (floats % 1024 == 0 ? kLanes : 0);
-}
+// An odd number of 64 bytes: at even ones the positions of a tile would meet in a part of the cache, at powers of two in the same few places.
+int64_t position_stride(int64_t tiles, int64_t channels) { return (tiles * channels / kLanes | 1) * kLanes; }
 
 // Kept by each thread: to allocate it anew at every call would cost as much as a small convolution.
 float* scratch(size_t floats) {
@@ -48,17 +45,24 @@ float* scratch(size_t floats) {
   return memory.get();
 }
 
-Tiling tiling_of(const at::Tensor& images) { return {images.size(0), images.size(2), images.size(3)}; }
+Tiling tiling_of(int64_t tile, const at::Tensor& images) { return {tile, images.size(0), images.size(2), images.size(3)}; }
 
-// How many times fewer multiplications there are than in the convolution as it is written: at most 4.
-double saving(int64_t height, int64_t width) { return static_cast<double>(9 * height * width) / static_cast<double>(products_of(height) * products_of(width)); }
+int64_t products_of_image(int64_t height, int64_t width, int64_t tile) { return products_of(height, tile) * products_of(width, tile); }
+
+// How many times fewer multiplications there are than in the convolution as it is written: at most 4 with tiles of four, 5.76 of eight.
+double saving(int64_t height, int64_t width, at::ScalarType type) {
+  return static_cast<double>(9 * height * width) / static_cast<double>(products_of_image(height, width, winograd_tile(height, width, type)));
+}
+
+// The side of the tiles that transformed weights are for.
+int64_t tile_of(const at::Tensor& weight, Scale scale) { return weight.size(0) == positions_of(scale, 4) ? 4 : 8; }
 
 template <class T>
 void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& y) {
   const int64_t in = x.size(1), out = y.size(1);
   const auto& larger = scale == Scale::doubled ? y : x;
-  const auto tiling = tiling_of(larger);
-  const int64_t positions = positions_of(scale);
+  const int64_t tile = tile_of(weight, scale), side = side_of(scale, tile), positions = side * side;
+  const auto tiling = tiling_of(tile, larger);
   const int64_t tiles = tiling.count();
   const int64_t least = in * out > kCachedWeights ? kManyTiles : kFewTiles;
   const int64_t fitting = std::max(least, kScratchFloats / (positions * (in + out)) / 12 * 12);
@@ -76,7 +80,7 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
       const int64_t first = i * block, count = std::min(block, tiles - first);
       transform_tiles(scale, pixels, tiling, in, first, count, in_stride, transformed);
       for (int64_t position = 0; position < positions; ++position) {
-        const auto needing = tiling.needing(position_at(scale, position / side_of(scale)), position_at(scale, position % side_of(scale)), first, count);
+        const auto needing = tiling.needing(point_at(scale, position / side), point_at(scale, position % side), first, count);
         multiply_panels(transformed + position * in_stride + needing.begin * in, matrices + position * weight.stride(0), needing.count, in, out,
                         products + position * out_stride + needing.begin * out);
       }
@@ -88,9 +92,9 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
 // In blocks of tiles: both sides are transformed, and multiplied position by position over the tiles. The products of all blocks are added up
 // before the filters are restored, for as many outputs and inputs at a time as the second cache holds.
 template <class T>
-void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& dweight) {
-  const int64_t in = x.size(1), out = dy.size(1), positions = positions_of(Scale::same);
-  const auto tiling = tiling_of(x);
+void differentiate_weight(int64_t tile, const at::Tensor& x, const at::Tensor& dy, const at::Tensor& dweight) {
+  const int64_t in = x.size(1), out = dy.size(1), points = points_of(tile), positions = points * points;
+  const auto tiling = tiling_of(tile, x);
   const int64_t tiles = tiling.count();
   // No less than the sums are, which are read and written once for each block.
   const int64_t fitting = std::max(kFewTiles, std::max(kGradientFloats, positions * in * out) / (positions * (in + out)));
@@ -116,7 +120,7 @@ void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::T
       float* const own = sums.mutable_data_ptr<float>() + (blocks == 1 ? 0 : group * group_floats);  // [positions, stride]: of each position [rows, columns]
       at::parallel_for(0, positions, 1, [&](int64_t begin, int64_t end) {
         for (int64_t position = begin; position < end; ++position) {
-          const auto needing = tiling.needing(position / 6, position % 6, first, count);
+          const auto needing = tiling.needing(position / points, position % points, first, count);
           multiply_transposed(outputs + position * out_stride + needing.begin * out + row, out, inputs + position * in_stride + needing.begin * in + column, in, group_rows, needing.count,
                               group_columns, b > 0, own + position * stride, columns);
         }
@@ -124,7 +128,7 @@ void differentiate_weight(const at::Tensor& x, const at::Tensor& dy, const at::T
       if (b + 1 < blocks) continue;
       float* const result = dweight.mutable_data_ptr<float>();  // [O, 3, 3, I]
       at::parallel_for(0, group_rows, 8, [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) restore_taps(own + i * columns, stride, group_columns, in, result + (row + i) * 9 * in + column);
+        for (int64_t i = begin; i < end; ++i) restore_taps(tile, own + i * columns, stride, group_columns, in, result + (row + i) * 9 * in + column);
       });
     }
   }
@@ -145,19 +149,22 @@ bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_
   return x.is_cpu() && has_winograd() && (type == at::kFloat || type == at::kBFloat16) && x.dim() == 4 && x.numel() > 0 && x.size(1) == in && in % kLanes == 0 && out % kLanes == 0;
 }
 
-double tiles_of(int64_t height, int64_t width) { return static_cast<double>(products_of(height) * products_of(width)) / static_cast<double>(positions_of(Scale::same)); }
+// Tiles of eight have an error of 3e-5, which is a fiftieth of what the rounding of a result to bf16 adds.
+int64_t winograd_tile(int64_t height, int64_t width, at::ScalarType type) {
+  return type == at::kBFloat16 && products_of_image(height, width, 8) < products_of_image(height, width, 4) ? 8 : 4;
+}
 
 // As measured in benchmarks/results/2026-11-29-cpu-tiles.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
-  const double times = saving(height, width);
+  const double times = saving(height, width, type);
   return type == at::kFloat ? times >= 2 : times >= 3.3 && std::min(in, out) >= 32;
 }
 
-bool winograd_gradient_pays(int64_t height, int64_t width) { return saving(height, width) >= 2; }
+bool winograd_gradient_pays(int64_t height, int64_t width, at::ScalarType type) { return saving(height, width, type) >= 2; }
 
-at::Tensor winograd_weight(const at::Tensor& weight, Scale scale) {
+at::Tensor winograd_weight(const at::Tensor& weight, Scale scale, int64_t tile) {
   const at::NoGradGuard no_grad;
-  const int64_t out = weight.size(0), in = weight.size(1), panels = at::divup(out, kPanel), positions = positions_of(scale);
+  const int64_t out = weight.size(0), in = weight.size(1), panels = at::divup(out, kPanel), positions = positions_of(scale, tile);
   const auto taps = weight.to(at::kFloat).permute({2, 3, 1, 0}).contiguous();  // [3, 3, I, O]
   const int64_t stride = position_stride(panels * in, kPanel);
   const auto result = at::empty({positions * stride}, taps.options()).as_strided({positions, panels, in, kPanel}, {stride, in * kPanel, kPanel, 1});
@@ -166,7 +173,7 @@ at::Tensor winograd_weight(const at::Tensor& weight, Scale scale) {
   at::parallel_for(0, panels * in, at::divup(1024, positions), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t column = row / in * kPanel;
-      transform_taps(scale, from + row % in * out + column, in * out, std::min(kPanel, out - column), stride, to + row * kPanel);
+      transform_taps(scale, tile, from + row % in * out + column, in * out, std::min(kPanel, out - column), stride, to + row * kPanel);
     }
   });
   return result;
@@ -182,10 +189,10 @@ at::Tensor winograd_conv(const at::Tensor& x, const at::Tensor& weight, int64_t 
 
 at::Tensor mirrored_filters(const at::Tensor& weight) { return weight.flip({2, 3}).transpose(0, 1); }
 
-at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& dy) {
+at::Tensor winograd_weight_gradient(const at::Tensor& x, const at::Tensor& dy, int64_t tile) {
   const auto dweight = at::empty({dy.size(1), x.size(1), 3, 3}, x.options().dtype(at::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
-  if (x.scalar_type() == at::kFloat) differentiate_weight<float>(x, dy, dweight);
-  else differentiate_weight<Bf16>(x, dy, dweight);
+  if (x.scalar_type() == at::kFloat) differentiate_weight<float>(tile, x, dy, dweight);
+  else differentiate_weight<Bf16>(tile, x, dy, dweight);
   return dweight;
 }
 

@@ -1,253 +1,387 @@
 #include "ops/cpu/winograd_tiles.h"
 
+#include <algorithm>
+
 #include "ops/cpu/lanes.h"
 
 namespace sparring::cpu {
 namespace {
 
-// One dimension of the transforms, of a tile of so many outputs. What is not needed is undefined, and not read.
-// to = B^T d, of four numbers where the outputs are few
-SPARRING_INLINE SPARRING_AVX512 void transform_line(int64_t outputs, const Vec d[6], Vec to[6]) {
-  if (has_few(outputs)) {
-    to[0] = 4 * (d[0] - d[2]);
-    to[1] = -3 * (d[2] + d[1]);
-    to[2] = -3 * (d[2] - d[1]);
-    to[3] = to[4] = Vec{};  // stored all the same
-    to[5] = d[3] - d[1];
-    return;
-  }
-  const Vec even = d[4] - 4 * d[2], odd = d[3] - 4 * d[1];
-  const Vec even2 = d[4] - d[2], odd2 = 2 * (d[3] - d[1]);
-  to[0] = 4 * d[0] - 5 * d[2] + d[4];
-  to[1] = even + odd;
-  to[2] = even - odd;
-  to[3] = even2 + odd2;
-  to[4] = even2 - odd2;
-  to[5] = 4 * d[1] - 5 * d[3] + d[5];
-}
-// to = A^T m
-SPARRING_INLINE SPARRING_AVX512 void restore_line(int64_t outputs, const Vec m[6], Vec to[4]) {
-  const Vec sum1 = m[1] + m[2], difference1 = m[1] - m[2];
-  if (has_few(outputs)) {
-    to[0] = m[0] + sum1;
-    to[1] = difference1 + m[5];
-    to[2] = to[3] = Vec{};  // added up where the image is halved
-    return;
-  }
-  const Vec sum2 = m[3] + m[4], difference2 = m[3] - m[4];
-  to[0] = m[0] + sum1 + sum2;
-  to[1] = difference1 + 2 * difference2;
-  to[2] = sum1 + 4 * sum2;
-  to[3] = difference1 + 8 * difference2 + m[5];
-}
+// One dimension of the transforms, F(outputs, 3) of an even number of outputs: their interpolation points are 0, p and -p of as many of these p as it
+// takes, and infinity. 1 is first: see side_of(). Of pairs of simple fractions 1 and 2 have the least error for four outputs, and with them 2/5 and
+// 5/4 for eight.
+constexpr double kPoints[] = {1, 2, 0.4, 1.25};
 
-// to = A y
-SPARRING_INLINE SPARRING_AVX512 void spread_line(int64_t outputs, const Vec y[4], Vec to[6]) {
-  if (has_few(outputs)) {
+template <int64_t outputs>
+struct Line {
+  static constexpr int64_t pairs = outputs / 2, infinity = outputs + 1;
+
+  struct Coefficients {
+    float even[pairs][pairs], odd[pairs][pairs], zero[pairs + 1], infinity[pairs + 1];
+  };
+  // N_p(x) / N_p(p) for each point p, where N_p is the product of x - q over the other finite points q: even[i][k] of x^(2k + 2) and, of opposite sign for
+  // p and -p, odd[i][k] of x^(2k + 1); zero[k] of x^2k. At infinity the product over all points: infinity[k] of x^(2k + 1).
+  static constexpr Coefficients coefficients() {
+    Coefficients of{};
+    for (int64_t i = 0; i <= pairs; ++i) {  // the last: for all pairs
+      double product[pairs + 2] = {1};      // of y - q^2, by powers of y = x^2
+      for (int64_t j = 0, degree = 0; j < pairs; ++j) {
+        if (i == j) continue;
+        ++degree;
+        for (int64_t k = degree; k >= 0; --k) product[k] = (k > 0 ? product[k - 1] : 0) - kPoints[j] * kPoints[j] * (k < degree ? product[k] : 0);
+      }
+      if (i == pairs) {
+        for (int64_t k = 0; k <= pairs; ++k) {
+          of.zero[k] = static_cast<float>(product[k] / product[0]);
+          of.infinity[k] = static_cast<float>(product[k]);
+        }
+        continue;
+      }
+      const double p = kPoints[i];
+      double value = 0;
+      for (int64_t k = pairs - 1; k >= 0; --k) value = value * p * p + product[k];
+      for (int64_t k = 0; k < pairs; ++k) {
+        of.even[i][k] = static_cast<float>(product[k] / (2 * p * p * value));
+        of.odd[i][k] = static_cast<float>(product[k] / (2 * p * value));
+      }
+    }
+    return of;
+  }
+
+  static constexpr float power(int64_t pair, int64_t exponent) {
+    double result = 1;
+    for (int64_t i = 0; i < exponent; ++i) result *= kPoints[pair];
+    return static_cast<float>(result);
+  }
+
+  // to = B^T d
+  SPARRING_INLINE SPARRING_AVX512 static void transform(const Vec* d, Vec* to, Vec& at_infinity) {
+    constexpr auto of = coefficients();
+    Vec zero = d[0], all = of.infinity[0] * d[1];
+#pragma GCC unroll 4
+    for (int64_t k = 1; k <= pairs; ++k) {
+      zero += of.zero[k] * d[2 * k];
+      all += of.infinity[k] * d[2 * k + 1];
+    }
+    to[0] = zero;
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < pairs; ++i) {
+      Vec even = of.even[i][0] * d[2], odd = of.odd[i][0] * d[1];
+#pragma GCC unroll 4
+      for (int64_t k = 1; k < pairs; ++k) {
+        even += of.even[i][k] * d[2 * k + 2];
+        odd += of.odd[i][k] * d[2 * k + 1];
+      }
+      to[2 * i + 1] = even + odd;
+      to[2 * i + 2] = even - odd;
+    }
+    at_infinity = all;
+  }
+
+  // to = A^T m: the sums of p^k m[p]
+  SPARRING_INLINE SPARRING_AVX512 static void restore(const Vec* m, const Vec& at_infinity, Vec* to) {
+    Vec sum[pairs], difference[pairs];
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < pairs; ++i) {
+      sum[i] = m[2 * i + 1] + m[2 * i + 2];
+      difference[i] = m[2 * i + 1] - m[2 * i + 2];
+    }
+#pragma GCC unroll 8
+    for (int64_t k = 0; k < outputs; ++k) {
+      Vec total = k == 0 ? m[0] : k == outputs - 1 ? at_infinity : Vec{};
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < pairs; ++i) total += power(i, k) * (k % 2 == 0 ? sum[i] : difference[i]);
+      to[k] = total;
+    }
+  }
+
+  // to = A y
+  SPARRING_INLINE SPARRING_AVX512 static void spread(const Vec* y, Vec* to, Vec& at_infinity) {
     to[0] = y[0];
-    to[1] = y[0] + y[1];
-    to[2] = y[0] - y[1];
-    to[3] = to[4] = Vec{};  // stored all the same
-    to[5] = y[1];
-    return;
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < pairs; ++i) {
+      Vec even = y[0], odd = power(i, 1) * y[1];
+#pragma GCC unroll 4
+      for (int64_t k = 1; k < pairs; ++k) {
+        even += power(i, 2 * k) * y[2 * k];
+        odd += power(i, 2 * k + 1) * y[2 * k + 1];
+      }
+      to[2 * i + 1] = even + odd;
+      to[2 * i + 2] = even - odd;
+    }
+    at_infinity = y[outputs - 1];
   }
-  const Vec even = y[0] + y[2], odd = y[1] + y[3];
-  const Vec even2 = y[0] + 4 * y[2], odd2 = 2 * y[1] + 8 * y[3];
-  to[0] = y[0];
-  to[1] = even + odd;
-  to[2] = even - odd;
-  to[3] = even2 + odd2;
-  to[4] = even2 - odd2;
-  to[5] = y[3];
+
+  // to = G g: the polynomial of the filter at each of the points
+  SPARRING_INLINE SPARRING_AVX512 static void transform_taps(const Vec (&g)[3], Vec* to) {
+    to[0] = g[0];
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < pairs; ++i) {
+      const Vec even = g[0] + power(i, 2) * g[2], odd = power(i, 1) * g[1];
+      to[2 * i + 1] = even + odd;
+      to[2 * i + 2] = even - odd;
+    }
+    to[infinity] = g[2];
+  }
+
+  // to = G^T m
+  SPARRING_INLINE SPARRING_AVX512 static void restore_taps(const Vec* m, Vec (&to)[3]) {
+    to[0] = m[0];
+    to[1] = Vec{};
+    to[2] = m[infinity];
+#pragma GCC unroll 4
+    for (int64_t i = 0; i < pairs; ++i) {
+      const Vec sum = m[2 * i + 1] + m[2 * i + 2];
+      to[0] += sum;
+      to[1] += power(i, 1) * (m[2 * i + 1] - m[2 * i + 2]);
+      to[2] += power(i, 2) * sum;
+    }
+  }
+};
+
+// Lines of a tile that may have fewer outputs at the edge of an image: as many as `line`, or one less. What is not needed then is set to zero, and multiplied
+// by nothing.
+template <int64_t tile, int64_t line = tile>
+SPARRING_INLINE SPARRING_AVX512 void transform_line(int64_t outputs, const Vec* d, Vec* to) {
+  if constexpr (line > 2) {
+    if (outputs <= line - 2) return transform_line<tile, line - 2>(outputs, d, to);
+  }
+  Line<line>::transform(d, to, to[tile + 1]);
+  std::fill(to + line + 1, to + tile + 1, Vec{});
 }
-// to = G g
-SPARRING_INLINE SPARRING_AVX512 void transform_taps_line(const Vec g[3], Vec to[6]) {
-  const Vec even = (g[0] + g[2]) * (-1.0f / 6), odd = g[1] * (1.0f / 6);
-  const Vec even2 = (g[0] + 4 * g[2]) * (1.0f / 24), odd2 = g[1] * (1.0f / 12);
-  to[0] = g[0] * 0.25f;
-  to[1] = even - odd;
-  to[2] = even + odd;
-  to[3] = even2 + odd2;
-  to[4] = even2 - odd2;
-  to[5] = g[2];
+template <int64_t tile, int64_t line = tile>
+SPARRING_INLINE SPARRING_AVX512 void restore_line(int64_t outputs, const Vec* m, Vec* to) {
+  if constexpr (line > 2) {
+    if (outputs <= line - 2) return restore_line<tile, line - 2>(outputs, m, to);
+  }
+  Line<line>::restore(m, m[tile + 1], to);
+  std::fill(to + line, to + tile, Vec{});
 }
-// to = G^T m
-SPARRING_INLINE SPARRING_AVX512 void restore_taps_line(const Vec m[6], Vec to[3]) {
-  const Vec sum1 = m[1] + m[2], sum2 = m[3] + m[4];
-  to[0] = m[0] * 0.25f - sum1 * (1.0f / 6) + sum2 * (1.0f / 24);
-  to[1] = (m[2] - m[1]) * (1.0f / 6) + (m[3] - m[4]) * (1.0f / 12);
-  to[2] = (sum2 - sum1) * (1.0f / 6) + m[5];
+template <int64_t tile, int64_t line = tile>
+SPARRING_INLINE SPARRING_AVX512 void spread_line(int64_t outputs, const Vec* y, Vec* to) {
+  if constexpr (line > 2) {
+    if (outputs <= line - 2) return spread_line<tile, line - 2>(outputs, y, to);
+  }
+  Line<line>::spread(y, to, to[tile + 1]);
+  std::fill(to + line + 1, to + tile + 1, Vec{});
 }
 
-SPARRING_INLINE SPARRING_AVX512 void add_pairs(Vec line[4]) {
-  line[0] += line[1];
-  line[1] = line[2] + line[3];
+template <int64_t tile>
+SPARRING_INLINE SPARRING_AVX512 void add_pairs(Vec (&line)[tile]) {
+#pragma GCC unroll 3
+  for (int64_t i = 0; i < tile / 2; ++i) line[i] = line[2 * i] + line[2 * i + 1];
 }
 
-template <Scale scale, class T>
+template <Scale scale, int64_t tile, class T>
 SPARRING_INLINE SPARRING_AVX512 void transform(const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,
                                                int64_t stride, float* out) {
-  for (int64_t tile = 0; tile < count; ++tile) {
-    const auto place = tiling.place(first + tile);
-    constexpr int shift = scale == Scale::doubled ? 1 : 0;  // from the larger image to x
-    const int64_t width = tiling.width >> shift;
-    const T* const image = x + place.image * (tiling.height >> shift) * width * channels;
+  constexpr int64_t points = points_of(tile), side = side_of(scale, tile);
+  constexpr int shift = scale == Scale::doubled ? 1 : 0;  // from the larger image to x
+  const int64_t width = tiling.width >> shift;
+  for (int64_t index = 0; index < count; ++index) {
+    const auto place = tiling.place(first + index);
+    const T* lines[points];  // of the image, or null outside of it
+    for (int64_t i = 0; i < points; ++i) {
+      const int64_t row = place.row + i - 1;
+      const bool is_outside = row < 0 || row >= tiling.height;
+      lines[i] = is_outside ? nullptr : x + (place.image * (tiling.height >> shift) + (row >> shift)) * width * channels;
+    }
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vec half[6][6];  // columns transformed: [column][position]
-      for (int64_t j = 0; j < 6; ++j) {
-        Vec d[6];
+      Vec half[points][points];  // columns transformed: [column][point]
+      for (int64_t j = 0; j < points; ++j) {
         const int64_t column = place.column + j - 1;
-#pragma GCC unroll 6
-        for (int64_t i = 0; i < 6; ++i) {
-          const int64_t row = place.row + i - 1;
-          if (row < 0 || row >= tiling.height || column < 0 || column >= tiling.width) d[i] = Vec{};
-          else load_lanes(image + ((row >> shift) * width + (column >> shift)) * channels + c, d[i]);
+        if (column < 0 || column >= tiling.width) {
+          std::fill(half[j], half[j] + points, Vec{});
+          continue;
         }
-        transform_line(place.rows, d, half[j]);
+        const int64_t offset = (column >> shift) * channels + c;
+        Vec d[points] = {};
+#pragma GCC unroll 10
+        for (int64_t i = 0; i < points; ++i) {
+          if (lines[i]) load_lanes(lines[i] + offset, d[i]);
+        }
+        transform_line<tile>(place.rows, d, half[j]);
       }
-      for (int64_t i = 0; i < 6; ++i) {
-        if (slot(scale, i) < 0) continue;
-        const Vec d[6] = {half[0][i], half[1][i], half[2][i], half[3][i], half[4][i], half[5][i]};
-        Vec to[6];
-        transform_line(place.columns, d, to);
-#pragma GCC unroll 6
-        for (int64_t j = 0; j < 6; ++j) {
-          if (slot(scale, j) >= 0) store_lanes(out + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * channels + c, to[j]);
+      for (int64_t i = 0; i < points; ++i) {
+        if (slot(scale, i) < 0 || !is_needed(i, place.rows, tile)) continue;
+        Vec d[points], to[points];
+#pragma GCC unroll 10
+        for (int64_t j = 0; j < points; ++j) d[j] = half[j][i];
+        transform_line<tile>(place.columns, d, to);
+#pragma GCC unroll 10
+        for (int64_t j = 0; j < points; ++j) {
+          if (slot(scale, j) >= 0) store_lanes(out + (side * slot(scale, i) + slot(scale, j)) * stride + index * channels + c, to[j]);
         }
       }
     }
   }
 }
 
-template <Scale scale, class T>
+template <Scale scale, int64_t tile, class T>
 SPARRING_INLINE SPARRING_AVX512 void restore(const float* products, const Tiling& tiling, int64_t channels, int64_t first,
                                              int64_t count, int64_t stride, const float* bias, T* y) {
-  for (int64_t tile = 0; tile < count; ++tile) {
-    const auto place = tiling.place(first + tile);
-    constexpr int shift = scale == Scale::halved ? 1 : 0;  // from the larger image to y
-    const int64_t width = tiling.width >> shift, row = place.row >> shift, column = place.column >> shift;
+  constexpr int64_t points = points_of(tile), side = side_of(scale, tile);
+  constexpr int shift = scale == Scale::halved ? 1 : 0;  // from the larger image to y
+  const int64_t width = tiling.width >> shift;
+  for (int64_t index = 0; index < count; ++index) {
+    const auto place = tiling.place(first + index);
+    const int64_t row = place.row >> shift, column = place.column >> shift;
     T* const image = y + place.image * (tiling.height >> shift) * width * channels;
     const int64_t rows = place.rows >> shift, columns = place.columns >> shift;
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vec half[6][4] = {};  // rows of positions restored: [row][column of the tile]
-      for (int64_t i = 0; i < 6; ++i) {
-        if (slot(scale, i) < 0) continue;
-        Vec m[6] = {};
-#pragma GCC unroll 6
-        for (int64_t j = 0; j < 6; ++j) {
-          if (slot(scale, j) >= 0) load_lanes(products + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + tile * channels + c, m[j]);
+      Vec half[points][tile];  // rows of points restored: [row][column of the tile]
+      for (int64_t i = 0; i < points; ++i) {
+        if (slot(scale, i) < 0) {
+          std::fill(half[i], half[i] + tile, Vec{});
+          continue;
         }
-        restore_line(place.columns, m, half[i]);
+        Vec m[points];
+#pragma GCC unroll 10
+        for (int64_t j = 0; j < points; ++j) {
+          if (slot(scale, j) < 0) m[j] = Vec{};
+          else load_lanes(products + (side * slot(scale, i) + slot(scale, j)) * stride + index * channels + c, m[j]);
+        }
+        restore_line<tile>(place.columns, m, half[i]);
         if constexpr (scale == Scale::halved) add_pairs(half[i]);
       }
       Vec offset{};
       if (bias) load_lanes(bias + c, offset);
       for (int64_t j = 0; j < columns; ++j) {
-        const Vec m[6] = {half[0][j], half[1][j], half[2][j], half[3][j], half[4][j], half[5][j]};
-        Vec to[4];
-        restore_line(place.rows, m, to);
+        Vec m[points], to[tile];
+#pragma GCC unroll 10
+        for (int64_t i = 0; i < points; ++i) m[i] = half[i][j];
+        restore_line<tile>(place.rows, m, to);
         if constexpr (scale == Scale::halved) add_pairs(to);
-        for (int64_t i = 0; i < rows; ++i) store_lanes(image + ((row + i) * width + column + j) * channels + c, to[i] + offset);
+#pragma GCC unroll 8
+        for (int64_t i = 0; i < tile; ++i) {
+          if (i < rows) store_lanes(image + ((row + i) * width + column + j) * channels + c, to[i] + offset);
+        }
       }
     }
   }
 }
 
-template <class T>
+template <int64_t tile, class T>
 SPARRING_INLINE SPARRING_AVX512 void spread(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride,
                                             float* out) {
-  for (int64_t tile = 0; tile < count; ++tile) {
-    const auto place = tiling.place(first + tile);
+  constexpr int64_t points = points_of(tile);
+  for (int64_t index = 0; index < count; ++index) {
+    const auto place = tiling.place(first + index);
     const T* const image = dy + place.image * tiling.height * tiling.width * channels;
     for (int64_t c = 0; c < channels; c += kLanes) {
-      Vec half[4][6] = {};  // columns spread: [column][position]
-      for (int64_t j = 0; j < place.columns; ++j) {
-        Vec y[4] = {};
-        for (int64_t i = 0; i < place.rows; ++i) load_lanes(image + ((place.row + i) * tiling.width + place.column + j) * channels + c, y[i]);
-        spread_line(place.rows, y, half[j]);
+      Vec half[tile][points];  // columns spread: [column][point]
+      for (int64_t j = 0; j < tile; ++j) {
+        Vec y[tile] = {};
+        if (j < place.columns) {
+#pragma GCC unroll 8
+          for (int64_t i = 0; i < tile; ++i) {
+            if (i < place.rows) load_lanes(image + ((place.row + i) * tiling.width + place.column + j) * channels + c, y[i]);
+          }
+        }
+        spread_line<tile>(place.rows, y, half[j]);
       }
-      for (int64_t i = 0; i < 6; ++i) {
-        const Vec y[4] = {half[0][i], half[1][i], half[2][i], half[3][i]};
-        Vec to[6];
-        spread_line(place.columns, y, to);
-#pragma GCC unroll 6
-        for (int64_t j = 0; j < 6; ++j) store_lanes(out + (6 * i + j) * stride + tile * channels + c, to[j]);
+      for (int64_t i = 0; i < points; ++i) {
+        Vec y[tile], to[points];
+#pragma GCC unroll 8
+        for (int64_t j = 0; j < tile; ++j) y[j] = half[j][i];
+        spread_line<tile>(place.columns, y, to);
+#pragma GCC unroll 10
+        for (int64_t j = 0; j < points; ++j) store_lanes(out + (points * i + j) * stride + index * channels + c, to[j]);
       }
     }
   }
 }
 
-template <Scale scale>
+template <Scale scale, int64_t tile>
 SPARRING_INLINE SPARRING_AVX512 void transform_weights(const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out) {
+  constexpr int64_t points = points_of(tile), side = side_of(scale, tile);
   for (int64_t c = 0; c < columns; c += kLanes) {
-    Vec half[3][6];  // [column][position]
+    Vec half[3][points];  // [column][point]
     for (int64_t j = 0; j < 3; ++j) {
       Vec g[3];
 #pragma GCC unroll 3
       for (int64_t i = 0; i < 3; ++i) load_lanes(taps + (3 * i + j) * pitch + c, g[i]);
-      transform_taps_line(g, half[j]);
+      Line<tile>::transform_taps(g, half[j]);
     }
-    for (int64_t i = 0; i < 6; ++i) {
+    for (int64_t i = 0; i < points; ++i) {
       if (slot(scale, i) < 0) continue;
       const Vec g[3] = {half[0][i], half[1][i], half[2][i]};
-      Vec to[6];
-      transform_taps_line(g, to);
-#pragma GCC unroll 6
-      for (int64_t j = 0; j < 6; ++j) {
-        if (slot(scale, j) >= 0) store_lanes(out + (side_of(scale) * slot(scale, i) + slot(scale, j)) * stride + c, to[j]);
+      Vec to[points];
+      Line<tile>::transform_taps(g, to);
+#pragma GCC unroll 10
+      for (int64_t j = 0; j < points; ++j) {
+        if (slot(scale, j) >= 0) store_lanes(out + (side * slot(scale, i) + slot(scale, j)) * stride + c, to[j]);
       }
+    }
+  }
+}
+
+template <int64_t tile>
+SPARRING_INLINE SPARRING_AVX512 void restore_weights(const float* sums, int64_t stride, int64_t columns, int64_t pitch, float* taps) {
+  constexpr int64_t points = points_of(tile);
+  for (int64_t c = 0; c < columns; c += kLanes) {
+    Vec half[points][3];  // rows of points restored: [row][column of the filter]
+    for (int64_t i = 0; i < points; ++i) {
+      Vec m[points];
+#pragma GCC unroll 10
+      for (int64_t j = 0; j < points; ++j) load_lanes(sums + (points * i + j) * stride + c, m[j]);
+      Line<tile>::restore_taps(m, half[i]);
+    }
+    for (int64_t j = 0; j < 3; ++j) {
+      Vec m[points], to[3];
+#pragma GCC unroll 8
+      for (int64_t i = 0; i < points; ++i) m[i] = half[i][j];
+      Line<tile>::restore_taps(m, to);
+#pragma GCC unroll 3
+      for (int64_t i = 0; i < 3; ++i) store_lanes(taps + (3 * i + j) * pitch + c, to[i]);
     }
   }
 }
 
 }  // namespace
 
+// return function<scale, tile>(...)
+#define SPARRING_WITH_SCALE(scale, tile, function, ...)                    \
+  switch (scale) {                                                         \
+    case Scale::same: return function<Scale::same, tile>(__VA_ARGS__);     \
+    case Scale::doubled: return function<Scale::doubled, tile>(__VA_ARGS__); \
+    case Scale::halved: return function<Scale::halved, tile>(__VA_ARGS__);   \
+  }
+#define SPARRING_WITH_TILE(scale, tile, function, ...)                                   \
+  switch (tile) {                                                                        \
+    case 4: SPARRING_WITH_SCALE(scale, 4, function, __VA_ARGS__) break;                  \
+    case 8: SPARRING_WITH_SCALE(scale, 8, function, __VA_ARGS__) break;                  \
+  }
 #define SPARRING_DEFINE(T)                                                                                                             \
   SPARRING_AVX512 void transform_tiles(Scale scale, const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,  \
                                        int64_t stride, float* out) {                                                                   \
-    switch (scale) {                                                                                                                   \
-      case Scale::same: return transform<Scale::same>(x, tiling, channels, first, count, stride, out);                                 \
-      case Scale::doubled: return transform<Scale::doubled>(x, tiling, channels, first, count, stride, out);                           \
-      case Scale::halved: return transform<Scale::halved>(x, tiling, channels, first, count, stride, out);                             \
-    }                                                                                                                                  \
+    SPARRING_WITH_TILE(scale, tiling.tile, transform, x, tiling, channels, first, count, stride, out)                                  \
   }                                                                                                                                    \
   SPARRING_AVX512 void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t first,        \
                                      int64_t count, int64_t stride, const float* bias, T* y) {                                         \
-    switch (scale) {                                                                                                                   \
-      case Scale::same: return restore<Scale::same>(products, tiling, channels, first, count, stride, bias, y);                        \
-      case Scale::doubled: return restore<Scale::doubled>(products, tiling, channels, first, count, stride, bias, y);                  \
-      case Scale::halved: return restore<Scale::halved>(products, tiling, channels, first, count, stride, bias, y);                    \
-    }                                                                                                                                  \
+    SPARRING_WITH_TILE(scale, tiling.tile, restore, products, tiling, channels, first, count, stride, bias, y)                         \
   }                                                                                                                                    \
   SPARRING_AVX512 void spread_tiles(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride, \
                                     float* out) {                                                                                      \
-    spread(dy, tiling, channels, first, count, stride, out);                                                                           \
+    switch (tiling.tile) {                                                                                                             \
+      case 4: return spread<4>(dy, tiling, channels, first, count, stride, out);                                                       \
+      case 8: return spread<8>(dy, tiling, channels, first, count, stride, out);                                                       \
+    }                                                                                                                                  \
   }
 SPARRING_DEFINE(float)
 SPARRING_DEFINE(Bf16)
 #undef SPARRING_DEFINE
 
-SPARRING_AVX512 void transform_taps(Scale scale, const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out) {
-  if (scale == Scale::same) transform_weights<Scale::same>(taps, pitch, columns, stride, out);
-  else transform_weights<Scale::doubled>(taps, pitch, columns, stride, out);  // halving leaves out the same positions
+SPARRING_AVX512 void transform_taps(Scale scale, int64_t tile, const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out) {
+  SPARRING_WITH_TILE(scale, tile, transform_weights, taps, pitch, columns, stride, out)
 }
+#undef SPARRING_WITH_TILE
+#undef SPARRING_WITH_SCALE
 
-SPARRING_AVX512 void restore_taps(const float* sums, int64_t stride, int64_t columns, int64_t pitch, float* taps) {
-  for (int64_t c = 0; c < columns; c += kLanes) {
-    Vec half[6][3];  // rows of positions restored: [row][column of the filter]
-    for (int64_t i = 0; i < 6; ++i) {
-      Vec m[6];
-#pragma GCC unroll 6
-      for (int64_t j = 0; j < 6; ++j) load_lanes(sums + (6 * i + j) * stride + c, m[j]);
-      restore_taps_line(m, half[i]);
-    }
-    for (int64_t j = 0; j < 3; ++j) {
-      const Vec m[6] = {half[0][j], half[1][j], half[2][j], half[3][j], half[4][j], half[5][j]};
-      Vec to[3];
-      restore_taps_line(m, to);
-#pragma GCC unroll 3
-      for (int64_t i = 0; i < 3; ++i) store_lanes(taps + (3 * i + j) * pitch + c, to[i]);
-    }
+SPARRING_AVX512 void restore_taps(int64_t tile, const float* sums, int64_t stride, int64_t columns, int64_t pitch, float* taps) {
+  switch (tile) {
+    case 4: return restore_weights<4>(sums, stride, columns, pitch, taps);
+    case 8: return restore_weights<8>(sums, stride, columns, pitch, taps);
   }
 }
 

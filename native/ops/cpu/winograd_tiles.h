@@ -17,7 +17,7 @@ namespace sparring::cpu {
      -> the tiles of y: [B, H', W', channels], with bias [channels] added unless it is null. */                                 \
   void restore_tiles(Scale scale, const float* products, const Tiling& tiling, int64_t channels, int64_t first,                 \
                      int64_t count, int64_t stride, const float* bias, T* y);                                                   \
-  /* dy: [B, H, W, channels] -> out: [36, stride]: of each position [count, channels]; the transpose of restore_tiles. */       \
+  /* dy: [B, H, W, channels] -> out: [positions, stride]: of each position [count, channels]; the transpose of restore_tiles. */ \
   void spread_tiles(const T* dy, const Tiling& tiling, int64_t channels, int64_t first, int64_t count, int64_t stride, float* out);
 SPARRING_DECLARE(float)
 SPARRING_DECLARE(Bf16)
@@ -25,9 +25,9 @@ SPARRING_DECLARE(Bf16)
 
 // taps: [3, 3, columns] with `pitch` numbers from one tap to the next -> out: [positions, columns] with `stride` numbers from one position
 // to the next. columns: a multiple of 16.
-void transform_taps(Scale scale, const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out);
-// sums: [36, columns] with `stride` numbers from one position to the next -> taps: [3, 3, columns] with `pitch` numbers between taps; the
+void transform_taps(Scale scale, int64_t tile, const float* taps, int64_t pitch, int64_t columns, int64_t stride, float* out);
+// sums: [positions, columns] with `stride` numbers from one position to the next -> taps: [3, 3, columns] with `pitch` numbers between taps; the
 // transpose of transform_taps.
-void restore_taps(const float* sums, int64_t stride, int64_t columns, int64_t pitch, float* taps);
+void restore_taps(int64_t tile, const float* sums, int64_t stride, int64_t columns, int64_t pitch, float* taps);
 
 }  // namespace sparring::cpu
