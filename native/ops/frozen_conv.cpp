@@ -39,7 +39,7 @@ class FrozenConvFunction : public torch::autograd::Function<FrozenConvFunction> 
 
 int64_t FrozenConv::tile_of(const at::Tensor& x) const {
   const int64_t factor = upsamples_ ? 2 : 1;
-  return cpu::winograd_tile(factor * x.size(2), factor * x.size(3), x.scalar_type());
+  return cpu::winograd_tile(weight_.size(1), weight_.size(0), factor * x.size(2), factor * x.size(3), x.scalar_type());
 }
 
 bool FrozenConv::takes(const at::Tensor& x) const {

@@ -26,7 +26,7 @@ bool convolution_pays(const at::Tensor& x, const at::Tensor& weight) {
   return in * out <= kLargestTransformed && x.size(0) * height * width >= fewest && cpu::winograd_pays(in, out, height, width, x.scalar_type());
 }
 
-int64_t tile_of(const at::Tensor& x) { return cpu::winograd_tile(x.size(2), x.size(3), x.scalar_type()); }
+int64_t tile_of(const at::Tensor& x, const at::Tensor& weight) { return cpu::winograd_tile(weight.size(1), weight.size(0), x.size(2), x.size(3), x.scalar_type()); }
 
 at::Tensor cast(const at::Tensor& tensor, at::ScalarType type) { return tensor.defined() ? tensor.to(type) : tensor; }
 
@@ -41,7 +41,7 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
     ctx->save_for_backward({x, used});
     ctx->saved_data["biased"] = bias.has_value();
     if (!pays) return at::conv2d(x, used, cast(offset, x.scalar_type()), 1, 1);
-    return cpu::winograd_conv(x, cpu::winograd_weight(used, cpu::Scale::same, tile_of(x)), used.size(0), cast(offset, at::kFloat), cpu::Scale::same);
+    return cpu::winograd_conv(x, cpu::winograd_weight(used, cpu::Scale::same, tile_of(x, weight)), used.size(0), cast(offset, at::kFloat), cpu::Scale::same);
   }
 
   static tensor_list backward(AutogradContext* ctx, const tensor_list& gradients) {
@@ -52,12 +52,12 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
     at::Tensor dx, dweight, dbias;
     if (ctx->needs_input_grad(0)) {
       if (convolution_pays(x, weight)) {
-        dx = cpu::winograd_conv(dy, cpu::winograd_weight(cpu::mirrored_filters(weight), cpu::Scale::same, tile_of(x)), x.size(1), {}, cpu::Scale::same);
+        dx = cpu::winograd_conv(dy, cpu::winograd_weight(cpu::mirrored_filters(weight), cpu::Scale::same, tile_of(x, weight)), x.size(1), {}, cpu::Scale::same);
       } else {
         dx = std::get<0>(at::convolution_backward(dy, x, weight, std::nullopt, {1, 1}, {1, 1}, {1, 1}, false, {0, 0}, 1, {true, false, false}));
       }
     }
-    if (ctx->needs_input_grad(1)) dweight = cpu::winograd_weight_gradient(x, dy, tile_of(x));
+    if (ctx->needs_input_grad(1)) dweight = cpu::winograd_weight_gradient(x, dy, tile_of(x, weight));
     if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) dbias = at::sum(dy, {0, 2, 3}, /*keepdim=*/false, at::kFloat);
     return {dx, dweight, dbias};
   }
@@ -68,7 +68,7 @@ class TrainedConv : public torch::autograd::Function<TrainedConv> {
 bool trained_conv_takes(const at::Tensor& x, const at::Tensor& weight) {
   if (!at::GradMode::is_enabled() || !weight.requires_grad() || weight.scalar_type() != at::kFloat) return false;
   const int64_t out = weight.size(0), in = weight.size(1);
-  return cpu::winograd_takes(x, computed_type(x), in, out) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(x.size(2), x.size(3), computed_type(x));
+  return cpu::winograd_takes(x, computed_type(x), in, out) && in * out <= kLargestGradient && cpu::winograd_gradient_pays(in, out, x.size(2), x.size(3), computed_type(x));
 }
 
 at::Tensor trained_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {

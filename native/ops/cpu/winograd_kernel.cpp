@@ -18,11 +18,12 @@ namespace sparring::cpu {
 namespace {
 
 constexpr int64_t kScratchFloats = 1 << 18;  // of a block, about; both halves of it are to stay in the second cache
-constexpr int64_t kFewTiles = 24;            // of a block, so that the weights are used often enough once they are there
-constexpr int64_t kCachedWeights = 1 << 17;  // of a position: more do not stay in the second cache, nor those of all positions in the third
-constexpr int64_t kManyTiles = 72;           // in place of the other with more weights than those, which come from further away
+constexpr int64_t kWeightsPerPosition = 100;  // of an image, of inputs times outputs: more are for tiles of four
 constexpr int64_t kGradientFloats = 1 << 21;  // of a block of both sides of a weight gradient, about; a position of it stays in the second cache
 constexpr int64_t kGroupRows = 256, kGroupSums = 1 << 13;  // outputs, and outputs times inputs, whose weight gradients are computed at a time
+
+// Tiles of a block at least, so that the weights of a position are used often enough once they are there: the more weights, the further away they come from.
+int64_t fewest_tiles(int64_t weights) { return weights <= 1 << 15 ? 12 : weights <= 1 << 17 ? 24 : 72; }
 
 // An odd number of 64 bytes: at even ones the positions of a tile would meet in a part of the cache, at powers of two in the same few places.
 int64_t position_stride(int64_t tiles, int64_t channels) { return (tiles * channels / kLanes | 1) * kLanes; }
@@ -50,8 +51,8 @@ Tiling tiling_of(int64_t tile, const at::Tensor& images) { return {tile, images.
 int64_t products_of_image(int64_t height, int64_t width, int64_t tile) { return products_of(height, tile) * products_of(width, tile); }
 
 // How many times fewer multiplications there are than in the convolution as it is written: at most 4 with tiles of four, 5.76 of eight.
-double saving(int64_t height, int64_t width, at::ScalarType type) {
-  return static_cast<double>(9 * height * width) / static_cast<double>(products_of_image(height, width, winograd_tile(height, width, type)));
+double saving(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
+  return static_cast<double>(9 * height * width) / static_cast<double>(products_of_image(height, width, winograd_tile(in, out, height, width, type)));
 }
 
 // The side of the tiles that transformed weights are for.
@@ -64,8 +65,7 @@ void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const 
   const int64_t tile = tile_of(weight, scale), side = side_of(scale, tile), positions = side * side;
   const auto tiling = tiling_of(tile, larger);
   const int64_t tiles = tiling.count();
-  const int64_t least = in * out > kCachedWeights ? kManyTiles : kFewTiles;
-  const int64_t fitting = std::max(least, kScratchFloats / (positions * (in + out)) / 12 * 12);
+  const int64_t fitting = std::max(fewest_tiles(in * out), kScratchFloats / (positions * (in + out)) / 12 * 12);
   const int64_t share = at::divup(tiles, at::get_num_threads());
   const int64_t block = at::divup(share, at::divup(share, fitting));  // evened out, so that no thread ends long before another
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
@@ -97,7 +97,7 @@ void differentiate_weight(int64_t tile, const at::Tensor& x, const at::Tensor& d
   const auto tiling = tiling_of(tile, x);
   const int64_t tiles = tiling.count();
   // No less than the sums are, which are read and written once for each block.
-  const int64_t fitting = std::max(kFewTiles, std::max(kGradientFloats, positions * in * out) / (positions * (in + out)));
+  const int64_t fitting = std::max(fewest_tiles(in * out), std::max(kGradientFloats, positions * in * out) / (positions * (in + out)));
   const int64_t blocks = at::divup(tiles, fitting), block = at::divup(tiles, blocks);
   const int64_t in_stride = position_stride(block, in), out_stride = position_stride(block, out);
   // This thread's, for all: nothing below may ask for its own.
@@ -149,18 +149,20 @@ bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_
   return x.is_cpu() && has_winograd() && (type == at::kFloat || type == at::kBFloat16) && x.dim() == 4 && x.numel() > 0 && x.size(1) == in && in % kLanes == 0 && out % kLanes == 0;
 }
 
-// Tiles of eight have an error of 3e-5, which is a fiftieth of what the rounding of a result to bf16 adds.
-int64_t winograd_tile(int64_t height, int64_t width, at::ScalarType type) {
-  return type == at::kBFloat16 && products_of_image(height, width, 8) < products_of_image(height, width, 4) ? 8 : 4;
+// Tiles of eight have an error of 3e-5, a fiftieth of what the rounding of a result to bf16 adds. Their weights are 2.8 times as many numbers, which a small batch
+// of small images waits for, and a training step transforms.
+int64_t winograd_tile(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
+  if (type != at::kBFloat16 || in * out > kWeightsPerPosition * height * width) return 4;
+  return products_of_image(height, width, 8) < products_of_image(height, width, 4) ? 8 : 4;
 }
 
 // As measured in benchmarks/results/2026-11-29-cpu-tiles.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
-  const double times = saving(height, width, type);
+  const double times = saving(in, out, height, width, type);
   return type == at::kFloat ? times >= 2 : times >= 3.3 && std::min(in, out) >= 32;
 }
 
-bool winograd_gradient_pays(int64_t height, int64_t width, at::ScalarType type) { return saving(height, width, type) >= 2; }
+bool winograd_gradient_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) { return saving(in, out, height, width, type) >= 2; }
 
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale, int64_t tile) {
   const at::NoGradGuard no_grad;

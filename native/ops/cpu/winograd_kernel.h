@@ -12,11 +12,11 @@ namespace sparring::cpu {
 bool has_winograd();
 // Whether it computes in this type on images x of so many channels, to so many, at all. What is no image is left to ATen, which says what is wrong.
 bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_t out);
-// The side of the tiles that an image is best cut into, 4 or 8.
-int64_t winograd_tile(int64_t height, int64_t width, at::ScalarType type);
+// The side of the tiles that images are best cut into, 4 or 8; not of the batch's size, on which no bit may depend.
+int64_t winograd_tile(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
 // Whether, with these tiles, winograd_conv on weights that are transformed already and winograd_weight_gradient are faster than ATen.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
-bool winograd_gradient_pays(int64_t height, int64_t width, at::ScalarType type);
+bool winograd_gradient_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
 
 // weight: [O, I, 3, 3], O a multiple of 16 -> [positions, ceil(O / 32), I, 32] fp32: each position of the transformed filters as a matrix of its
 // own, in panels of 32 output channels, the second half of the last one undefined where O is no multiple of 32; all 36 or 100 positions of tiles of 4
