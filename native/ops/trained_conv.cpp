@@ -14,7 +14,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-constexpr int64_t kLargestGradient = int64_t{1} << 18;  // of inputs times outputs, whose sums then take at most 38 MB
+constexpr int64_t kLargestGradient = int64_t{1} << 18;  // of inputs times outputs, whose sums then take at most 38 MB, or 105 with tiles of eight
 // It costs something to transform the weights at each use: of how many inputs times outputs, and for how few positions of the images, it pays. In bf16,
 // where ATen is twice as fast, more are needed for weights that leave the second cache.
 constexpr int64_t kLargestTransformed = int64_t{1} << 16, kLarge = int64_t{1} << 15;

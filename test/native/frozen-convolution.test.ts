@@ -48,6 +48,7 @@ function error(found: Float32Array, exact: Float32Array): number {
   return Math.sqrt(difference / size);
 }
 
+// Tiles and blocks are those of fp32. In bf16 most are larger; see winograd.test.ts.
 const cases: [shape: Shape, outputs: number, inBf16: boolean, upsamples?: boolean][] = [
   [[2, 16, 8, 8], 16, false], // whole tiles; in bf16 too few channels
   [[2, 32, 8, 8], 32, true],

@@ -28,9 +28,10 @@ function convolve(shape: Shape, outputs: number, { autocast = false, bias = true
 
 const quantities = ['output', 'gradient of x', 'gradient of the weight', 'gradient of the bias'];
 
+// Blocks are those of fp32. In bf16 tiles are larger, and in few blocks; see winograd.test.ts.
 const cases: [what: string, shape: Shape, outputs: number][] = [
   ['whole tiles', [4, 32, 16, 16], 32],
-  ['too few tiles to transform the weights', [2, 32, 8, 8], 48],
+  ['too few positions to transform the weights', [2, 32, 8, 8], 48],
   ['the smallest panel', [16, 16, 8, 8], 16],
   ['tiles of three and of two outputs at the edges', [5, 48, 15, 14], 80],
   ['of two both ways', [6, 64, 14, 14], 32],

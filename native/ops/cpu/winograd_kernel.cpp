@@ -17,15 +17,15 @@
 namespace sparring::cpu {
 namespace {
 
-constexpr int64_t kScratchFloats = 1 << 18;  // of a block, about; both halves of it are to stay in the second cache
-constexpr int64_t kWeightsPerPosition = 100;  // of an image, of inputs times outputs: more are for tiles of four
+constexpr int64_t kScratchFloats = 1 << 18;  // of a block: both halves of it are to stay in the second cache, unless fewest_tiles() are more
+constexpr int64_t kWeightsPerPosition = 100;  // inputs times outputs per position of the larger image: with more, tiles are of four
 constexpr int64_t kGradientFloats = 1 << 21;  // of a block of both sides of a weight gradient, about; a position of it stays in the second cache
-constexpr int64_t kGroupRows = 256, kGroupSums = 1 << 13;  // outputs, and outputs times inputs, whose weight gradients are computed at a time
+constexpr int64_t kGroupRows = 256, kGroupFloats = 9 << 15;  // outputs, and sums of all positions, of weight gradients that are computed at a time
 
 // Tiles of a block at least, so that the weights of a position are used often enough once they are there: the more weights, the further away they come from.
 int64_t fewest_tiles(int64_t weights) { return weights <= 1 << 15 ? 12 : weights <= 1 << 17 ? 24 : 72; }
 
-// An odd number of 64 bytes: at even ones the positions of a tile would meet in a part of the cache, at powers of two in the same few places.
+// An odd multiple of 64 bytes: at even ones the positions of a tile would meet in a part of the cache, at powers of two in the same few places.
 int64_t position_stride(int64_t tiles, int64_t channels) { return (tiles * channels / kLanes | 1) * kLanes; }
 
 // Kept by each thread: to allocate it anew at every call would cost as much as a small convolution.
@@ -56,7 +56,11 @@ double saving(int64_t in, int64_t out, int64_t height, int64_t width, at::Scalar
 }
 
 // The side of the tiles that transformed weights are for.
-int64_t tile_of(const at::Tensor& weight, Scale scale) { return weight.size(0) == positions_of(scale, 4) ? 4 : 8; }
+int64_t tile_of(const at::Tensor& weight, Scale scale) {
+  const int64_t tile = weight.size(0) == positions_of(scale, 4) ? 4 : 8;
+  TORCH_INTERNAL_ASSERT(weight.size(0) == positions_of(scale, tile));
+  return tile;
+}
 
 template <class T>
 void convolve(Scale scale, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& y) {
@@ -104,7 +108,7 @@ void differentiate_weight(int64_t tile, const at::Tensor& x, const at::Tensor& d
   float* const inputs = scratch(static_cast<size_t>(positions * (in_stride + out_stride)));
   float* const outputs = inputs + positions * in_stride;
 
-  const int64_t rows = std::min(out, kGroupRows), columns = std::min(in, std::max(kPanel, kGroupSums / rows / kPanel * kPanel));  // of a group
+  const int64_t rows = std::min(out, kGroupRows), columns = std::min(in, std::max(kPanel, kGroupFloats / positions / rows / kPanel * kPanel));  // of a group
   const int64_t row_groups = at::divup(out, rows), column_groups = at::divup(in, columns), stride = position_stride(rows, columns), group_floats = positions * stride;
   // One group's sums are enough where they are complete after one block.
   const auto sums = at::empty({(blocks == 1 ? 1 : row_groups * column_groups) * group_floats}, x.options().dtype(at::kFloat));
@@ -137,7 +141,7 @@ void differentiate_weight(int64_t tile, const at::Tensor& x, const at::Tensor& d
 }  // namespace
 
 bool has_winograd() {
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(SPARRING_HAS_AVX512)
   static const bool has = __builtin_cpu_supports("x86-64-v4");
   return has;
 #else
@@ -156,7 +160,7 @@ int64_t winograd_tile(int64_t in, int64_t out, int64_t height, int64_t width, at
   return products_of_image(height, width, 8) < products_of_image(height, width, 4) ? 8 : 4;
 }
 
-// As measured in benchmarks/results/2026-11-29-cpu-tiles.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
+// As measured in benchmarks/results/2026-11-29-cpu-tiles.md and 2026-11-29-cpu-tiles-of-eight.md. ATen multiplies bf16 twice as fast as fp32, the kernels do not.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type) {
   const double times = saving(in, out, height, width, type);
   return type == at::kFloat ? times >= 2 : times >= 3.3 && std::min(in, out) >= 32;
@@ -166,6 +170,7 @@ bool winograd_gradient_pays(int64_t in, int64_t out, int64_t height, int64_t wid
 
 at::Tensor winograd_weight(const at::Tensor& weight, Scale scale, int64_t tile) {
   const at::NoGradGuard no_grad;
+  TORCH_INTERNAL_ASSERT(tile == 4 || tile == 8);
   const int64_t out = weight.size(0), in = weight.size(1), panels = at::divup(out, kPanel), positions = positions_of(scale, tile);
   const auto taps = weight.to(at::kFloat).permute({2, 3, 1, 0}).contiguous();  // [3, 3, I, O]
   const int64_t stride = position_stride(panels * in, kPanel);

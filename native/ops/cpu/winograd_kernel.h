@@ -12,7 +12,7 @@ namespace sparring::cpu {
 bool has_winograd();
 // Whether it computes in this type on images x of so many channels, to so many, at all. What is no image is left to ATen, which says what is wrong.
 bool winograd_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_t out);
-// The side of the tiles that images are best cut into, 4 or 8; not of the batch's size, on which no bit may depend.
+// The side of the tiles that images are best cut into, 4 or 8. It does not depend on the size of the batch, nor does any bit.
 int64_t winograd_tile(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);
 // Whether, with these tiles, winograd_conv on weights that are transformed already and winograd_weight_gradient are faster than ATen.
 bool winograd_pays(int64_t in, int64_t out, int64_t height, int64_t width, at::ScalarType type);

@@ -10,7 +10,8 @@
 namespace sparring::cpu {
 
 #define SPARRING_DECLARE(T)                                                                                                     \
-  /* x: [B, H, W, channels] -> out: [positions, stride]: of each position [count, channels], tiles first..first + count - 1. */ \
+  /* x: [B, H, W, channels] -> out: [positions, stride]: of each position [count, channels], tiles first..first + count - 1,   \
+     undefined for those that do not need it. */                                                                               \
   void transform_tiles(Scale scale, const T* x, const Tiling& tiling, int64_t channels, int64_t first, int64_t count,           \
                        int64_t stride, float* out);                                                                             \
   /* products: [positions, stride]: of each position [count, channels], undefined for tiles that do not need it                 \
