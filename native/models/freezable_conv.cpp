@@ -1,5 +1,7 @@
 #include "models/freezable_conv.h"
 
+#include <optional>
+
 #include "ops/frozen_conv.h"
 #include "ops/packed_conv.h"
 #include "ops/trained_conv.h"
@@ -8,15 +10,24 @@
 namespace sparring {
 namespace {
 
-// 3x3 of stride and padding 1
-bool is_plain(const torch::nn::detail::ConvNdOptions<2>& options) {
+// What kernels of ours need to know of a convolution: the same in rows and columns, without dilation and groups, if it is so.
+struct Geometry {
+  int64_t kernel, stride, padding;
+
+  bool is_plain() const { return kernel == 3 && stride == 1 && padding == 1; }
+};
+
+std::optional<Geometry> geometry(const torch::nn::detail::ConvNdOptions<2>& options) {
   const auto* padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
-  const auto is = [](const torch::ExpandingArray<2>& values, int64_t expected) { return values->at(0) == expected && values->at(1) == expected; };
-  return padding && is(*padding, 1) && is(options.kernel_size(), 3) && is(options.stride(), 1) && is(options.dilation(), 1) && options.groups() == 1;
+  const auto is_square = [](const torch::ExpandingArray<2>& values) { return values->at(0) == values->at(1); };
+  if (!padding || !is_square(*padding) || !is_square(options.kernel_size()) || !is_square(options.stride()) || options.groups() != 1) return std::nullopt;
+  if (options.dilation()->at(0) != 1 || options.dilation()->at(1) != 1) return std::nullopt;
+  return Geometry{options.kernel_size()->at(0), options.stride()->at(0), (*padding)->at(0)};
 }
 
 at::Tensor convolve(torch::nn::Conv2dImpl& conv, const at::Tensor& x) {
-  return is_plain(conv.options) && trained_conv_takes(x, conv.weight) ? trained_conv(x, conv.weight, conv.bias) : conv.forward(x);
+  const auto of = geometry(conv.options);
+  return of && of->is_plain() && trained_conv_takes(x, conv.weight) ? trained_conv(x, conv.weight, conv.bias) : conv.forward(x);
 }
 
 }  // namespace
@@ -29,12 +40,10 @@ at::Tensor FreezableConv2dImpl::forward(const at::Tensor& x) {
 
 void FreezableConv2dImpl::freeze() {
   const auto given = bias.defined() ? bias.detach() : bias;
-  if (is_plain(options)) frozen_ = std::make_shared<FrozenConv>(weight.detach(), given);
+  const auto of = geometry(options);
+  if (of && of->is_plain()) frozen_ = std::make_shared<FrozenConv>(weight.detach(), given);
   if (bias.defined()) bias = given.to(weight.scalar_type());
-  const auto* padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
-  const auto is_square = [](const torch::ExpandingArray<2>& values) { return values->at(0) == values->at(1); };
-  if (!padding || !is_square(*padding) || !is_square(options.kernel_size()) || !is_square(options.stride()) || options.dilation()->at(0) != 1 || options.dilation()->at(1) != 1 || options.groups() != 1) return;
-  packed_ = std::make_shared<PackedConv>(weight.detach(), bias, options.stride()->at(0), (*padding)->at(0));
+  if (of) packed_ = std::make_shared<PackedConv>(weight.detach(), bias, of->stride, of->padding);
 }
 
 UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)
