@@ -142,30 +142,36 @@ struct Line {
   }
 };
 
-// Lines of a tile that may have fewer outputs at the edge of an image: as many as `line`, or one less. What is not needed then is zero.
-template <int64_t tile, int64_t line = tile>
+// Calls work with the Line of a tile that may have fewer outputs at the edge of an image: that of so many, or of one more.
+template <int64_t most, class Work>
+SPARRING_INLINE SPARRING_AVX512 void with_line(int64_t outputs, const Work& work) {
+  if constexpr (most > 2) {
+    if (outputs <= most - 2) return with_line<most - 2>(outputs, work);
+  }
+  work(Line<most>());
+}
+
+// The three of a tile. What is not needed of `to` is zero.
+template <int64_t tile>
 SPARRING_INLINE SPARRING_AVX512 void transform_line(int64_t outputs, const Vec* d, Vec* to) {
-  if constexpr (line > 2) {
-    if (outputs <= line - 2) return transform_line<tile, line - 2>(outputs, d, to);
-  }
-  Line<line>::transform(d, to, to[tile + 1]);
-  std::fill(to + line + 1, to + tile + 1, Vec{});
+  with_line<tile>(outputs, [&](auto line) SPARRING_AVX512 __attribute__((always_inline)) {
+    line.transform(d, to, to[tile + 1]);
+    std::fill(to + line.infinity, to + tile + 1, Vec{});
+  });
 }
-template <int64_t tile, int64_t line = tile>
+template <int64_t tile>
 SPARRING_INLINE SPARRING_AVX512 void restore_line(int64_t outputs, const Vec* m, Vec* to) {
-  if constexpr (line > 2) {
-    if (outputs <= line - 2) return restore_line<tile, line - 2>(outputs, m, to);
-  }
-  Line<line>::restore(m, m[tile + 1], to);
-  std::fill(to + line, to + tile, Vec{});
+  with_line<tile>(outputs, [&](auto line) SPARRING_AVX512 __attribute__((always_inline)) {
+    line.restore(m, m[tile + 1], to);
+    std::fill(to + line.infinity - 1, to + tile, Vec{});
+  });
 }
-template <int64_t tile, int64_t line = tile>
+template <int64_t tile>
 SPARRING_INLINE SPARRING_AVX512 void spread_line(int64_t outputs, const Vec* y, Vec* to) {
-  if constexpr (line > 2) {
-    if (outputs <= line - 2) return spread_line<tile, line - 2>(outputs, y, to);
-  }
-  Line<line>::spread(y, to, to[tile + 1]);
-  std::fill(to + line + 1, to + tile + 1, Vec{});
+  with_line<tile>(outputs, [&](auto line) SPARRING_AVX512 __attribute__((always_inline)) {
+    line.spread(y, to, to[tile + 1]);
+    std::fill(to + line.infinity, to + tile + 1, Vec{});
+  });
 }
 
 }  // namespace sparring::cpu
