@@ -9,12 +9,13 @@ import { decodeSquare, transforms, type Transform } from './transform.js';
  * @param name what an error calls it
  * @param transform default: the largest square at the centre
  * @returns uint8, [imageSize, imageSize, 3]
- * @throws SparringError 'data' for a damaged or truncated image
+ * @throws SparringError 'data' for a damaged or truncated image, 'environment' where the addon is missing
  */
 export async function decodeImage(encoded: Uint8Array, imageSize: number, name: string, transform: Transform = transforms.cover): Promise<Uint8Array> {
   try {
     return await decodeSquare(encoded, imageSize, transform);
   } catch (error) {
+    if (error instanceof SparringError) throw error;
     if (isWebPage(encoded)) throw webPageError(name, 'a JPEG, PNG or WebP image');
     const reason = (error as Error).message.trim().replaceAll(/\s*\n\s*/g, '; ');
     throw new SparringError(

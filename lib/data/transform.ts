@@ -1,9 +1,10 @@
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
+
+import { resample, type ResampledAxis, type Resampling } from '../native/resample.js';
 
 /**
  * From a photograph to the square that the networks see. The published evaluation transforms of the datasets are
- * values of these four fields, and the pixels are those of Pillow and torchvision up to rounding: the same sizes, the
- * same crops, the same places at which the image is sampled.
+ * values of these four fields, and the pixels are those of Pillow and torchvision.
  */
 export interface Transform {
   /** Side in pixels of the square at the centre of the original that is kept; 0 keeps all of it. */
@@ -13,7 +14,7 @@ export interface Transform {
   /** Side after resizing over the side of the result, at least 1: of 256 / 224 the centre is kept, the margin cropped. */
   resizeRatio: number;
   /** Interpolation; antialiased where the image becomes smaller. */
-  kernel: 'bilinear' | 'bicubic' | 'lanczos';
+  kernel: Resampling['kernel'];
 }
 
 export const transforms = {
@@ -31,40 +32,44 @@ export const transforms = {
 
 const kernels = { bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const;
 
+/** Files of as many bytes take a few milliseconds to decode, and it is not worth looking for a faster way first. */
+const smallFile = 2 ** 17;
+
 /**
  * Decodes a JPEG, PNG or WebP, upright (EXIF orientation applied), sRGB without alpha.
  * @returns uint8, [size, size, 3]
  * @throws Error saying what is wrong with the image
  */
-export async function decodeSquare(encoded: Uint8Array, size: number, { crop, aspect, resizeRatio, kernel }: Transform): Promise<Uint8Array> {
-  const image = sharp(encoded, { failOn: 'error' });
-  const original = (await image.metadata()).autoOrient;
-  image.autoOrient();
-  let [width, height] = [original.width, original.height];
-  if (crop > 0) {
-    if (width < crop || height < crop) throw new Error(`${width} x ${height} pixels, too small for a crop of ${crop}`);
-    image.extract({ left: centred(width, crop), top: centred(height, crop), width: crop, height: crop });
-    width = height = crop;
-  }
-  const side = Math.floor(size * resizeRatio + 1e-9); // rounded down, as the reference code of Spurious ImageNet has it
-  const [fitWidth, fitHeight] = aspect === 'stretch' ? [side, side] : fitShorter(width, height, side);
-  // libvips samples an enlarged image half a target pixel too far up and left: of one that is enlarged twice as
-  // much, the odd pixels are exactly those wanted.
-  const [stepX, stepY] = [fitWidth > width ? 2 : 1, fitHeight > height ? 2 : 1];
-  const [left, top] = [centred(fitWidth, size), centred(fitHeight, size)];
-  const { data, info } = await image
-    .resize(fitWidth * stepX, fitHeight * stepY, { fit: 'fill', kernel: kernels[kernel] })
-    .extract({ left: left * stepX, top: top * stepY, width: size * stepX, height: size * stepY }) // the rest is never computed
-    .removeAlpha()
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer({ resolveWithObject: true });
+export async function decodeSquare(encoded: Uint8Array, size: number, transform: Transform): Promise<Uint8Array> {
+  const image = sharp(encoded, { failOn: 'error' }).autoOrient();
+  if (encoded.length > smallFile && transform.crop === 0) await reduce(image, size, transform);
+  const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
-  return stepX === 1 && stepY === 1 ? new Uint8Array(data.buffer, data.byteOffset, data.length) : lastOfEach(data, size, stepX, stepY);
+  const { width, height } = info;
+  const [croppedWidth, croppedHeight] = cropped(width, height, transform);
+  if (croppedWidth > width || croppedHeight > height) throw new Error(`${width} x ${height} pixels, too small for a crop of ${transform.crop}`);
+  const [fittedWidth, fittedHeight] = fitted(croppedWidth, croppedHeight, size, transform);
+  if ([width, height, fittedWidth, fittedHeight].every((side) => side === size)) return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const axis = (length: number, from: number, to: number): ResampledAxis => ({ length, start: centred(length, from), from, to, first: centred(to, size), count: size });
+  return resample(data, { down: axis(height, croppedHeight, fittedHeight), across: axis(width, croppedWidth, fittedWidth), kernel: transform.kernel });
 }
 
-/** As torchvision's Resize(side): the longer side is rounded down. */
-function fitShorter(width: number, height: number, side: number): [width: number, height: number] {
+/** JPEG and WebP can be decoded at half the size and less, which takes a fraction of the time; libvips does the rest of the way. */
+async function reduce(image: Sharp, size: number, transform: Transform): Promise<void> {
+  const { format, autoOrient: { width, height } } = await image.metadata();
+  const [fittedWidth, fittedHeight] = fitted(width, height, size, transform);
+  if (format === 'png' || Math.min(width / fittedWidth, height / fittedHeight) < 2) return;
+  image.resize(fittedWidth, fittedHeight, { fit: 'fill', kernel: kernels[transform.kernel] });
+}
+
+function cropped(width: number, height: number, { crop }: Transform): [width: number, height: number] {
+  return crop > 0 ? [crop, crop] : [width, height];
+}
+
+/** As torchvision's Resize(side): the shorter side is fitted and the longer one rounded down, or both are fitted. */
+function fitted(width: number, height: number, size: number, { aspect, resizeRatio }: Transform): [width: number, height: number] {
+  const side = Math.floor(size * resizeRatio + 1e-9); // rounded down, as the reference code of Spurious ImageNet has it
+  if (aspect === 'stretch') return [side, side];
   return width <= height ? [side, Math.floor((side * height) / width)] : [Math.floor((side * width) / height), side];
 }
 
@@ -72,17 +77,4 @@ function fitShorter(width: number, height: number, side: number): [width: number
 function centred(whole: number, part: number): number {
   const half = (whole - part) / 2;
   return half % 1 === 0 ? half : 2 * Math.round(half / 2);
-}
-
-/** The last pixel of each cell of stepX x stepY. */
-function lastOfEach(pixels: Uint8Array, size: number, stepX: number, stepY: number): Uint8Array {
-  const square = new Uint8Array(size * size * 3);
-  let to = 0;
-  for (let y = stepY - 1; y < size * stepY; y += stepY) {
-    for (let x = stepX - 1; x < size * stepX; x += stepX) {
-      const from = (y * size * stepX + x) * 3;
-      for (let c = 0; c < 3; c++) square[to++] = pixels[from + c]!;
-    }
-  }
-  return square;
 }

@@ -8,9 +8,10 @@ import { SparringError } from '../errors.js';
 import type { LibTorch } from '../libtorch/index.js';
 import { findLibtorch, libtorchMissing } from '../libtorch/index.js';
 import type { NativeCore } from './contract.js';
+import type { Resampling } from './resample.js';
 
 /** The thin addon, as native/loader/loader.cpp exports it. */
-interface Loader {
+export interface Loader {
   /** The LibTorch version it was compiled for, e.g. `2.13.0`. */
   builtFor: string;
   load(options: { libDir: string; core: string; cuda: boolean; kernels?: string }): object;
@@ -18,6 +19,7 @@ interface Loader {
   libDir(): string;
   /** Whether the kernels for CUDA are open; `problem`: why they are not, if they were tried. */
   kernels(): { loaded: boolean; problem: string };
+  resample(pixels: Uint8Array, resampling: Resampling): Promise<Uint8Array>;
 }
 
 /** The two halves of the addon on disk, and the thin one opened. */

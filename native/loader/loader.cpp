@@ -1,5 +1,6 @@
 // sparring.node, the thin half of the addon. It links no LibTorch, so it loads on any machine and can
-// say what is missing; LibTorch and the core library are opened on demand, by absolute path.
+// say what is missing; LibTorch and the core library are opened on demand, by absolute path. It also resamples images, as datasets are
+// read where there is no LibTorch.
 //
 //   builtFor: string                          the LibTorch version the addon was compiled for
 //   load({ libDir, core, cuda, kernels? }): object
@@ -7,6 +8,7 @@
 //                                             kernels for it (libsparring_cuda.so), which the core does without
 //   libDir(): string                          of the LibTorch that is mapped, even if load() failed afterwards; '' if none is
 //   kernels(): { loaded, problem }            whether those were opened, and if they were tried and not, why
+//   resample(pixels, options)                 see loader/resample_api.h
 //
 // The core finds its LibTorch symbols because its NEEDED entries (libtorch_cpu.so, libc10.so) match the
 // SONAMEs of libraries that are already mapped. RTLD_LOCAL keeps LibTorch's bundled libuv and protobuf
@@ -20,6 +22,7 @@
 
 #include <napi.h>
 
+#include "loader/resample_api.h"
 #include "ops/cuda_interface.h"
 
 namespace {
@@ -195,6 +198,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("load", Napi::Function::New(env, load, "load", state));
   exports.Set("libDir", Napi::Function::New(env, libDir, "libDir"));
   exports.Set("kernels", Napi::Function::New(env, kernels, "kernels"));
+  exports.Set("resample", Napi::Function::New(env, sparring::images::resample_async, "resample"));
   return exports;
 }
 

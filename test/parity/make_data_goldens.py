@@ -25,7 +25,7 @@ for package, expected in {"numpy": "2.4.6", "scikit-learn": "1.9.1", "pillow": "
 
 GOLDENS = Path(__file__).parent / "goldens"
 SIZES = [(178, 218), (250, 167), (167, 250), (120, 90)]  # width, height
-KERNELS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+KERNELS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 
 
 def picture(width, height):

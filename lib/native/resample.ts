@@ -1,0 +1,31 @@
+/** Resampling in the thin addon, which is there without LibTorch too. */
+import { findAddon, type Loader } from './load.js';
+
+/** Of `length` pixels, `from` that begin at `start` are resized to `to`, of which `count` are wanted, from `first` on. */
+export interface ResampledAxis {
+  length: number;
+  start: number;
+  from: number;
+  to: number;
+  first: number;
+  count: number;
+}
+
+export interface Resampling {
+  down: ResampledAxis;
+  across: ResampledAxis;
+  /** Widened along an axis that becomes shorter. */
+  kernel: 'bilinear' | 'bicubic' | 'lanczos';
+}
+
+let loader: Loader | undefined;
+
+/**
+ * Crops, resizes and crops to the bit as Pillow does, beside the event loop.
+ * @param pixels uint8, [down.length, across.length, 3]; taken: empty afterwards
+ * @returns uint8, [down.count, across.count, 3]
+ */
+export function resample(pixels: Uint8Array, resampling: Resampling): Promise<Uint8Array> {
+  loader ??= findAddon().loader;
+  return loader.resample(pixels, resampling);
+}

@@ -1,0 +1,12 @@
+// resample() of sparring.node.
+#pragma once
+
+#include <napi.h>
+
+namespace sparring::images {
+
+// resample(pixels, { down: { length, start, from, to, first, count }, across, kernel }): promise of pixels. Computed on a thread of the pool, beside
+// the event loop. The array that is given is taken: it is empty afterwards.
+Napi::Value resample_async(const Napi::CallbackInfo& info);
+
+}  // namespace sparring::images
