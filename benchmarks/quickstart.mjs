@@ -16,7 +16,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: 'string', default: '2' }, threads: { type: 'string', default: String(availableParallelism()) }, seed: { type: 'string', default: '0' }, set: { type: 'string', multiple: true, default: [] } },
 });
-if (positionals.length !== 1) {
+if (positionals.length !== 1 || !(Number(values.rounds) >= 1)) {
   console.error('Usage: node benchmarks/quickstart.mjs <folder of another tree, built> [--rounds 2] [--threads N] [--seed 0] [--set key=value]...');
   process.exit(2);
 }
@@ -49,8 +49,8 @@ function line(name, work, timeOf) {
 }
 console.log('| | images, steps (here / there) | here, s | there, s | there / here |\n|---|--:|--:|--:|--:|');
 for (const { method, generated, trainingSteps } of rounds[0].this.rows) {
-  if (trainingSteps === 0) continue; // the teacher is shipped
   const same = rounds[0].other.rows.find((row) => row.method === method);
+  if (trainingSteps === 0 || !same) continue; // the teacher is shipped; a row that is not there has nothing to compare with
   line(method, `${generated}, ${trainingSteps} / ${same.generated}, ${same.trainingSteps}`, ({ rows }) => rows.find((row) => row.method === method).seconds);
 }
 line('the whole command', '', ({ seconds }) => seconds);

@@ -40,7 +40,10 @@ export async function unreadableImages({ splits }: Listing, transform: Transform
   let done = 0;
   await inParallel(records.length, async (item) => {
     const record = records[item]!;
-    await decodeRecord(record, 32, transform).catch((error: SparringError) => bad.push({ path: sourceName(record), reason: error.message }));
+    await decodeRecord(record, 32, transform).catch((error: SparringError) => {
+      if (error.code === 'environment') throw error; // it says nothing of the image
+      bad.push({ path: sourceName(record), reason: error.message });
+    });
     onImage(++done, records.length);
   });
   return bad.sort((a, b) => (a.path < b.path ? -1 : 1));

@@ -4,7 +4,7 @@ import { resample, type ResampledAxis, type Resampling } from '../native/resampl
 
 /**
  * From a photograph to the square that the networks see. The published evaluation transforms of the datasets are
- * values of these four fields, and the pixels are those of Pillow and torchvision.
+ * values of these four fields, and they are resized to the bit as by Pillow, but for large files (see reduce).
  */
 export interface Transform {
   /** Side in pixels of the square at the centre of the original that is kept; 0 keeps all of it. */
@@ -32,7 +32,7 @@ export const transforms = {
 
 const kernels = { bilinear: 'linear', bicubic: 'cubic', lanczos: 'lanczos3' } as const;
 
-/** Files of as many bytes take a few milliseconds to decode, and it is not worth looking for a faster way first. */
+/** Files of as many bytes are mostly small images, of which it is not worth to look at the header first. */
 const smallFile = 2 ** 17;
 
 /**
@@ -49,16 +49,19 @@ export async function decodeSquare(encoded: Uint8Array, size: number, transform:
   const [croppedWidth, croppedHeight] = cropped(width, height, transform);
   if (croppedWidth > width || croppedHeight > height) throw new Error(`${width} x ${height} pixels, too small for a crop of ${transform.crop}`);
   const [fittedWidth, fittedHeight] = fitted(croppedWidth, croppedHeight, size, transform);
-  if ([width, height, fittedWidth, fittedHeight].every((side) => side === size)) return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  if ([width, height, croppedWidth, croppedHeight, fittedWidth, fittedHeight].every((side) => side === size)) return new Uint8Array(data.buffer, data.byteOffset, data.length);
   const axis = (length: number, from: number, to: number): ResampledAxis => ({ length, start: centred(length, from), from, to, first: centred(to, size), count: size });
   return resample(data, { down: axis(height, croppedHeight, fittedHeight), across: axis(width, croppedWidth, fittedWidth), kernel: transform.kernel });
 }
 
-/** JPEG and WebP can be decoded at half the size and less, which takes a fraction of the time; libvips does the rest of the way. */
+/**
+ * JPEG and WebP can be decoded at half the size and less, which takes a fraction of the time; libvips does the rest of the way, and of the
+ * transform the crop is left. Below a third of the size libvips does so; above it, it would decode a JPEG whole.
+ */
 async function reduce(image: Sharp, size: number, transform: Transform): Promise<void> {
-  const { format, autoOrient: { width, height } } = await image.metadata();
+  const { format, hasAlpha, autoOrient: { width, height } } = await image.metadata();
   const [fittedWidth, fittedHeight] = fitted(width, height, size, transform);
-  if (format === 'png' || Math.min(width / fittedWidth, height / fittedHeight) < 2) return;
+  if ((format !== 'jpeg' && format !== 'webp') || hasAlpha || Math.min(width / fittedWidth, height / fittedHeight) < 3) return;
   image.resize(fittedWidth, fittedHeight, { fit: 'fill', kernel: kernels[transform.kernel] });
 }
 

@@ -45,10 +45,10 @@ Weights weights_of(const Axis& axis, Kernel kernel) {
   std::vector<std::vector<double>> exact(axis.count);
   for (int64_t i = 0; i < axis.count; ++i) {
     const auto centre = (static_cast<double>(axis.first + i) + 0.5) * scale;
-    // Old pixels whose middles lie within the support; whole pixels, as Pillow counts them.
+    // Old pixels whose middles lie within the support.
     const auto begin = std::max<int64_t>(static_cast<int64_t>(centre - support + 0.5), 0);
     const auto end = std::min(static_cast<int64_t>(centre + support + 0.5), axis.from);
-    for (int64_t j = begin; j < end; ++j) exact[i].push_back(value_at(kernel, (static_cast<double>(j) + 0.5 - centre) * (1 / width)));
+    for (int64_t j = begin; j < end; ++j) exact[i].push_back(value_at(kernel, (static_cast<double>(j) - centre + 0.5) * (1 / width)));
     result.first.push_back(begin);
     result.taps = std::max(result.taps, end - begin);
   }

@@ -5,8 +5,8 @@
 namespace sparring::images {
 namespace {
 
-// Reads and writes memory of JavaScript's, which it keeps alive. The pixels are its own: their memory is given back at once. A decoded image
-// after the other would otherwise wait for the garbage collector, which comes for nothing else then.
+// Reads and writes memory of JavaScript's. That of the pixels is given back at once where all of it is theirs: one decoded image after the other would
+// otherwise wait for the garbage collector, which would come for nothing else.
 class ResampleWorker : public Napi::AsyncWorker {
  public:
   ResampleWorker(Napi::Uint8Array pixels, const Axis& down, const Axis& across, Kernel kernel)
@@ -25,8 +25,9 @@ class ResampleWorker : public Napi::AsyncWorker {
  protected:
   void Execute() override { resample(in_, down_, across_, kernel_, out_); }
   void OnOK() override {
-    pixels_.Value().ArrayBuffer().Detach();
     deferred_.Resolve(result_.Value());
+    const auto pixels = pixels_.Value();
+    if (pixels.ByteLength() == pixels.ArrayBuffer().ByteLength()) napi_detach_arraybuffer(Env(), pixels.ArrayBuffer());
   }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 

@@ -70,22 +70,53 @@ test('a picture that already has its size is not touched', async () => {
   assert.equal(await decodeSquare(png, 64, transforms.cover), pixels);
 });
 
+test('a large PNG, and a large WebP with transparency, are resized as small ones are', async () => {
+  let state = 1;
+  const pixels = Uint8Array.from({ length: 512 * 400 * 4 }, (_, i) => (i % 4 === 3 ? 1 : (state = (state * 48271) % 2147483647) >> 8));
+  const image = sharp(pixels, { raw: { width: 512, height: 400, channels: 4 } });
+  const [png, webp] = [await image.png().toBuffer(), await image.webp({ lossless: true }).toBuffer()];
+  assert.ok(png.length > 2 ** 17 && webp.length > 2 ** 17, 'large ones');
+  const expected = await resample(pixels.filter((_, i) => i % 4 !== 3), { down: { length: 400, start: 0, from: 400, to: 64, first: 0, count: 64 }, across: { length: 512, start: 0, from: 512, to: 81, first: 8, count: 64 }, kernel: 'lanczos' });
+  assert.equal(await decodeSquare(png, 64, transforms.cover), expected);
+  assert.equal(await decodeSquare(webp, 64, transforms.cover), expected);
+});
+
+test('a crop is made of an image that already has the size of the result too, and of a large JPEG', async () => {
+  const jpeg = await largeJpeg(1024, 768, 100);
+  for (const [image, size] of [[await sharp(jpeg).autoOrient().extract({ left: 100, top: 100, width: 200, height: 200 }).png().toBuffer(), 200], [jpeg, 48]] as const) {
+    const { width, height } = (await sharp(image).metadata()).autoOrient;
+    const part = await sharp(image).autoOrient().extract({ left: width / 2 - 89, top: height / 2 - 89, width: 178, height: 178 }).png().toBuffer();
+    assert.equal(await decodeSquare(image, size, transforms.celeba), await decodeSquare(part, size, { ...transforms.cover, kernel: 'bilinear' }));
+  }
+});
+
+test('transparency is dropped, and colours are those below it', async () => {
+  const pixels = Uint8Array.from({ length: 40 * 40 * 4 }, (_, i) => (i * 7919) % 256);
+  const [image, opaque] = await Promise.all([pixels, pixels.map((value, i) => (i % 4 === 3 ? 255 : value))].map((data) => sharp(data, { raw: { width: 40, height: 40, channels: 4 } }).png().toBuffer()));
+  assert.equal(await decodeSquare(image!, 24, transforms.cover), await decodeSquare(opaque!, 24, transforms.cover));
+});
+
 test('an image that is smaller than the crop is refused', async () => {
   const png = await sharp({ create: { width: 200, height: 100, channels: 3, background: 'red' } }).png().toBuffer();
   const error = await decodeSquare(png, 64, transforms.celeba).then(() => undefined, (thrown: Error) => thrown);
   assert.is(error?.message, '200 x 100 pixels, too small for a crop of 178');
 });
 
-test('resampling takes the pixels that it is given, and refuses parts that are not within them', async () => {
+test('resampling takes pixels that have their memory for themselves, leaves others, and refuses parts that are not within them', async () => {
   const axis = { length: 8, start: 0, from: 8, to: 4, first: 0, count: 4 };
   const pixels = new Uint8Array(8 * 8 * 3).fill(7);
   assert.equal(await resample(pixels, { down: axis, across: axis, kernel: 'bilinear' }), new Uint8Array(4 * 4 * 3).fill(7));
   assert.is(pixels.length, 0);
   const other = new Uint8Array(8 * 8 * 3);
   for (const wrong of [{ ...axis, start: 1 }, { ...axis, first: 1 }, { ...axis, count: 0 }, { ...axis, from: 0 }]) {
-    assert.throws(() => resample(other, { down: axis, across: wrong, kernel: 'bilinear' }), 'across does not lie within the image');
+    assert.throws(() => resample(other, { down: wrong, across: axis, kernel: 'bilinear' }), /down does not lie within the image/);
+    assert.throws(() => resample(other, { down: axis, across: wrong, kernel: 'bilinear' }), /across does not lie within the image/);
   }
-  assert.throws(() => resample(new Uint8Array(9), { down: axis, across: axis, kernel: 'bilinear' }), 'not those of an image of this size');
+  assert.throws(() => resample(new Uint8Array(9), { down: axis, across: axis, kernel: 'bilinear' }), /not those of an image of this size/);
+  const shared = new Uint8Array(3 + 8 * 8 * 3).fill(7);
+  assert.equal(await resample(shared.subarray(3), { down: axis, across: axis, kernel: 'bilinear' }), new Uint8Array(4 * 4 * 3).fill(7));
+  assert.is(shared.length, 3 + 8 * 8 * 3);
+  assert.throws(() => resample(other, { down: axis, across: axis, kernel: 'nearest' as 'bilinear' }), /no such kernel/);
 });
 
 test.run();
