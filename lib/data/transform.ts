@@ -46,7 +46,7 @@ export async function decodeSquare(encoded: Uint8Array, size: number, transform:
   const { data, info } = await image.removeAlpha().toColourspace('srgb').raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   if (info.channels !== 3) throw new Error(`decoded to ${info.channels} channels instead of 3`);
   const { width, height } = info;
-  const [croppedWidth, croppedHeight] = cropped(width, height, transform);
+  const [croppedWidth, croppedHeight] = transform.crop > 0 ? [transform.crop, transform.crop] : [width, height];
   if (croppedWidth > width || croppedHeight > height) throw new Error(`${width} x ${height} pixels, too small for a crop of ${transform.crop}`);
   const [fittedWidth, fittedHeight] = fitted(croppedWidth, croppedHeight, size, transform);
   if ([width, height, croppedWidth, croppedHeight, fittedWidth, fittedHeight].every((side) => side === size)) return new Uint8Array(data.buffer, data.byteOffset, data.length);
@@ -63,10 +63,6 @@ async function reduce(image: Sharp, size: number, transform: Transform): Promise
   const [fittedWidth, fittedHeight] = fitted(width, height, size, transform);
   if ((format !== 'jpeg' && format !== 'webp') || hasAlpha || Math.min(width / fittedWidth, height / fittedHeight) < 3) return;
   image.resize(fittedWidth, fittedHeight, { fit: 'fill', kernel: kernels[transform.kernel] });
-}
-
-function cropped(width: number, height: number, { crop }: Transform): [width: number, height: number] {
-  return crop > 0 ? [crop, crop] : [width, height];
 }
 
 /** As torchvision's Resize(side): the shorter side is fitted and the longer one rounded down, or both are fitted. */

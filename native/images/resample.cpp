@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "images/cubic.h"
 #include "ops/cpu/simd.h"
 
 namespace sparring::images {
@@ -23,7 +24,7 @@ double value_at(Kernel kernel, double x) {
   x = std::abs(x);
   switch (kernel) {
     case Kernel::kBilinear: return x < 1 ? 1 - x : 0;
-    case Kernel::kBicubic: return x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0;  // Keys 1981, a = -1/2
+    case Kernel::kBicubic: return cubic(x);
     default: return x < 3 ? sinc(x) * sinc(x / 3) : 0;
   }
 }

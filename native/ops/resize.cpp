@@ -8,15 +8,10 @@
 
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include "images/cubic.h"
+
 namespace sparring {
 namespace {
-
-double cubic(double x) {
-  x = std::abs(x);
-  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
-  if (x < 2) return ((-0.5 * x + 2.5) * x - 4) * x + 2;
-  return 0;
-}
 
 // [to, from]: each row the weights of one new pixel, which sum to 1 also where the kernel reaches beyond the image.
 at::Tensor resampling(int64_t from, int64_t to) {
@@ -26,7 +21,7 @@ at::Tensor resampling(int64_t from, int64_t to) {
   const auto width = std::max(scale, 1.0);
   for (int64_t i = 0; i < to; ++i) {
     const auto centre = (static_cast<double>(i) + 0.5) * scale;
-    for (int64_t j = 0; j < from; ++j) weights[i][j] = cubic((static_cast<double>(j) + 0.5 - centre) / width);
+    for (int64_t j = 0; j < from; ++j) weights[i][j] = images::cubic((static_cast<double>(j) + 0.5 - centre) / width);
   }
   return (matrix / matrix.sum(1, /*keepdim=*/true)).to(at::kFloat);
 }
