@@ -32,15 +32,17 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
   let upcoming = from < to ? options.batch(from) : undefined;
   for (let step = from; step < to; step++) {
     const batch = await upcoming!;
-    // The next batch is decoded while the engine computes this one.
-    upcoming = step + 1 < to ? options.batch(step + 1) : undefined;
-    upcoming?.catch(() => {}); // reported when it is awaited
     const learningRate = learningRateAt(step, training);
-    const result = await trainer.step(batch, learningRate, step, { ...(signal && { signal }), ...(weighing && { weights: weighing.weights(batch), losses: true }) }).catch(async (error) => {
+    const running = trainer.step(batch, learningRate, step, { ...(signal && { signal }), ...(weighing && { weights: weighing.weights(batch), losses: true }) }).catch(async (error) => {
       if (!(error instanceof SparringError && error.code === 'aborted')) throw error;
       await stage.checkpoint(trainer, step); // also of a step that was begun: it changes nothing before its end
       throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
     });
+    running.catch(() => {}); // reported when it is awaited, as is what follows
+    // The next batch is decoded while the engine computes this one.
+    upcoming = step + 1 < to ? options.batch(step + 1) : undefined;
+    upcoming?.catch(() => {});
+    const result = await running;
     if (weighing) {
       weighing.observe(batch, result.losses!);
       stage.carried = weighing.state;

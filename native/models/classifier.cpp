@@ -13,8 +13,10 @@ torch::nn::AnyModule network_of(const ClassifierOptions& options) {
   return make_network(options.architecture, options.num_classes, options.input_size);
 }
 
-at::Tensor channel_constant(const std::array<double, 3>& values, at::Device device) {
-  return at::tensor(at::ArrayRef<double>(values.data(), 3), at::kDouble).to(device, at::kFloat).view({1, 3, 1, 1});
+// [1, 3, size, size] channels-last, since an operation on a whole image is vectorised, and one that repeats three numbers is not.
+at::Tensor everywhere(const std::array<double, 3>& values, int64_t size, at::Device device) {
+  const auto of_channels = at::tensor(at::ArrayRef<double>(values.data(), 3), at::kDouble).to(at::kFloat).view({1, 3, 1, 1});
+  return of_channels.expand({1, 3, size, size}).contiguous(at::MemoryFormat::ChannelsLast).to(device);
 }
 
 }  // namespace
@@ -60,8 +62,8 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
 Classifier::Classifier(ClassifierOptions options, at::Device device)
     : options_(std::move(options)),
       device_(device),
-      mean_(channel_constant(options_.mean, device)),
-      inverse_std_(channel_constant(options_.std, device).reciprocal()) {}
+      mean_(everywhere(options_.mean, options_.input_size, device)),
+      inverse_std_(everywhere(options_.std, options_.input_size, device).reciprocal()) {}
 
 Classifier::Classifier(ClassifierOptions options, at::Device device, const std::string& torchscript) : Classifier(std::move(options), device) {
   script_ = std::make_shared<ScriptNetwork>(torchscript, device_, options_.input_size, options_.num_classes);

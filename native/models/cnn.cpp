@@ -1,6 +1,7 @@
 #include "models/cnn.h"
 
 #include "models/following_norm.h"
+#include "models/freezable_conv.h"
 
 namespace sparring {
 
@@ -10,7 +11,7 @@ CnnImpl::CnnImpl(const CnnOptions& options) : options(options) {
   int64_t in = 3;
   for (int64_t stage = 0; stage < options.stages(); ++stage) {
     const auto out = options.width() << stage;
-    const Conv2d convolution(Conv2dOptions(in, out, 3).stride(stage == 0 ? 1 : 2).padding(1).bias(false));
+    const FreezableConv2d convolution(Conv2dOptions(in, out, 3).stride(stage == 0 ? 1 : 2).padding(1).bias(false));
     features->push_back(convolution);
     features->push_back(FollowingNorm(convolution));
     features->push_back(ReLU(ReLUOptions(true)));

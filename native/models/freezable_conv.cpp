@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "ops/batch_conv.h"
 #include "ops/frozen_conv.h"
 #include "ops/packed_conv.h"
 #include "ops/trained_conv.h"
@@ -11,39 +12,39 @@ namespace sparring {
 namespace {
 
 // What kernels of ours need to know of a convolution: the same in rows and columns, without dilation and groups, if it is so.
-struct Geometry {
-  int64_t kernel, stride, padding;
-
-  bool is_plain() const { return kernel == 3 && stride == 1 && padding == 1; }
-};
-
-std::optional<Geometry> geometry(const torch::nn::detail::ConvNdOptions<2>& options) {
+std::optional<Window> window_of(const torch::nn::detail::ConvNdOptions<2>& options) {
   const auto* padding = std::get_if<torch::ExpandingArray<2>>(&options.padding());
   const auto is_square = [](const torch::ExpandingArray<2>& values) { return values->at(0) == values->at(1); };
   if (!padding || !is_square(*padding) || !is_square(options.kernel_size()) || !is_square(options.stride()) || options.groups() != 1) return std::nullopt;
   if (options.dilation()->at(0) != 1 || options.dilation()->at(1) != 1) return std::nullopt;
-  return Geometry{options.kernel_size()->at(0), options.stride()->at(0), (*padding)->at(0)};
+  return Window{options.kernel_size()->at(0), options.stride()->at(0), (*padding)->at(0)};
 }
 
+bool is_plain(const Window& window) { return window.kernel == 3 && window.stride == 1 && window.padding == 1; }
+
 at::Tensor convolve(torch::nn::Conv2dImpl& conv, const at::Tensor& x) {
-  const auto of = geometry(conv.options);
-  return of && of->is_plain() && trained_conv_takes(x, conv.weight) ? trained_conv(x, conv.weight, conv.bias) : conv.forward(x);
+  const auto window = window_of(conv.options);
+  if (window && is_plain(*window) && trained_conv_takes(x, conv.weight)) return trained_conv(x, conv.weight, conv.bias);
+  return window && batch_conv_takes(x, conv.weight, *window) ? batch_conv(x, conv.weight, conv.bias, *window) : conv.forward(x);
 }
 
 }  // namespace
 
 at::Tensor FreezableConv2dImpl::forward(const at::Tensor& x) {
   if (frozen_ && frozen_->takes(x)) return (*frozen_)(x);
+  if (batched_ && batched_->takes(x)) return (*batched_)(x);
   if (packed_ && packed_->takes(x)) return (*packed_)(x);
   return frozen_ ? Conv2dImpl::forward(x) : convolve(*this, x);
 }
 
 void FreezableConv2dImpl::freeze() {
   const auto given = bias.defined() ? bias.detach() : bias;
-  const auto of = geometry(options);
-  if (of && of->is_plain()) frozen_ = std::make_shared<FrozenConv>(weight.detach(), given);
+  const auto window = window_of(options);
+  if (window && is_plain(*window)) frozen_ = std::make_shared<FrozenConv>(weight.detach(), given);
   if (bias.defined()) bias = given.to(weight.scalar_type());
-  if (of) packed_ = std::make_shared<PackedConv>(weight.detach(), bias, of->stride, of->padding);
+  if (!window) return;
+  batched_ = std::make_shared<FrozenBatchConv>(weight.detach(), given, *window);
+  packed_ = std::make_shared<PackedConv>(weight.detach(), bias, window->stride, window->padding);
 }
 
 UpsampleConv2dImpl::UpsampleConv2dImpl(int64_t in, int64_t out, bool bias)

@@ -7,6 +7,7 @@
 
 namespace sparring {
 
+class FrozenBatchConv;
 class FrozenConv;
 class PackedConv;
 
@@ -19,7 +20,8 @@ struct FreezableConv2dImpl : torch::nn::Conv2dImpl {
 
  private:
   std::shared_ptr<FrozenConv> frozen_;  // of 3x3 convolutions of stride 1 that are frozen
-  std::shared_ptr<PackedConv> packed_;  // for what frozen_ does not take
+  std::shared_ptr<FrozenBatchConv> batched_;  // for what frozen_ does not take
+  std::shared_ptr<PackedConv> packed_;        // for what batched_ does not take either
 };
 TORCH_MODULE(FreezableConv2d);
 

@@ -7,17 +7,24 @@
 
 namespace sparring {
 
-inline bool cpu_has_bf16() {
+struct Bf16Hardware {
+  bool amx = false, avx512 = false;
+};
+
+inline Bf16Hardware bf16_hardware() {
+  Bf16Hardware found;
 #if defined(__x86_64__)
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return false;
-  const bool amx_bf16 = edx & (1u << 22);
-  if (!__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) return amx_bf16;
-  const bool avx512_bf16 = eax & (1u << 5);
-  return amx_bf16 || avx512_bf16;
-#else
-  return false;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
+  found.amx = edx & (1u << 22);
+  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) found.avx512 = eax & (1u << 5);
 #endif
+  return found;
+}
+
+inline bool cpu_has_bf16() {
+  const auto found = bf16_hardware();
+  return found.amx || found.avx512;
 }
 
 }  // namespace sparring

@@ -52,4 +52,34 @@ SPARRING_INLINE SPARRING_AVX512 void store_lanes(Bf16* to, const Vec& from) {
   std::memcpy(to, &halves, sizeof(halves));
 }
 
+// Of a transposition of 16 x 16: swaps what differs in one bit, `step`, of row and lane.
+template <int step>
+SPARRING_INLINE SPARRING_AVX512 void transpose_bit(Words (&rows)[kLanes]) {
+  Words low, high;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    low[lane] = lane & step ? kLanes + lane - step : lane;
+    high[lane] = lane & step ? kLanes + lane : lane + step;
+  }
+#pragma GCC unroll 16
+  for (int row = 0; row < kLanes; ++row) {
+    if (row & step) continue;
+    const Words a = rows[row], b = rows[row + step];
+#if defined(SPARRING_HAS_AVX512)
+    rows[row] = __builtin_shuffle(a, b, low);
+    rows[row + step] = __builtin_shuffle(a, b, high);
+#else
+    for (int lane = 0; lane < kLanes; ++lane) {
+      rows[row][lane] = low[lane] < kLanes ? a[low[lane]] : b[low[lane] - kLanes];
+      rows[row + step][lane] = high[lane] < kLanes ? a[high[lane]] : b[high[lane] - kLanes];
+    }
+#endif
+  }
+}
+SPARRING_INLINE SPARRING_AVX512 void transpose(Words (&rows)[kLanes]) {
+  transpose_bit<8>(rows);
+  transpose_bit<4>(rows);
+  transpose_bit<2>(rows);
+  transpose_bit<1>(rows);
+}
+
 }  // namespace sparring::cpu
