@@ -170,12 +170,13 @@ export interface NativeInspection {
   }): Fields<'available' | 'taken' | 'own' | 'plain' | 'repeated' | 'shared'>;
   /**
    * A convolution in bf16 with the images of the batch as rows. Relative errors against fp64: of the kernels (output, gradients of x and of the weight), of fp64 itself once it is rounded
-   * (the first two), of the kernels with `threads` threads against them; as a training step under autocast computes it, and ATen (own, plain: with that of the bias); as a frozen network
-   * does, and ATen, of output and gradient of x; of the first image alone. trained, frozen: whether the kernels are used there.
+   * (the first two), of the kernels with `threads` threads against them; as a training step under autocast computes it, by ATen, and of their mean in one forward pass (own, plain, shared:
+   * with that of the bias), of the gradient of the weight where x has none; of output and gradient of x of a frozen network, and of its first image alone against them. trained, frozen:
+   * whether the kernels are used there.
    */
   batchConvolution(options: {
     shape: readonly number[]; outputs: number; kernel: number; stride: number; padding: number; bias: boolean; seed: number; threads: number;
-  }): Fields<'available' | 'kernels' | 'rounded' | 'repeated' | 'trained' | 'own' | 'plain' | 'frozen' | 'ownFrozen' | 'plainFrozen' | 'alone'>;
+  }): Fields<'available' | 'kernels' | 'rounded' | 'repeated' | 'trained' | 'own' | 'plain' | 'shared' | 'weightAlone' | 'frozen' | 'ownFrozen' | 'alone'>;
   /** A depthwise convolution under autocast: relative errors of output and gradients of x and weight against fp64, and those of ATen's. */
   depthwiseConvolution(options: {
     shape: readonly number[];

@@ -29,7 +29,8 @@ const logEvery = 20; // steps; losses in between are averaged
 export async function trainLoop(options: LoopOptions): Promise<void> {
   const { trainer, stage, training, from, to, total, weighing, reporter, signal } = options;
   if (weighing && stage.carried) weighing.state = stage.carried;
-  let upcoming = from < to ? options.batch(from) : undefined;
+  const readBatch = async (step: number): Promise<Batch> => options.batch(step); // whatever it throws comes with the promise
+  let upcoming = from < to ? readBatch(from) : undefined;
   for (let step = from; step < to; step++) {
     const batch = await upcoming!;
     const learningRate = learningRateAt(step, training);
@@ -38,10 +39,9 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
       await stage.checkpoint(trainer, step); // also of a step that was begun: it changes nothing before its end
       throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
     });
-    running.catch(() => {}); // reported when it is awaited, as is what follows
-    // The next batch is decoded while the engine computes this one.
-    upcoming = step + 1 < to ? options.batch(step + 1) : undefined;
-    upcoming?.catch(() => {});
+    // The next batch is read while the engine computes this one: asked for after it, since that begins with work of this thread.
+    upcoming = step + 1 < to ? readBatch(step + 1) : undefined;
+    upcoming?.catch(() => {}); // reported when it is awaited
     const result = await running;
     if (weighing) {
       weighing.observe(batch, result.losses!);

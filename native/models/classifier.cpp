@@ -13,7 +13,7 @@ torch::nn::AnyModule network_of(const ClassifierOptions& options) {
   return make_network(options.architecture, options.num_classes, options.input_size);
 }
 
-// [1, 3, size, size] channels-last, since an operation on a whole image is vectorised, and one that repeats three numbers is not.
+// [1, 3, size, size] channels-last: an operation on whole images in that layout is vectorised, one that repeats three numbers in it is not.
 at::Tensor everywhere(const std::array<double, 3>& values, int64_t size, at::Device device) {
   const auto of_channels = at::tensor(at::ArrayRef<double>(values.data(), 3), at::kDouble).to(at::kFloat).view({1, 3, 1, 1});
   return of_channels.expand({1, 3, size, size}).contiguous(at::MemoryFormat::ChannelsLast).to(device);
@@ -90,11 +90,11 @@ int64_t Classifier::parameter_count() const {
 
 at::Tensor Classifier::prepare(const at::Tensor& pixels) const {
   const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);  // whose matrix products are bf16
-  return (resize(pixels, options_.input_size) - mean_) * inverse_std_;
+  return (resize(pixels, options_.input_size).contiguous(at::MemoryFormat::ChannelsLast) - mean_) * inverse_std_;
 }
 
 at::Tensor Classifier::forward(const at::Tensor& pixels) {
-  return net_.forward(prepare(pixels).contiguous(at::MemoryFormat::ChannelsLast)).to(at::kFloat);
+  return net_.forward(prepare(pixels)).to(at::kFloat);
 }
 
 at::Tensor Classifier::forward_frozen(const at::Tensor& pixels, at::ScalarType dtype) {
@@ -120,7 +120,7 @@ std::vector<at::Tensor> Classifier::feature_maps_frozen(const at::Tensor& pixels
 }
 
 at::Tensor Classifier::prepare_frozen(const at::Tensor& pixels, at::ScalarType dtype) const {
-  return prepare(pixels).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  return prepare(pixels).to(dtype);
 }
 
 void Classifier::freeze_in(at::ScalarType dtype) {

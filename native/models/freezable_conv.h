@@ -19,7 +19,7 @@ struct FreezableConv2dImpl : torch::nn::Conv2dImpl {
   void freeze();                            // weight and bias will not change again; the bias may have more digits than the weight
 
  private:
-  std::shared_ptr<FrozenConv> frozen_;  // of 3x3 convolutions of stride 1 that are frozen
+  std::shared_ptr<FrozenConv> frozen_;        // of 3x3 convolutions of stride 1 that are frozen
   std::shared_ptr<FrozenBatchConv> batched_;  // for what frozen_ does not take
   std::shared_ptr<PackedConv> packed_;        // for what batched_ does not take either
 };

@@ -46,6 +46,7 @@ void register_view_inspection(Api& api);       // the same of augmentations
 void register_attack_inspection(Api& api);     // the same of attacks
 void register_norm_inspection(Api& api);         // the same of fused group norms
 void register_convolution_inspection(Api& api);  // the same of the convolutions of frozen networks
+void register_batch_convolution_inspection(Api& api);  // and of those with the images of a batch as rows
 void register_diffusion_inspection(Api& api);  // the same of samplers and of text-conditional U-Nets
 
 }  // namespace sparring::node

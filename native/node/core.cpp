@@ -112,6 +112,7 @@ extern "C" __attribute__((visibility("default"))) napi_value sparring_core_regis
     register_diffusion_inspection(api);
     register_norm_inspection(api);
     register_convolution_inspection(api);
+    register_batch_convolution_inspection(api);
     prepare_exit(env);
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();

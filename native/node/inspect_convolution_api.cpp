@@ -6,55 +6,15 @@
 #include "models/depthwise_conv.h"
 #include "models/freezable_conv.h"
 #include "node/comparisons.h"
+#include "node/differentiate.h"
 #include "node/fields.h"
 #include "ops/autocast.h"
-#include "ops/batch_conv.h"
 #include "ops/cpu/winograd_kernel.h"
 #include "ops/frozen_conv.h"
 #include "ops/packed_conv.h"
 #include "ops/trained_conv.h"
 
 namespace sparring::node {
-namespace {
-
-// An output, and the gradient of its product with a direction; both fp32.
-struct Differentiated {
-  at::Tensor output, gradient;
-};
-
-template <class Operation>
-Differentiated differentiate(const Operation& operation, const at::Tensor& x, const at::Tensor& direction) {
-  const auto input = x.clone().requires_grad_(true);
-  const auto output = operation(input);
-  const auto gradient = torch::autograd::grad({output}, {input}, {direction.to(output.scalar_type())})[0];
-  return {output.detach().to(at::kFloat).contiguous(), gradient.to(at::kFloat).contiguous()};
-}
-
-std::vector<int64_t> sizes_of_x(const Napi::Object& options) {
-  auto shape = integers(options, "shape");
-  if (shape.size() != 4) throw Error("usage", "shape: expected the four sizes of x.");
-  return shape;
-}
-
-at::Tensor flag(bool value) { return at::full({1}, value ? 1.0 : 0.0); }
-
-// inputs: x, weight and, if there is one, bias. Output and gradients of inputs of its product with a direction, in that order, fp64.
-template <class Operation>
-std::vector<at::Tensor> differentiate_all(const Operation& operation, const std::vector<at::Tensor>& inputs, const at::Tensor& direction, bool autocast) {
-  std::vector<at::Tensor> leaves;
-  for (const auto& input : inputs) leaves.push_back(input.detach().clone().requires_grad_(true));
-  at::Tensor output;
-  {
-    AutocastGuard guard(at::kCPU, autocast);
-    output = operation(leaves[0], leaves[1], leaves.size() > 2 ? leaves[2] : at::Tensor());
-  }
-  std::vector<at::Tensor> results{output};
-  for (const auto& gradient : torch::autograd::grad({output}, leaves, {direction.to(output.scalar_type())})) results.push_back(gradient);
-  for (auto& result : results) result = result.detach().to(at::kDouble);
-  return results;
-}
-
-}  // namespace
 
 void register_convolution_inspection(Api& api) {
   // cutouts({shape: [B, C, H, W], x, count, leastSide, seeds, step}) -> {parts [count * B, C, H, W]}, without noise
@@ -205,77 +165,6 @@ void register_convolution_inspection(Api& api) {
       return finish_fields({{"available", flag(cpu::has_winograd())}, {"taken", flag(is_taken())}, {"own", relative_errors(own, exact).to(at::kFloat)},
                             {"plain", relative_errors(plain, exact).to(at::kFloat)}, {"repeated", relative_errors(again, own).to(at::kFloat)},
                             {"shared", relative_errors(shared, exact).to(at::kFloat)}});
-    };
-  });
-
-  // batchConvolution({shape: [B, I, H, W], outputs, kernel, stride, padding, bias, seed, threads}) -> {available, kernels, rounded, repeated, trained, own, plain, frozen,
-  // ownFrozen, plainFrozen, alone}. kernels: errors of the convolution and of the gradients of x and of the weight, by the kernels themselves, against ATen in fp64 on the
-  // same rounded numbers; rounded: of the first two of fp64 once rounded to bf16; repeated: of the kernels with `threads` threads against them. trained: whether a training step
-  // uses them for these shapes; own, plain: errors of output and gradients of x, weight and bias under autocast, as a network computes them and by ATen. The same of a frozen
-  // network, of output and gradient of x; alone: of the first image by itself against it among the others.
-  api.add_async("batchConvolution", 1, [](const Napi::CallbackInfo& info) -> Work {
-    const auto options = info[0].As<Napi::Object>();
-    const Window window{integer(options, "kernel"), integer(options, "stride"), integer(options, "padding")};
-    return [shape = sizes_of_x(options), outputs = integer(options, "outputs"), window, has_bias = boolean(options, "bias"), seed = static_cast<uint64_t>(integer(options, "seed")),
-            threads = static_cast<int>(integer(options, "threads"))](const JobContext&) -> Finish {
-      auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-      const auto draw = [&](at::IntArrayRef sizes) { return (at::randn(sizes, generator, at::TensorOptions(at::kFloat)) + 0.3).contiguous(at::MemoryFormat::ChannelsLast); };
-      const auto bf16 = [](const at::Tensor& tensor) { return tensor.to(at::kBFloat16); };
-      const auto by_aten = [&](const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) { return at::conv2d(x, weight, bias, window.stride, window.padding); };
-      const auto x = bf16(draw(shape)).to(at::kFloat), weight = draw({outputs, shape[1], window.kernel, window.kernel});
-      const auto bias = has_bias ? draw({outputs, 1, 1, 1}).flatten() : at::Tensor();
-      const auto direction = bf16(draw(by_aten(x, weight, bias).sizes())).to(at::kFloat);
-      const auto conv_of = [&](at::ScalarType type) {
-        FreezableConv2d conv(torch::nn::Conv2dOptions(shape[1], outputs, window.kernel).stride(window.stride).padding(window.padding).bias(has_bias));
-        conv->weight = weight.to(type), conv->bias = bias;
-        return conv;
-      };
-      const auto errors = [](const std::vector<at::Tensor>& found, const std::vector<at::Tensor>& expected) { return relative_errors(found, expected).to(at::kFloat); };
-
-      const auto with_kernels = [&]() -> std::vector<at::Tensor> {
-        const torch::NoGradGuard no_grad;
-        return {cpu::batch_conv(bf16(x), cpu::batch_conv_weight(weight), outputs, bias, window), cpu::batch_conv_input_gradient(bf16(direction), cpu::batch_conv_mirrored_weight(weight), x.sizes(), window),
-                cpu::batch_conv_weight_gradient(bf16(x), bf16(direction), window)};
-      };
-      std::vector<at::Tensor> inputs{x, weight}, precise{x.to(at::kDouble), weight.to(at::kDouble)}, of_rounded{precise[0], bf16(weight).to(at::kDouble)};
-      if (has_bias) {
-        inputs.push_back(bias);
-        precise.push_back(bias.to(at::kDouble));
-        of_rounded.push_back(precise[2]);
-      }
-      const auto exact_of_rounded = differentiate_all(by_aten, of_rounded, direction, false);
-      const bool available = cpu::batch_conv_takes(x, at::kBFloat16, shape[1], outputs, window);
-      at::Tensor kernels = at::zeros({0}), repeated = kernels;
-      if (available) {
-        const auto found = with_kernels();
-        kernels = errors(found, exact_of_rounded);
-        const ThreadsGuard more_threads(threads);
-        repeated = errors(with_kernels(), found);
-      }
-      const auto rounded = errors({bf16(exact_of_rounded[0]), bf16(exact_of_rounded[1])}, exact_of_rounded);
-
-      const auto in_network = [&](const at::Tensor& input, const at::Tensor& own_weight, const at::Tensor& own_bias) {
-        auto conv = conv_of(at::kFloat);
-        conv->weight = own_weight, conv->bias = own_bias;
-        return conv(input);
-      };
-      const auto exact = differentiate_all(by_aten, precise, direction, false);
-      const auto is_trained = [&] {
-        AutocastGuard guard(at::kCPU, true);
-        return batch_conv_takes(x, weight.detach().requires_grad_(true), window);
-      };
-
-      auto conv = conv_of(at::kBFloat16);
-      const auto by_aten_in_bf16 = [&](const at::Tensor& input) { return by_aten(input, bf16(weight), has_bias ? bf16(bias) : bias); };
-      const auto list = [](const Differentiated& found) { return std::vector<at::Tensor>{found.output, found.gradient}; };
-      const auto plain_frozen = list(differentiate(by_aten_in_bf16, bf16(x), direction));
-      conv->freeze();
-      const auto frozen = [&](const at::Tensor& input) { return conv(input); };
-      const auto own_frozen = list(differentiate(frozen, bf16(x), direction)), alone = list(differentiate(frozen, bf16(x).narrow(0, 0, 1), direction.narrow(0, 0, 1)));
-      return finish_fields({{"available", flag(available)}, {"kernels", kernels}, {"rounded", rounded}, {"repeated", repeated}, {"trained", flag(is_trained())},
-                            {"own", errors(differentiate_all(in_network, inputs, direction, true), exact)}, {"plain", errors(differentiate_all(by_aten, inputs, direction, true), exact)},
-                            {"frozen", flag(FrozenBatchConv(bf16(weight), bias, window).takes(bf16(x)))}, {"ownFrozen", errors(own_frozen, exact_of_rounded)},
-                            {"plainFrozen", errors(plain_frozen, exact_of_rounded)}, {"alone", errors(alone, {own_frozen[0].narrow(0, 0, 1), own_frozen[1].narrow(0, 0, 1)})}});
     };
   });
 

@@ -9,6 +9,7 @@
 
 #include "ops/autocast.h"
 #include "ops/named_operation.h"
+#include "ops/precision.h"
 
 namespace sparring {
 namespace {
@@ -16,27 +17,33 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-constexpr int64_t kFewestImages = 8;      // rows of a product
-constexpr int64_t kFewestChannels = 32;   // columns of one, of a gradient of the weight
+constexpr int64_t kFewestImages = 8;      // as many as the rows of a tile
+constexpr int64_t kFewestChannels = 32;   // for gradients of the weight: as many as the columns of a tile
 constexpr int64_t kMostPixels = 256;      // of an output, for gradients: with more, those of ATen are as fast
 constexpr int64_t kMostPixelsOfOne = 64;  // the same of 1x1 convolutions
 // Inputs times outputs of a frozen convolution: with as many, a single image waits for its weights, which come once for each of its pixels.
-constexpr int64_t kManyWeights = int64_t{1} << 17;
+constexpr int64_t kManyFilters = int64_t{1} << 17;
 
-int64_t outputs(const at::Tensor& x, const Window& window) { return window.over(x.size(2)) * window.over(x.size(3)); }
+int64_t outputs(const at::Tensor& x, const Window& window) { return window.outputs(x.size(2)) * window.outputs(x.size(3)); }
 
 // Of the taps of all outputs, how many lie inside the image.
 double share_inside(const at::Tensor& x, const Window& window) {
   double share = 1;
   for (const int64_t side : {x.size(2), x.size(3)}) {
     int64_t inside = 0;
-    for (int64_t out = 0; out < window.over(side); ++out) {
+    for (int64_t out = 0; out < window.outputs(side); ++out) {
       const int64_t first = out * window.stride - window.padding;
       inside += std::max<int64_t>(0, std::min(side, first + window.kernel) - std::max<int64_t>(0, first));
     }
-    share *= static_cast<double>(inside) / static_cast<double>(window.kernel * window.over(side));
+    share *= static_cast<double>(inside) / static_cast<double>(window.kernel * window.outputs(side));
   }
   return share;
+}
+
+// ATen's kernels for AMX do sixteen times as many products at a time.
+bool pays_here() {
+  static const bool pays = !bf16_hardware().amx;
+  return pays;
 }
 
 // Which of the three products of a convolution that is trained are faster than ATen's, as measured in
@@ -80,7 +87,7 @@ class TrainedBatchConv : public torch::autograd::Function<TrainedBatchConv> {
                                                                     /*transposed=*/false, {0, 0}, /*groups=*/1, of_aten);
       if (dweight.defined()) dweight = dweight.to(at::kFloat);
     }
-    if (ctx->needs_input_grad(0) && own_dx) dx = cpu::batch_conv_input_gradient(dy, cpu::batch_conv_mirrored_weight(weight), x.sizes(), window);
+    if (ctx->needs_input_grad(0) && own_dx) dx = cpu::batch_conv_input_gradient(dy, cpu::batch_conv_transposed_weight(weight), x.sizes(), window);
     if (ctx->needs_input_grad(1) && own_dweight) dweight = cpu::batch_conv_weight_gradient(x, dy, window);
     if (ctx->saved_data["biased"].toBool() && ctx->needs_input_grad(2)) dbias = at::sum(dy, {0, 2, 3}, /*keepdim=*/false, at::kFloat);
     return {dx, dweight, dbias, {}};
@@ -108,7 +115,7 @@ class FrozenBatchConvFunction : public torch::autograd::Function<FrozenBatchConv
 
 bool batch_conv_takes(const at::Tensor& x, const at::Tensor& weight, const Window& window) {
   if (!at::GradMode::is_enabled() || !weight.requires_grad() || weight.scalar_type() != at::kFloat) return false;
-  if (!cpu::batch_conv_takes(x, computed_type(x), weight.size(1), weight.size(0), window) || x.size(0) < kFewestImages) return false;
+  if (!pays_here() || !cpu::batch_conv_takes(x, computed_type(x), weight.size(1), weight.size(0), window) || x.size(0) < kFewestImages) return false;
   return multiplying_pays(x, window) || input_gradient_pays(x, window) || weight_gradient_pays(x, window);
 }
 
@@ -118,8 +125,8 @@ at::Tensor batch_conv(const at::Tensor& x, const at::Tensor& weight, const at::T
 }
 
 bool FrozenBatchConv::takes(const at::Tensor& x) const {
-  return x.scalar_type() == weight_.scalar_type() && cpu::batch_conv_takes(x, x.scalar_type(), weight_.size(1), weight_.size(0), window_) && multiplying_pays(x, window_) &&
-         weight_.size(0) * weight_.size(1) < kManyWeights;
+  return pays_here() && x.scalar_type() == weight_.scalar_type() && cpu::batch_conv_takes(x, x.scalar_type(), weight_.size(1), weight_.size(0), window_) && multiplying_pays(x, window_) &&
+         weight_.size(0) * weight_.size(1) < kManyFilters;
 }
 
 at::Tensor FrozenBatchConv::operator()(const at::Tensor& x) {
@@ -128,7 +135,7 @@ at::Tensor FrozenBatchConv::operator()(const at::Tensor& x) {
   const NamedOperation named("sparring::conv2d", {x, weight_, bias_});
   const auto input = x.contiguous(at::MemoryFormat::ChannelsLast);
   if (!at::GradMode::is_enabled() || !x.requires_grad()) return cpu::batch_conv(input, forward_, weight_.size(0), fp32_bias_, window_);
-  if (!backward_.defined()) backward_ = cpu::batch_conv_mirrored_weight(weight_);
+  if (!backward_.defined()) backward_ = cpu::batch_conv_transposed_weight(weight_);
   return FrozenBatchConvFunction::apply(input, forward_, backward_, bias_.defined() ? std::optional(fp32_bias_) : std::nullopt, weight_.size(0), window_);
 }
 

@@ -14,15 +14,17 @@ bool batch_conv_takes(const at::Tensor& x, const at::Tensor& weight, const Windo
 
 // Under autocast in its type, otherwise in that of x.
 //   x: [B, I, H, W] in fp32 or bf16, weight: [O, I, k, k] fp32, bias: [O] fp32 or undefined -> [B, O, H', W'] bf16, channels-last
-// Gradients of weight and bias are summed in fp32 and stay so. The weight must not change before the backward pass. There is no second derivative.
+// Which of the three convolutions (this one, the gradient of x, the gradient of the weight) are the kernels' and which ATen's depends on the shapes, that of the
+// batch included. The gradient of the bias is summed in fp32 and stays so, that of the weight where it is the kernels'. The weight must not change before the
+// backward pass. There is no second derivative.
 at::Tensor batch_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const Window& window);
 
 class FrozenBatchConv {
  public:
-  // weight: [O, I, k, k] bf16, bias: [O] or undefined; neither may change afterwards.
+  // weight: [O, I, k, k], bias: [O] or undefined; neither may change afterwards.
   FrozenBatchConv(at::Tensor weight, at::Tensor bias, const Window& window) : weight_(std::move(weight)), bias_(std::move(bias)), window_(window) {}
 
-  // Does not depend on the size of the batch.
+  // Whether both are in bf16, and the kernels take x and are faster than ATen's; does not depend on the size of the batch.
   bool takes(const at::Tensor& x) const;
 
   // x: [B, I, H, W] bf16 -> [B, O, H', W'] channels-last. Gradients reach x only, once: there is no second derivative.

@@ -9,7 +9,6 @@
 #include "ops/cpu/bf16_products.h"
 #include "ops/cpu/lanes.h"
 #include "ops/cpu/with_type.h"
-#include "ops/precision.h"
 
 namespace sparring::cpu {
 namespace {
@@ -25,7 +24,7 @@ struct Contact {
 
 std::vector<Contact> contacts(const Window& window, int64_t height, int64_t width) {
   std::vector<Contact> all;
-  const int64_t rows = window.over(height), columns = window.over(width);
+  const int64_t rows = window.outputs(height), columns = window.outputs(width);
   for (int64_t row = 0; row < rows; ++row) {
     for (int64_t column = 0; column < columns; ++column) {
       for (int64_t tap = 0; tap < window.taps(); ++tap) {
@@ -175,10 +174,8 @@ void multiply_images(const at::Tensor& source, const at::Tensor& weight, const S
 
 }  // namespace
 
-// With AMX ATen's are several times as fast.
 bool batch_conv_takes(const at::Tensor& x, at::ScalarType type, int64_t in, int64_t out, const Window& window) {
-  static const bool has = has_bf16_products() && !bf16_hardware().amx;
-  if (!has || !x.is_cpu() || type != at::kBFloat16 || x.dim() != 4 || x.numel() == 0 || x.size(1) != in || in % 8 != 0 || out % 8 != 0) return false;
+  if (!has_bf16_products() || !x.is_cpu() || type != at::kBFloat16 || x.dim() != 4 || x.numel() == 0 || x.size(1) != in || in % 8 != 0 || out % 8 != 0) return false;
   return std::min(x.size(2), x.size(3)) + 2 * window.padding >= window.kernel;
 }
 
@@ -199,7 +196,7 @@ at::Tensor batch_conv_weight(const at::Tensor& weight) {
   return result;
 }
 
-at::Tensor batch_conv_mirrored_weight(const at::Tensor& weight) {
+at::Tensor batch_conv_transposed_weight(const at::Tensor& weight) {
   const auto filters = weight.contiguous(at::MemoryFormat::ChannelsLast);
   const int64_t out = weight.size(0), in = weight.size(1), taps = weight.size(2) * weight.size(3), pairs = out / 2;
   const auto result = numbers({panels_of(in), taps, pairs, kTileColumns, 2});
@@ -221,7 +218,7 @@ at::Tensor batch_conv_mirrored_weight(const at::Tensor& weight) {
 }
 
 at::Tensor batch_conv(const at::Tensor& x, const at::Tensor& weight, int64_t out_channels, const at::Tensor& bias, const Window& window) {
-  const int64_t rows = window.over(x.size(2)), columns = window.over(x.size(3)), pixel = x.size(0) * x.size(1);
+  const int64_t rows = window.outputs(x.size(2)), columns = window.outputs(x.size(3)), pixel = x.size(0) * x.size(1);
   const auto y = at::empty({x.size(0), out_channels, rows, columns}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
   const Sums sums(rows * columns, contacts(window, x.size(2), x.size(3)), [](const Contact& contact) { return contact.out; },
                   [&](const Contact& contact) { return Product{contact.in * pixel, contact.tap * weight.stride(1)}; });

@@ -6,10 +6,12 @@
 namespace sparring::cpu {
 namespace {
 
-// sum += a[2 i] b[2 i] + a[2 i + 1] b[2 i + 1] for each of 16 lanes i, of pairs of bf16. In assembler, since compilers differ on the types of its builtin.
+// sum += a b of the first numbers of pairs of bf16 and of the second ones, in each of 16 lanes. In assembler, since compilers differ on the types of its builtin.
 SPARRING_INLINE SPARRING_AVX512 void add_pairs(Vec& sum, const Words& a, const Words& b) {
 #if defined(SPARRING_HAS_AVX512)
   asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+#else
+  sum += (Vec)(a << 16) * (Vec)(b << 16) + (Vec)(a & 0xffff0000) * (Vec)(b & 0xffff0000);
 #endif
 }
 
