@@ -34,14 +34,14 @@ TransformerBlockImpl::TransformerBlockImpl(const TransformerBlockOptions& option
   if (options.layer_scale()) gamma2 = register_layer_scale(*this, "ls2", dim);
 }
 
-at::Tensor TransformerBlockImpl::forward(at::Tensor x) {
+at::Tensor TransformerBlockImpl::first(const at::Tensor& x, int64_t kept) {
   const auto batch = x.size(0), tokens = x.size(1), dim = x.size(2), heads = options.heads();
   const auto parts = linear(qkv, norm1(x)).view({batch, tokens, 3, heads, dim / heads}).permute({2, 0, 3, 1, 4});  // [3, B, heads, N, d]
-  const auto attended = attention(parts[0], parts[1], parts[2], options.causal()).transpose(1, 2).reshape({batch, tokens, dim});
-  x = x + scaled(linear(proj, attended), gamma1);
-  auto hidden = linear(fc1, norm2(x));  // [B, N, mlp_dim]
+  const auto attended = attention(parts[0].narrow(2, 0, kept), parts[1], parts[2], options.causal()).transpose(1, 2).reshape({batch, kept, dim});
+  const auto after = x.narrow(1, 0, kept) + scaled(linear(proj, attended), gamma1);
+  auto hidden = linear(fc1, norm2(after));  // [B, kept, mlp_dim]
   hidden = options.quick_gelu() ? hidden * at::sigmoid(1.702 * hidden) : at::gelu(hidden);
-  return x + scaled(linear(fc2, hidden), gamma2);
+  return after + scaled(linear(fc2, hidden), gamma2);
 }
 
 void initialise_transformer(torch::nn::Module& module) {

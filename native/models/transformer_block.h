@@ -18,7 +18,9 @@ struct TransformerBlockOptions {
 
 struct TransformerBlockImpl : torch::nn::Module {
   explicit TransformerBlockImpl(const TransformerBlockOptions& options);
-  at::Tensor forward(at::Tensor x);  // [B, N, dim] -> [B, N, dim]
+  at::Tensor forward(const at::Tensor& x) { return first(x, x.size(1)); }  // [B, N, dim] -> [B, N, dim]
+  // The first `kept` tokens of it, [B, kept, dim]: the others are attended to, and nothing more of them is computed.
+  at::Tensor first(const at::Tensor& x, int64_t kept);
 
   TransformerBlockOptions options;
   torch::nn::LayerNorm norm1{nullptr}, norm2{nullptr};

@@ -55,9 +55,16 @@ ViTImpl::ViTImpl(const ViTOptions& options) : options(options) {
   if (dist_token.defined()) dist_token.normal_(0, 0.02);
 }
 
+// A convolution whose windows do not overlap is a product of matrices, which is faster: rows are patches, in the order of channels-last.
+at::Tensor ViTImpl::embed_patches(const at::Tensor& x) {
+  const auto side = options.image_size() / options.patch(), patch = options.patch(), numbers = patch * patch * 3;
+  const auto patches = x.permute({0, 2, 3, 1}).reshape({x.size(0), side, patch, side, patch, 3}).transpose(2, 3).reshape({x.size(0), side * side, numbers});
+  return at::linear(patches, patch_embed->weight.permute({0, 2, 3, 1}).reshape({options.dim(), numbers}), patch_embed->bias);
+}
+
 at::Tensor ViTImpl::embed(const at::Tensor& x) {
   const auto batch = x.size(0);
-  auto tokens = patch_embed(x).flatten(2).transpose(1, 2);  // [B, patches, dim]
+  auto tokens = embed_patches(x);
   std::vector<at::Tensor> parts;
   for (const auto& token : {cls_token, dist_token, reg_token}) {
     if (token.defined()) parts.push_back(token.expand({batch, -1, -1}));
@@ -85,7 +92,9 @@ at::Tensor ViTImpl::logits(const at::Tensor& pooled) {
 at::Tensor ViTImpl::forward(const at::Tensor& x) {
   auto tokens = embed(x);
   if (norm_pre) tokens = norm_pre(tokens);
-  for (auto& block : blocks) tokens = block(tokens);
+  // The heads read the first tokens alone, unless they read the mean of those of the patches.
+  const auto read = options.average_pool() ? tokens.size(1) : options.distilled() ? 2 : 1;
+  for (auto& block : blocks) tokens = block->first(tokens, &block == &blocks.back() ? read : tokens.size(1));
   if (options.average_pool()) {
     const auto side = options.image_size() / options.patch();
     return logits(tokens.slice(1, tokens.size(1) - side * side).mean(1));  // without class and register tokens

@@ -49,6 +49,7 @@ struct ViTImpl : torch::nn::Module {
   torch::nn::Linear head{nullptr}, head_dist{nullptr};
 
  private:
+  at::Tensor embed_patches(const at::Tensor& x);  // [B, patches, dim]
   at::Tensor embed(const at::Tensor& x);          // [B, N, dim]
   at::Tensor features(const at::Tensor& pooled);  // [B, dim] -> what the head takes
   at::Tensor logits(const at::Tensor& pooled);    // [B, dim] -> [B, num_classes]

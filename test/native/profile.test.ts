@@ -38,11 +38,26 @@ test('a small network, layer by layer, by hand', async () => {
 
 const reference: Record<string, number> = JSON.parse(readFileSync(new URL('../parity/goldens/flops.json', import.meta.url), 'utf8'));
 
+/** What the last block of a vision transformer does here for the tokens alone that its heads read. */
+const readTokens: Record<string, { tokens: number; dim: number; read: number }> = {
+  vit_small_patch32: { tokens: 1 + 49, dim: 384, read: 1 },
+  deit_tiny_distilled_patch16: { tokens: 2 + 196, dim: 192, read: 2 },
+  vit_base_patch32_clip: { tokens: 1 + 49, dim: 768, read: 1 },
+  vit_small_patch14_reg4_dinov2: { tokens: 1 + 4 + 37 * 37, dim: 384, read: 1 },
+};
+
+/** FLOPs for the other tokens: the projection after attention, both layers of the MLP, four times as wide, and two products of attention. */
+function unread(name: string): number {
+  if (!(name in readTokens)) return 0;
+  const { tokens, dim, read } = readTokens[name]!;
+  return (tokens - read) * (2 * (dim * dim + 2 * dim * 4 * dim) + 2 * 2 * tokens * dim);
+}
+
 for (const [name, flops] of Object.entries(reference)) {
-  test(`FLOPs of ${name} are those that PyTorch counts`, async () => {
+  test(`FLOPs of ${name} are those that PyTorch counts, less what no head reads`, async () => {
     const { network } = await inspectModel(engine, name, name === 'stable-diffusion-1' ? { imageSize: 64 } : {});
     checkSums(network!, network!.parameters);
-    assert.is(network!.flops, flops);
+    assert.is(network!.flops, flops - unread(name));
     for (const layer of network!.layers) assert.ok(layer.name && layer.output.length > 0 && layer.bytes >= 0, JSON.stringify(layer));
   });
 }
