@@ -39,7 +39,7 @@ export async function trainLoop(options: LoopOptions): Promise<void> {
       await stage.checkpoint(trainer, step); // also of a step that was begun: it changes nothing before its end
       throw new SparringError('aborted', `Stopped at step ${step} of ${stage.name}; the state is saved.`);
     });
-    // The next batch is read while the engine computes this one: asked for after it, since that begins with work of this thread.
+    // The next batch is read while the engine computes this one, and asked for once it does: reading begins with work on this thread.
     upcoming = step + 1 < to ? readBatch(step + 1) : undefined;
     upcoming?.catch(() => {}); // reported when it is awaited
     const result = await running;

@@ -13,10 +13,10 @@ torch::nn::AnyModule network_of(const ClassifierOptions& options) {
   return make_network(options.architecture, options.num_classes, options.input_size);
 }
 
-// [1, 3, size, size] channels-last: an operation on whole images in that layout is vectorised, one that repeats three numbers in it is not.
-at::Tensor everywhere(const std::array<double, 3>& values, int64_t size, at::Device device) {
+// [1, 3, 1, size] channels-last, a line of an image: an operation that repeats lines in that layout is vectorised, one that repeats three numbers is not.
+at::Tensor in_line(const std::array<double, 3>& values, int64_t size, at::Device device) {
   const auto of_channels = at::tensor(at::ArrayRef<double>(values.data(), 3), at::kDouble).to(at::kFloat).view({1, 3, 1, 1});
-  return of_channels.expand({1, 3, size, size}).contiguous(at::MemoryFormat::ChannelsLast).to(device);
+  return of_channels.expand({1, 3, 1, size}).contiguous(at::MemoryFormat::ChannelsLast).to(device);
 }
 
 }  // namespace
@@ -62,8 +62,8 @@ void freeze(torch::nn::Module& module, at::ScalarType dtype) {
 Classifier::Classifier(ClassifierOptions options, at::Device device)
     : options_(std::move(options)),
       device_(device),
-      mean_(everywhere(options_.mean, options_.input_size, device)),
-      inverse_std_(everywhere(options_.std, options_.input_size, device).reciprocal()) {}
+      mean_(in_line(options_.mean, options_.input_size, device)),
+      inverse_std_(in_line(options_.std, options_.input_size, device).reciprocal()) {}
 
 Classifier::Classifier(ClassifierOptions options, at::Device device, const std::string& torchscript) : Classifier(std::move(options), device) {
   script_ = std::make_shared<ScriptNetwork>(torchscript, device_, options_.input_size, options_.num_classes);

@@ -80,7 +80,7 @@ class Classifier {
   at::Device device_;
   torch::nn::AnyModule net_;
   std::shared_ptr<ScriptNetwork> script_;  // instead of net_
-  at::Tensor mean_, inverse_std_;          // [1, 3, input_size, input_size]
+  at::Tensor mean_, inverse_std_;          // [1, 3, 1, input_size]
   std::shared_ptr<torch::nn::AnyModule> frozen_;
   std::shared_ptr<torch::nn::AnyModule> headless_;  // a second one, whose head returns what it takes
   at::ScalarType frozen_dtype_ = at::kFloat;

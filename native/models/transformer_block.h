@@ -19,7 +19,7 @@ struct TransformerBlockOptions {
 struct TransformerBlockImpl : torch::nn::Module {
   explicit TransformerBlockImpl(const TransformerBlockOptions& options);
   at::Tensor forward(const at::Tensor& x) { return first(x, x.size(1)); }  // [B, N, dim] -> [B, N, dim]
-  // The first `kept` tokens of it, [B, kept, dim]: the others are attended to, and nothing more of them is computed.
+  // The first `kept` tokens of it, [B, kept, dim]. Of the others only queries, keys and values are computed.
   at::Tensor first(const at::Tensor& x, int64_t kept);
 
   TransformerBlockOptions options;

@@ -55,7 +55,7 @@ ViTImpl::ViTImpl(const ViTOptions& options) : options(options) {
   if (dist_token.defined()) dist_token.normal_(0, 0.02);
 }
 
-// A convolution whose windows do not overlap is a product of matrices, which is faster: rows are patches, in the order of channels-last.
+// A convolution whose windows do not overlap is a product of matrices, which is faster on the CPU: rows are patches, in the order of channels-last.
 at::Tensor ViTImpl::embed_patches(const at::Tensor& x) {
   const auto side = options.image_size() / options.patch(), patch = options.patch(), numbers = patch * patch * 3;
   const auto patches = x.permute({0, 2, 3, 1}).reshape({x.size(0), side, patch, side, patch, 3}).transpose(2, 3).reshape({x.size(0), side * side, numbers});

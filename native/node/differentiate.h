@@ -1,4 +1,4 @@
-// Operations that inspections differentiate.
+// What inspections of convolutions share: their operations differentiated, and what they are given and give back.
 #pragma once
 
 #include <vector>

@@ -16,8 +16,11 @@ namespace {
 // While it lives, memory that nothing was written to is full of NaN.
 class PoisonedMemory {
  public:
-  PoisonedMemory() : before_(at::globalContext().deterministicAlgorithms()) { at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true); }
-  ~PoisonedMemory() { at::globalContext().setDeterministicAlgorithms(before_, false); }
+  PoisonedMemory() : before_(at::globalContext().deterministicFillUninitializedMemory()) {
+    at::globalContext().setDeterministicFillUninitializedMemory(true);  // acts with deterministic algorithms, which the core asks for
+    TORCH_CHECK(at::empty({1}).isnan().item<bool>(), "memory is not poisoned");
+  }
+  ~PoisonedMemory() { at::globalContext().setDeterministicFillUninitializedMemory(before_); }
   PoisonedMemory(const PoisonedMemory&) = delete;
   PoisonedMemory& operator=(const PoisonedMemory&) = delete;
 

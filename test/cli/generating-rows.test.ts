@@ -126,7 +126,7 @@ test('the images of distdiff come from training images, are moved towards protot
 test('the images of actgen start where the student of the round errs, are guided by it, and are all kept', async () => {
   const { train } = await openData(resolveConfig(parse(miniature)).data);
   const store = await storeOf('actgen');
-  using student = await Classifier.load(await openEngine(), join(run, `seed-${seed}/edrm/student.safetensors`));
+  using student = await Classifier.load(await openEngine({ precision: 'auto' }), join(run, `seed-${seed}/edrm/student.safetensors`));
   const { startRecords, provenance } = await hardImages(student, train, 4);
   assert.ok(startRecords.some((own, label) => own.length < train.labels.filter((other) => other === label).length), 'some images are not hard');
   for (const { settings, kept, source, label, round } of store.samples()) {

@@ -77,7 +77,7 @@ test('the convolution itself is the kernel\'s where there are enough positions f
     [[32, 192, 8, 8], 192, true, true],
     [[20, 32, 6, 9], 32, true, true],
     [[120, 32, 3, 3], 32, true, false], // in bf16 too few products are saved
-    [[7, 32, 1, 2], 32, false, false], // with more images they were those of ops/batch_conv.h
+    [[7, 32, 1, 2], 32, false, false], // from eight images on they would be those of ops/batch_conv.h
   ] as [Shape, number, boolean, boolean][]) {
     for (const [autocast, isKernel] of [[false, inFp32], [true, inBf16]] as const) {
       const { available, own, plain } = await convolve(shape, outputs, { autocast });

@@ -28,9 +28,9 @@ export const plainChain: ChainGuidance = {
   iterations: 3, learningRate: 0.05, conditions: { moved: 'none', learningRate: 0.01 }, memoryBytes: 2 ** 30,
 };
 
-/** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. */
-export function openEngine({ threads = 1, on = device } = {}): Promise<Engine> {
-  return Engine.open({ device: on, threads, precision: 'fp32' });
+/** One thread: for networks this small, waking more costs more than it gives, above all on a busy machine. `auto` is the precision of a run that says none. */
+export function openEngine({ threads = 1, on = device, precision = 'fp32' as 'auto' | 'fp32' } = {}): Promise<Engine> {
+  return Engine.open({ device: on, threads, precision });
 }
 
 export const classifierSpec: ClassifierSpec = {

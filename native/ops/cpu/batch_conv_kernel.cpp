@@ -4,7 +4,6 @@
 #include <vector>
 
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 
 #include "ops/cpu/bf16_products.h"
 #include "ops/cpu/lanes.h"
