@@ -77,9 +77,11 @@ test('the convolution itself is the kernel\'s where there are enough positions f
     [[32, 192, 8, 8], 192, true, true],
     [[20, 32, 6, 9], 32, true, true],
     [[120, 32, 3, 3], 32, true, false], // in bf16 too few products are saved
-    [[7, 32, 1, 2], 32, false, false], // from eight images on they would be those of ops/batch_conv.h
-  ] as [Shape, number, boolean, boolean][]) {
+    [[7, 32, 1, 2], 32, false, false],
+    [[64, 32, 1, 2], 32, false, null], // in bf16, from eight images on, it is that of ops/batch_conv.h
+  ] as [Shape, number, boolean, boolean | null][]) {
     for (const [autocast, isKernel] of [[false, inFp32], [true, inBf16]] as const) {
+      if (isKernel === null) continue;
       const { available, own, plain } = await convolve(shape, outputs, { autocast });
       assert.is(own[0] !== plain[0], isKernel && available[0] === 1, `${shape.join('x')}, ${autocast ? 'bf16' : 'fp32'}`);
     }
